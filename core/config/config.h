@@ -1,0 +1,271 @@
+// The configuration as plain, validated structs: what docs/configuration.md describes, with every default filled in.
+// Made by Load() on the control thread, immutable afterwards, owned by the generation's Snapshot.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/log.h"
+#include "config/node.h"
+
+namespace mg::config {
+
+using Duration = std::chrono::milliseconds;
+
+// An address to listen on or connect to.
+struct Address {
+  enum class Kind : uint8_t { kIp, kName, kUnix } kind = Kind::kIp;
+  std::string host;  // an IP address, a name, or a unix socket's path (absolute)
+  uint16_t port = 0;
+  std::string text;  // as written
+};
+
+struct Limits {
+  size_t head = 32 * 1024;
+  size_t headers = 100;
+  size_t uri = 16 * 1024;
+  size_t body = 10 * 1024 * 1024;
+  Duration head_timeout{10'000};
+  Duration body_timeout{30'000};  // between two reads of a request body
+  Duration send_timeout{30'000};  // between two writes to a client that does not read
+  Duration idle_timeout{75'000};
+  uint64_t requests = 0;  // on one connection; 0: no limit
+  size_t connections = 100'000;
+  size_t per_address = 0;
+  size_t pipelined = 64;
+};
+
+struct LuaLimits {
+  Duration cpu{100};
+  size_t growth = 64 * 1024 * 1024;
+  size_t memory = 256 * 1024 * 1024;
+};
+
+// Lua text: a file, or a chunk in place (its position makes errors point into the YAML).
+struct LuaSource {
+  std::string file;   // absolute; empty for a chunk in place
+  std::string chunk;  // the text in place
+  Position position;  // of the chunk's first line, or of the file's name
+  std::string name;   // chunk name for Lua errors: "@/etc/moongate/hello.lua" or "@gateway.yaml"
+  uint32_t first_line = 1;  // of the chunk within the YAML: added to Lua's line numbers
+  bool empty() const { return file.empty() && chunk.empty(); }
+};
+
+struct Lua {
+  std::vector<std::string> path;   // absolute roots for require()
+  std::vector<std::string> cpath;  // roots for C modules
+  std::map<std::string, size_t> shared_dicts;
+  LuaSource init, init_worker, exit_worker;
+  Duration drain{30'000};
+  bool strict_globals = true;
+  LuaLimits limits;
+};
+
+// A policy as written: its module's schema (Lua) checks `conf` when the generation is built.
+struct Policy {
+  std::string name;  // "jwt", "script", "lua", or a module of the user's own
+  const Node* conf = nullptr;  // owned by Config::document
+  Position position;
+  std::string path;  // "routes[3].policies[1].jwt"
+};
+
+struct Redis {
+  std::string name;
+  Address address;
+  Duration timeout{1'000};
+  bool tls = false;
+  std::string username, password;
+  int database = 0;
+  Position position;
+};
+
+struct Certificate {
+  std::string cert, key;            // absolute paths
+  std::string cert_pem, key_pem;    // their contents
+};
+
+struct ListenerTls {
+  std::vector<Certificate> certificates;
+  enum class ClientAuth : uint8_t { kNone, kOptional, kRequired } client_auth = ClientAuth::kNone;
+  std::string client_ca, client_ca_pem;
+  int min_version = 0x0303;  // TLS1_2_VERSION
+};
+
+struct Listener {
+  Address address;
+  std::optional<ListenerTls> tls;
+  bool proxy_protocol = false;
+  int backlog = 4096;
+  std::vector<std::string> routes;  // names of the only routes it serves; empty: all without `listeners`
+  std::string name;
+  Position position;
+};
+
+struct Target {
+  Address address;
+  uint32_t weight = 1;
+  bool backup = false;
+  Position position;
+};
+
+struct ActiveHealth {
+  std::string path = "/";
+  std::string host;
+  Duration interval{5'000}, timeout{1'000};
+  uint32_t healthy = 2, unhealthy = 3;
+  std::vector<uint16_t> statuses;  // empty: 200-399
+  enum class Kind : uint8_t { kHttp, kTcp } kind = Kind::kHttp;
+};
+
+struct PassiveHealth {
+  uint32_t failures = 5;
+  Duration window{10'000}, eject{30'000};
+  uint32_t max_ejected_percent = 50;
+};
+
+struct CircuitBreaker {
+  uint32_t failure_percent = 50;
+  Duration window{10'000}, open{15'000};
+  uint32_t minimum = 20, half_open = 5;
+  uint16_t fallback_status = 503;
+  std::string fallback_body;
+};
+
+struct Retries {
+  uint32_t attempts = 1;  // beyond the first
+  bool on_connect = true, on_reset = true, on_timeout = false;
+  std::vector<uint16_t> statuses;
+  std::vector<std::string> methods;  // empty: the idempotent ones
+  uint32_t budget_percent = 20;
+};
+
+struct UpstreamTimeouts {
+  Duration connect{5'000}, first_byte{60'000}, between{60'000}, send{30'000}, total{0};  // 0: none
+};
+
+struct UpstreamTls {
+  bool enabled = false;
+  bool verify = true;
+  std::string ca_pem;      // empty: the system's
+  std::string server_name; // SNI and name to verify; empty: the target's host
+  std::string cert_pem, key_pem;
+};
+
+struct Upstream {
+  std::string name;
+  std::vector<Target> targets;
+  enum class Balance : uint8_t { kRoundRobin, kLeastConn, kRandom, kEwma, kHash } balance = Balance::kRoundRobin;
+  std::string hash_key;
+  struct {
+    Duration idle{60'000};
+    uint32_t per_worker = 64;
+    uint64_t requests = 10'000;
+  } keepalive;
+  UpstreamTimeouts timeouts;
+  Retries retries;
+  std::optional<ActiveHealth> active;
+  std::optional<PassiveHealth> passive;
+  std::optional<CircuitBreaker> breaker;
+  UpstreamTls tls;
+  bool preserve_host = true;  // send the client's Host; false: the target's address
+  Position position;
+};
+
+struct Condition {
+  std::string name;
+  enum class Kind : uint8_t { kEquals, kPresent, kAbsent, kRegex } kind = Kind::kEquals;
+  std::string value;
+};
+
+struct Match {
+  std::vector<std::string> hosts;
+  std::string path = "/*";
+  std::vector<std::string> methods;
+  std::vector<Condition> headers, query;
+};
+
+struct Respond {
+  uint16_t status = 200;
+  std::vector<std::pair<std::string, std::string>> headers;
+  std::string body;
+  bool is_template = false;
+};
+
+struct Redirect {
+  uint16_t status = 302;
+  std::string location;  // a template
+};
+
+struct Rewrite {
+  std::string strip_prefix;
+  std::string path;  // a template; empty: none
+  std::string host;  // a template; empty: as the upstream says
+};
+
+struct HeaderEdit {  // response headers the route adds, sets or removes, without Lua
+  std::vector<std::pair<std::string, std::string>> set, add;
+  std::vector<std::string> remove;
+};
+
+struct Route {
+  std::string name;  // unique; "route-3" where none is given
+  Match match;
+  int priority = 0;
+  bool internal = false;
+  std::vector<Policy> policies;
+  std::vector<std::pair<std::string, std::string>> vars;
+  Rewrite rewrite;
+  HeaderEdit response_headers;
+  std::optional<size_t> body_limit;
+  std::map<uint16_t, std::string> error_pages;  // status -> path of a route (may be internal)
+  // Exactly one of these.
+  std::string upstream;
+  std::optional<Respond> respond;
+  std::optional<Redirect> redirect;
+  LuaSource content;
+  Position position;
+  std::string path;  // "routes[3]"
+};
+
+struct Output {  // of a log
+  enum class Kind : uint8_t { kOff, kStderr, kFile, kSyslog } kind = Kind::kStderr;
+  std::string file;
+};
+
+struct Config {
+  std::string file;  // the main file, absolute
+  uint32_t workers = 0;  // never 0 after Load
+  std::string user;
+  std::string pid_file;
+  bool watch = false;
+
+  LogLevel log_level = LogLevel::kInfo;
+  Output log_output;
+  std::string access_format = "combined";
+  Output access_output{Output::Kind::kOff, ""};
+
+  std::optional<Address> status;
+  std::optional<Address> admin;
+  std::string admin_token;
+
+  Limits limits;
+  std::vector<std::string> trusted_proxies;    // CIDR, checked
+  std::vector<std::string> identity_headers;   // lower case; a trailing * matches a prefix
+  Lua lua;
+  std::vector<Redis> redis;
+  std::vector<Listener> listeners;
+  std::vector<Upstream> upstreams;
+  std::vector<Policy> policies;
+  std::vector<Route> routes;
+
+  std::shared_ptr<const Node> document;  // what the Policy::conf pointers point into
+  std::vector<std::string> files;        // names by Position::file
+};
+
+}  // namespace mg::config

@@ -1,0 +1,64 @@
+// The schema engine: describes a map's keys (type, default, range, one-of, required, nested), checks a Node against it
+// and yields a typed value tree with the defaults filled in. The gateway's own sections and every policy (whose schema
+// is a Lua table that `script` turns into a Schema) go through it, so all errors look alike.
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "config/node.h"
+
+namespace mg::config {
+
+// What a checked node became: JSON-like, with durations in seconds (double), sizes in bytes, shares as 0..1,
+// rates as events per second.
+struct Value {
+  enum class Kind : uint8_t { kNull, kBool, kInteger, kNumber, kString, kList, kMap };
+  Kind kind = Kind::kNull;
+  bool boolean = false;
+  int64_t integer = 0;
+  double number = 0;
+  std::string text;
+  bool secret = false;
+  std::vector<Value> items;
+  std::vector<std::pair<std::string, Value>> entries;
+  Position position;
+
+  const Value* Find(std::string_view key) const;
+  std::string ToJson() const;  // with secrets: for handing to a VM, never for printing
+};
+
+struct Schema {
+  enum class Type : uint8_t {
+    kAny, kBool, kInteger, kNumber, kString, kSecret,  // a secret may be file:PATH
+    kDuration, kSize, kRate, kShare, kAddress, kPath,  // a path becomes absolute, relative to its file
+    kList, kMap,   // kMap: `fields`; with `values`, a map of free keys
+  };
+  Type type = Type::kAny;
+  bool required = false;
+  std::optional<Value> default_value;
+  double minimum = -std::numeric_limits<double>::infinity(), maximum = std::numeric_limits<double>::infinity();
+  std::vector<std::string> one_of;                       // allowed texts
+  std::vector<std::pair<std::string, Schema>> fields;    // of a map
+  std::shared_ptr<Schema> values;                        // of a list's items or of a free map's values
+  std::vector<std::vector<std::string>> exactly_one_of;  // groups of keys
+  std::vector<std::vector<std::string>> at_least_one_of;
+  size_t min_items = 0, max_items = SIZE_MAX;
+  std::vector<Schema> alternatives;  // any of these shapes instead (a scalar where a map is usual)
+  std::string pattern;               // a regular expression a text must match, ECMAScript
+  std::string doc;
+};
+
+// Checks `node` (null: absent) and adds every error to `diagnostics`; the value is whole only when none was added.
+Value Check(const Schema& schema, const Node* node, const Position& where, const std::string& path, FileSource& files,
+            Diagnostics& diagnostics);
+
+// A Schema as JSON Schema (draft 2020-12).
+std::string ToJsonSchema(const Schema& schema);
+
+}  // namespace mg::config
