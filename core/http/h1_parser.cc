@@ -107,10 +107,9 @@ ParseError SplitHead(std::string_view head, const ParseLimits& limits, ParseErro
   headers.Reserve(arena, count + 6);  // the gateway adds some of its own
   for (size_t i = 1; i + 1 < count; i++) {
     size_t begin = ends[i - 1] + 1;
-    Header header;
+    Header& header = headers.AppendEmpty(arena);
     ParseError error = ParseField(head.substr(begin, ends[i] - 1 - begin), head.substr(begin), header);
     if (error != ParseError::kNone) return error;
-    headers.Append(arena, header);
     if (header.id != HeaderId::kOther) control.Note(header);
   }
   return ParseError::kNone;
@@ -385,13 +384,12 @@ ParseError ParseTrailers(std::string_view section, Arena& arena, HeaderList& out
     size_t end = section.find("\r\n");
     if (end == std::string_view::npos) return ParseError::kBareLf;
     std::string_view line = section.substr(0, end);
-    Header header;
+    Header& header = out.AppendEmpty(arena);
     ParseError error = ParseField(line, section, header);
     if (error != ParseError::kNone) return error;
     for (char c : header.value) {
       if ((static_cast<uint8_t>(c) < 0x20 && c != '\t') || c == 0x7F) return ParseError::kHeaderValue;
     }
-    out.Append(arena, header);
     section.remove_prefix(end + 2);
   }
   return ParseError::kNone;

@@ -68,64 +68,84 @@ inline HeadEnd FindHeadEndPlain(std::string_view bytes, size_t from) {
 
 #if defined(__x86_64__)
 
-inline Masks MasksSse2(const char* block) {
-  Masks masks{};
-  for (int i = 0; i < 4; i++) {
-    __m128i x = _mm_loadu_si128(reinterpret_cast<const __m128i*>(block + 16 * i));
-    __m128i low = _mm_cmpeq_epi8(_mm_min_epu8(x, _mm_set1_epi8(0x1F)), x);
-    __m128i tab = _mm_cmpeq_epi8(x, _mm_set1_epi8('\t'));
-    __m128i control = _mm_or_si128(_mm_andnot_si128(tab, low), _mm_cmpeq_epi8(x, _mm_set1_epi8(0x7F)));
-    auto bits = [i](__m128i mask) { return uint64_t{static_cast<uint32_t>(_mm_movemask_epi8(mask))} << (16 * i); };
-    masks.control |= bits(control);
-    masks.cr |= bits(_mm_cmpeq_epi8(x, _mm_set1_epi8('\r')));
-    masks.lf |= bits(_mm_cmpeq_epi8(x, _mm_set1_epi8('\n')));
-  }
-  return masks;
+struct Masks16 {
+  uint32_t control, cr, lf;
+};
+
+inline Masks16 Classify16(const char* bytes) {
+  __m128i x = _mm_loadu_si128(reinterpret_cast<const __m128i*>(bytes));
+  __m128i low = _mm_cmpeq_epi8(_mm_min_epu8(x, _mm_set1_epi8(0x1F)), x);
+  __m128i tab = _mm_cmpeq_epi8(x, _mm_set1_epi8('\t'));
+  __m128i control = _mm_or_si128(_mm_andnot_si128(tab, low), _mm_cmpeq_epi8(x, _mm_set1_epi8(0x7F)));
+  return {static_cast<uint32_t>(_mm_movemask_epi8(control)),
+          static_cast<uint32_t>(_mm_movemask_epi8(_mm_cmpeq_epi8(x, _mm_set1_epi8('\r')))),
+          static_cast<uint32_t>(_mm_movemask_epi8(_mm_cmpeq_epi8(x, _mm_set1_epi8('\n'))))};
 }
 
-MG_AVX2 inline Masks MasksAvx2(const char* block) {
-  uint32_t control[2], cr[2], lf[2];
-  for (int i = 0; i < 2; i++) {
-    __m256i x = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(block + 32 * i));
-    __m256i low = _mm256_cmpeq_epi8(_mm256_min_epu8(x, _mm256_set1_epi8(0x1F)), x);
-    __m256i tab = _mm256_cmpeq_epi8(x, _mm256_set1_epi8('\t'));
-    __m256i any = _mm256_or_si256(_mm256_andnot_si256(tab, low), _mm256_cmpeq_epi8(x, _mm256_set1_epi8(0x7F)));
-    control[i] = static_cast<uint32_t>(_mm256_movemask_epi8(any));
-    cr[i] = static_cast<uint32_t>(_mm256_movemask_epi8(_mm256_cmpeq_epi8(x, _mm256_set1_epi8('\r'))));
-    lf[i] = static_cast<uint32_t>(_mm256_movemask_epi8(_mm256_cmpeq_epi8(x, _mm256_set1_epi8('\n'))));
-  }
-  return {control[0] | uint64_t{control[1]} << 32, cr[0] | uint64_t{cr[1]} << 32, lf[0] | uint64_t{lf[1]} << 32};
+inline Masks ClassifySse2(const char* block) {
+  Masks16 a = Classify16(block), b = Classify16(block + 16), c = Classify16(block + 32), d = Classify16(block + 48);
+  auto join = [](uint64_t p, uint64_t q, uint64_t r, uint64_t s) { return p | q << 16 | r << 32 | s << 48; };
+  return {join(a.control, b.control, c.control, d.control), join(a.cr, b.cr, c.cr, d.cr), join(a.lf, b.lf, c.lf, d.lf)};
 }
 
-// The last block of fewer than 64 bytes, filled up with spaces.
+MG_AVX2 inline uint64_t Bits(__m256i low, __m256i high) {
+  return static_cast<uint32_t>(_mm256_movemask_epi8(low)) | uint64_t{static_cast<uint32_t>(_mm256_movemask_epi8(high))}
+                                                                << 32;
+}
+
+MG_AVX2 inline __m256i ControlBytes(__m256i x) {
+  __m256i low = _mm256_cmpeq_epi8(_mm256_min_epu8(x, _mm256_set1_epi8(0x1F)), x);
+  __m256i tab = _mm256_cmpeq_epi8(x, _mm256_set1_epi8('\t'));
+  return _mm256_or_si256(_mm256_andnot_si256(tab, low), _mm256_cmpeq_epi8(x, _mm256_set1_epi8(0x7F)));
+}
+
+MG_AVX2 inline Masks ClassifyAvx2(const char* block) {
+  __m256i a = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(block));
+  __m256i b = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(block + 32));
+  __m256i cr = _mm256_set1_epi8('\r'), lf = _mm256_set1_epi8('\n');
+  return {Bits(ControlBytes(a), ControlBytes(b)), Bits(_mm256_cmpeq_epi8(a, cr), _mm256_cmpeq_epi8(b, cr)),
+          Bits(_mm256_cmpeq_epi8(a, lf), _mm256_cmpeq_epi8(b, lf))};
+}
+
+// The last, shorter block: read together with bytes before it, which are shifted out, or from a copy.
 struct Tail {
-  char block[64];
-  Tail(const char* from, size_t size) {
-    std::memset(block, ' ', sizeof(block));
-    std::memcpy(block, from, size);
+  char copy[64];
+  const char* block = copy;
+  int shift = 0;
+  Tail(std::string_view head, size_t at) {
+    if (head.size() >= 64) {
+      block = head.data() + head.size() - 64;
+      shift = static_cast<int>(64 - (head.size() - at));
+    } else {
+      std::memset(copy, ' ', sizeof(copy));
+      std::memcpy(copy, head.data() + at, head.size() - at);
+    }
   }
+  Masks Cut(const Masks& masks) const { return {masks.control >> shift, masks.cr >> shift, masks.lf >> shift}; }
 };
 
 size_t IndexLinesSse2(std::string_view head, uint32_t* ends, size_t most) {
   LineIndex index{ends, most};
   size_t at = 0;
   for (; head.size() - at >= 64; at += 64) {
-    if (!index.Add(MasksSse2(head.data() + at), at)) return kBad;
+    if (!index.Add(ClassifySse2(head.data() + at), at)) return kBad;
     if (index.count > most) return index.count;
   }
-  Tail tail(head.data() + at, head.size() - at);
-  return index.Add(MasksSse2(tail.block), at) ? index.count : kBad;
+  if (at == head.size()) return index.count;
+  Tail tail(head, at);
+  return index.Add(tail.Cut(ClassifySse2(tail.block)), at) ? index.count : kBad;
 }
 
 MG_AVX2 size_t IndexLinesAvx2(std::string_view head, uint32_t* ends, size_t most) {
   LineIndex index{ends, most};
   size_t at = 0;
   for (; head.size() - at >= 64; at += 64) {
-    if (!index.Add(MasksAvx2(head.data() + at), at)) return kBad;
+    if (!index.Add(ClassifyAvx2(head.data() + at), at)) return kBad;
     if (index.count > most) return index.count;
   }
-  Tail tail(head.data() + at, head.size() - at);
-  return index.Add(MasksAvx2(tail.block), at) ? index.count : kBad;
+  if (at == head.size()) return index.count;
+  Tail tail(head, at);
+  return index.Add(tail.Cut(ClassifyAvx2(tail.block)), at) ? index.count : kBad;
 }
 
 HeadEnd FindHeadEndSse2(std::string_view bytes, size_t from) {

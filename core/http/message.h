@@ -94,6 +94,11 @@ class HeaderList {
     if (size_ == capacity_) Grow(arena);
     items_[size_++] = header;
   }
+  // An empty field at the end, to be filled in where it stands.
+  Header& AppendEmpty(Arena& arena) {
+    if (size_ == capacity_) Grow(arena);
+    return *new (items_ + size_++) Header;
+  }
   void Append(Arena& arena, HeaderId id, std::string_view value) { Append(arena, Header{HeaderName(id), value, id}); }
 
   // Replaces the first field of that name and removes the others, or appends.
