@@ -1,0 +1,231 @@
+// Exchange: one request from its head to its log line. A handful of named parts; the steps it goes through are in
+// pipeline.cc, told top to bottom. Owner: itself, on loan from its LoopContext's free list. Thread: its loop's.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include "base/buffer.h"
+#include "http/h1_client.h"
+#include "http/stream.h"
+#include "proxy/loop_context.h"
+#include "proxy/phase.h"
+#include "proxy/snapshot.h"
+#include "route/matcher.h"
+#include "upstream/pool.h"
+
+namespace mg::proxy {
+
+// The steps in their order; pipeline.cc has their functions.
+enum class Step : uint8_t {
+  kMatchRoute,
+  kRewrite,
+  kAccess,
+  kAnswer,      // respond, redirect or content; an upstream goes on to kPickTarget
+  kPickTarget,
+  kConnect,
+  kSendRequest,
+  kReadHead,
+  kHeaderFilter,
+  kSendBody,    // streaming, through the body filters
+  kSendError,
+  kLog,
+  kFinish,
+};
+
+// What a step answers.
+enum class Next : uint8_t {
+  kGo,       // to exchange.step, which the step function has set (by default: the one after it)
+  kSuspend,  // an event will resume it at exchange.step
+  kFail,     // exchange.failure tells: to kSendError
+  kDone,     // the exchange has gone back to its list; do not touch it
+};
+
+struct Failure {  // what the client is told, and what the log is
+  int status = 0;              // 0: none
+  std::string_view title;      // "" stands for the status' phrase
+  std::string_view detail;     // for the client; in the arena or static
+};
+
+// How the request body stands.
+enum class BodyState : uint8_t { kNone, kUnread, kReading, kRead, kStreaming, kStreamed, kFailed };
+
+struct RequestPart {
+  BodyState body_state = BodyState::kNone;
+  Buffer body;                 // kRead: all of it (and, while streaming, what waits for the upstream to be ready)
+  bool body_ended = false;     // the client has sent all of it
+  bool is_internal = false;    // by exec or a subrequest: may match internal routes
+  bool uri_changed = false;    // by a hook: the upstream gets request.path and query instead of the target as received
+  uint8_t jumps = 0;
+  size_t body_limit = 0;       // 0: none
+  uint64_t body_bytes = 0;
+  std::string_view original_target;
+};
+
+struct ResponsePart {
+  http::ResponseHead head;     // status and fields, for hooks to change until `started`
+  bool started = false;        // the head is fixed: header filters have begun or output was made
+  bool head_sent = false;      // handed to the stream
+  bool ended = false;          // its last byte was handed to the stream
+  bool exited = false;         // a script ended the phase with a status
+  bool from_upstream = false;
+  bool end_pending = false;    // the last piece is in a body filter
+  std::string_view body;       // of an answer made at once (respond, error)
+  Buffer script_out;           // made by a script, not yet through the filters
+  Buffer filtered;             // what body filters let through
+  bool filter_busy = false;    // a header or body filter waits
+  Buffer queued;               // upstream bytes that came while a filter waits
+};
+
+struct Attempt {
+  uint16_t target = 0;
+  uint16_t status = 0;
+  ErrorCode error = ErrorCode::kInternal;
+  bool failed = false;
+  bool reused = false;
+  Nanoseconds began = 0, connected = 0, first_byte = 0, ended = 0;
+  std::string_view address;    // in the arena
+};
+
+struct UpstreamPart {
+  const upstream::Upstream* upstream = nullptr;
+  upstream::Lease lease;
+  std::array<Attempt, 8> attempts;
+  uint8_t count = 0;           // of attempts made
+  std::optional<net::SocketAddress> chosen;  // by a balance hook
+  bool request_head_sent = false;
+  bool body_replayable = true; // nothing of a streamed body has gone out
+  bool tunnel = false;
+  http::ResponseHead head;
+};
+
+struct IdentityPart {
+  std::string_view consumer;   // who the caller is, set by an authenticating policy; in the arena
+  std::string_view claims;     // JSON text of a verified token's claims; in the arena
+};
+
+struct TimingPart {
+  Nanoseconds began = 0;       // monotonic, the head was complete
+  Nanoseconds wall = 0;        // since 1970
+  Nanoseconds ended = 0;
+};
+
+// What the script side keeps for this exchange; meaningless to anyone else.
+struct ScriptPart {
+  void* state = nullptr;
+  uint32_t slot = 0;
+};
+
+struct Variable {
+  std::string_view name, value;
+  Variable* next;
+};
+
+enum class OutputStatus : uint8_t {
+  kOk,
+  kFilter,  // filters must run over it now: yield, then RunOutputFilters()
+  kWait,    // the client has not taken it yet: yield until HookProgram::OutputDrained
+  kClosed,  // the client has gone
+  kEnded,   // the response is complete already
+};
+
+class Exchange final : public http::StreamHandler, public http::ClientHandler {
+ public:
+  explicit Exchange(LoopContext& loop);
+  ~Exchange() override;
+
+  LoopContext& context;
+  http::Stream* stream = nullptr;   // null when the client has gone or has its whole answer
+  Generation* generation = nullptr;
+  const RouteEntry* route = nullptr;
+  std::array<route::Param, route::kMaxParams> params;
+  uint32_t param_count = 0;
+  Step step = Step::kMatchRoute;
+  RequestPart in;
+  ResponsePart response;
+  UpstreamPart upstream;
+  IdentityPart identity;
+  TimingPart timing;
+  ScriptPart script;
+  Failure failure;
+  Exchange* parent = nullptr;       // of a subrequest
+
+  const Snapshot& snapshot() const { return *generation->snapshot; }
+
+  // --- for whoever starts it
+  void Begin(http::Stream& to);
+
+  // --- for hook programs
+  // The phase for which Run or FilterBody answered kSuspended has ended. May finish the exchange.
+  void HookFinished(Phase phase, HookStatus status);
+
+  // Reads the whole request body into in.body. kDone: it is there (or there is none); kSuspended:
+  // HookProgram::BodyArrived tells, with in.body_state kRead or kFailed.
+  HookStatus ReadBody();
+  void DiscardBody();
+  void ReplaceBody(std::string_view bytes);
+
+  // A new URI for the rest of the life of the request; checked. False: not a valid one.
+  bool SetPath(std::string_view path);
+  void SetQuery(std::string_view query);  // "" removes it
+  void SetMethod(std::string_view method);
+  // Match again from the start with another path (exec); counts a jump. False: too many.
+  bool Reroute(std::string_view path, std::string_view query);
+
+  // Output of a script. The head is fixed by the first call.
+  OutputStatus ScriptOutput(std::string_view data);
+  OutputStatus ScriptSendHead();
+  OutputStatus ScriptFlush(bool wait);
+  OutputStatus ScriptEnd();
+  // Runs what kFilter asked for. kSuspended: HookProgram::OutputDrained tells.
+  HookStatus RunOutputFilters();
+  // Ends the phase with a status (ngx.exit): the hook program answers kAnswered afterwards.
+  void ScriptExit(int status);
+
+  // An answer with a body in one go (a policy's refusal): problem+json when `body` is empty and status >= 400.
+  void Fail(int status, std::string_view detail, std::string_view title = {});
+
+  // Variables: those of the route and of scripts, then the gateway's own (variables.cc: "remote_addr", "host", "arg_x",
+  // "http_x", "upstream_addr", ...). nullopt: no such variable. The text lives in the arena or in the request.
+  std::optional<std::string_view> GetVariable(std::string_view name);
+  void SetVariable(std::string_view name, std::string_view value);
+  std::optional<std::string_view> PathParam(std::string_view name) const;
+  std::string_view Consumer() const { return identity.consumer; }
+
+  // --- http::StreamHandler
+  void OnRequest() override;
+  void OnRefused(http::ParseError error) override;
+  void OnBody(std::string_view data, http::End end) override;
+  void OnBodyFailed(const Error& error, int status) override;
+  void OnInputPause() override;
+  void OnDrained() override;
+  void OnPeerClosed() override;
+  void OnClosed(const Error& error) override;
+
+  // --- http::ClientHandler
+  void OnClientConnected() override;
+  void OnInformational(const http::ResponseHead& head) override;
+  void OnResponseHead(http::ResponseHead& head) override;
+  void OnResponseBody(std::string_view data, http::End end) override;
+  void OnResponsePause() override;
+  void OnRequestDrained() override;
+  void OnFailed(const Error& error) override;
+  Arena& response_arena() override { return arena; }
+
+  // --- the pipeline's own (pipeline.cc)
+  void Advance();                 // runs steps from `step` until one suspends or the exchange is done
+  void Reset();                   // for the free list
+
+  // The rest is used by the step functions alone.
+  Variable* variables = nullptr;
+  net::Timer deadline;            // of the upstream attempt's current part
+  net::Timer total;               // of the whole upstream exchange
+  bool advancing = false;
+  bool client_gone = false;
+};
+
+}  // namespace mg::proxy
