@@ -20,6 +20,7 @@ void H1Client::Connect(const net::SocketAddress& to, ssl_ctx_st* tls, const std:
 }
 
 void H1Client::OnConnected(Result<void> result) {
+  if (state_ == State::kClosed) return;
   if (!result) {
     Error error = result.error();
     error.where = Origin::kUpstream;
@@ -61,7 +62,14 @@ void H1Client::Rest(IdleOwner& owner) {
 
 bool H1Client::Wake() {
   idle_owner_ = nullptr;
-  return state_ == State::kIdle && transport_.open() && !transport_.readable() && !transport_.peer_closed();
+  return state_ == State::kIdle && transport_.open() && !transport_.peer_closed() && StillQuiet();
+}
+
+// Whether a connection at rest has nothing to read but what TLS itself sends (session tickets).
+bool H1Client::StillQuiet() {
+  if (!transport_.readable()) return true;
+  char byte;
+  return transport_.Read(&byte, 1).status == net::IoResult::kAgain;
 }
 
 void H1Client::Close() {
@@ -159,7 +167,8 @@ void H1Client::ResumeResponse() {
 }
 
 void H1Client::OnReadable() {
-  if (idle_owner_ != nullptr) {  // at rest: the peer closed, or sent what nobody asked for
+  if (idle_owner_ != nullptr) {
+    if (!transport_.peer_closed() && StillQuiet()) return;
     std::exchange(idle_owner_, nullptr)->OnIdleClosed(*this);
     return;
   }

@@ -72,7 +72,8 @@ class H1Client final : public net::TransportHandler, public net::Deferred, publi
   bool request_sent() const { return request_sent_; }
   uint64_t requests() const { return requests_; }
   net::Transport& transport() { return transport_; }
-  Nanoseconds idle_since = 0;
+  Nanoseconds idle_since = 0;  // the next two are its pool's to use
+  void* pool = nullptr;
   void Close();
 
   // net::TransportHandler
@@ -92,6 +93,7 @@ class H1Client final : public net::TransportHandler, public net::Deferred, publi
   size_t Finish(std::string_view data);
   size_t Fail(ErrorCode code, std::string message);
   void OnEnd();
+  bool StillQuiet();
   void WriteOut(const iovec* pieces, int count);
 
   net::Transport transport_;
