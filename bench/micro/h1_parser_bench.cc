@@ -54,7 +54,8 @@ void ParseResponse(benchmark::State& state) {
   for (auto _ : state) {
     Arena arena(pool);
     ResponseHead head;
-    if (ParseResponseHead(kResponse, {}, Method::kGet, arena, head) != ParseError::kNone) state.SkipWithError("refused");
+    if (ParseResponseHead(kResponse, {}, Method::kGet, arena, head) != ParseError::kNone)
+      state.SkipWithError("refused");
     benchmark::DoNotOptimize(head);
   }
   state.SetBytesProcessed(static_cast<int64_t>(state.iterations() * kResponse.size()));
