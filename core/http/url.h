@@ -12,9 +12,9 @@
 
 namespace mg::http {
 
-// Normalises an absolute path: "." and ".." segments removed, "//" merged, percent-encoded unreserved characters decoded,
-// other percent-encodings with upper-case digits; encoded slashes (%2F) and other reserved characters stay encoded.
-// nullopt: %00, an invalid percent-encoding, a byte that may not stand in a path, or ".." past the root.
+// Normalises an absolute path: "." and ".." segments removed, "//" merged, percent-encoded unreserved characters
+// decoded, other percent-encodings with upper-case digits; encoded slashes (%2F) and other reserved characters stay
+// encoded. nullopt: %00, an invalid percent-encoding, a byte that may not stand in a path, or ".." past the root.
 // Returns `path` itself when it is normal already (the fast path: one scan, no copy).
 std::optional<std::string_view> NormalisePath(std::string_view path, Arena& arena);
 
@@ -28,8 +28,12 @@ std::string DecodeLenient(std::string_view text, Plus plus);
 std::string EncodeComponent(std::string_view text);
 std::string EncodePath(std::string_view text);
 
-// The value of the first argument of that name in a query string, as received (still encoded); nullopt: there is none.
+// The value of the first argument of that name (compared decoded) in a query string, as received (still encoded);
+// nullopt: there is none.
 std::optional<std::string_view> QueryArgument(std::string_view query, std::string_view name);
+
+// Whether a name or value of a query string, decoded leniently and with "+" as a space, is `plain`. No allocation.
+bool QueryTextIs(std::string_view encoded, std::string_view plain);
 
 // The value of a cookie in a Cookie field; nullopt: there is none.
 std::optional<std::string_view> CookieValue(std::string_view cookies, std::string_view name);

@@ -1,0 +1,147 @@
+// H1Session: a downstream HTTP/1 connection: reads requests in order, hands each to a StreamHandler, writes the answers.
+// Owner: the SessionList of its listener. Thread: its loop's. An idle one holds no buffer.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/buffer.h"
+#include "base/list.h"
+#include "config/config.h"
+#include "http/h1_parser.h"
+#include "http/stream.h"
+#include "net/transport.h"
+
+namespace mg::http {
+
+class H1Session;
+
+// Owns the sessions of a loop, and counts them.
+class SessionList {
+ public:
+  explicit SessionList(net::Loop& loop) : loop_(loop) {}
+  ~SessionList();
+  void Add(std::unique_ptr<H1Session> session);
+  size_t size() const { return size_; }
+  // Closes idle connections now and each other one after its response; new requests are answered with
+  // Connection: close.
+  void Drain();
+  bool draining() const { return draining_; }
+  void CloseAll();
+
+ private:
+  friend class H1Session;
+  void Remove(H1Session& session);  // destroyed at the end of the loop's turn
+
+  net::Loop& loop_;
+  List<H1Session, SessionList> sessions_;
+  size_t size_ = 0;
+  bool draining_ = false;
+};
+
+struct SessionOptions {
+  StreamHandlerFactory* factory = nullptr;
+  const config::Limits* limits = nullptr;  // of the generation it was accepted under; outlives the session
+  std::shared_ptr<const void> keeps;       // what `limits` belongs to
+  uint32_t listener = 0;
+  ssl_ctx_st* tls = nullptr;
+};
+
+class H1Session final : public net::TransportHandler, public Stream, public net::Deferred, public ListNode<SessionList> {
+ public:
+  H1Session(net::Loop& loop, const SessionOptions& options);
+  ~H1Session() override;
+
+  // Takes an accepted socket and reads what has come.
+  void Start(int fd, const net::SocketAddress& peer);
+
+  // net::TransportHandler
+  void OnConnected(Result<void> result) override;
+  void OnReadable() override;
+  void OnWritable() override;
+
+  // Stream
+  void SendInformational(const ResponseHead& head) override;
+  void SendHead(const ResponseHead& head, End end) override;
+  void SendBody(std::string_view data, End end) override;
+  void SetTrailers(std::string_view lines) override { trailers_ = lines; }
+  void Flush() override;
+  size_t pending() const override { return out_.size(); }
+  void Abort() override;
+  void PauseBody() override { body_paused_ = true; }
+  void ResumeBody() override;
+  void WantBody() override;
+  void StartTunnel() override;
+  const ConnectionInfo& connection() const override { return info_; }
+  uint64_t bytes_received() const override { return received_; }
+  uint64_t bytes_sent() const override { return sent_; }
+  void DisableKeepAlive() override { keep_alive_ = false; }
+
+ private:
+  friend class SessionList;
+  enum class Input : uint8_t {
+    kHead,     // between requests, or in the middle of a head
+    kBody,     // a body is coming
+    kDone,     // the request is complete, its answer is not
+    kDiscard,  // the answer is complete, the rest of the body is thrown away
+    kTunnel,
+    kLinger,   // closing: reading until the client has seen our answer
+    kClosed,
+  };
+  enum class Output : uint8_t { kNone, kHeadSent, kEnded };
+
+  void ReadInput();
+  // Consumes from the front of `bytes`; what it leaves must be kept (see stash_).
+  size_t Process(std::string_view bytes);
+  size_t ProcessHead(std::string_view bytes);
+  size_t ProcessBody(std::string_view bytes);
+  void BeginRequest(std::string_view head);
+  void Refuse(ParseError error);
+  void RequestComplete();
+  void ResponseComplete();
+  void NextRequest();
+  void ResumeInput();  // deferred to the end of the turn
+  void OnEnd();
+  void BodyFailed(const Error& error, int status);
+  void WriteOut(const iovec* pieces, int count);
+  static void OnTimer(void* self);
+  void StartLinger();
+  void EndConnection();
+  void CloseNow(const Error& error);
+  bool wants_input() const;
+
+  SessionList* list_ = nullptr;
+  StreamHandlerFactory* factory_;
+  const config::Limits* limits_;
+  std::shared_ptr<const void> keeps_;
+  net::Transport transport_;
+  net::Timer timer_;
+  StreamHandler* handler_ = nullptr;
+  ssl_ctx_st* tls_context_;
+
+  // What one request needs beyond the handler; small.
+  Input input_ = Input::kHead;
+  Output output_ = Output::kNone;
+  bool keep_alive_ = true;
+  bool body_paused_ = false;
+  bool processing_ = false;      // inside Process: do not enter it again
+  bool resume_posted_ = false;
+  bool chunked_in_ = false;
+  bool chunked_out_ = false;
+  bool bodyless_out_ = false;    // HEAD, 204, 304: body bytes are dropped
+  bool expects_continue_ = false;
+  bool peer_ended_ = false;
+  bool started_request_ = false; // a byte of the head has come
+  uint64_t body_left_ = 0;       // of a Content-Length body
+  uint64_t length_left_ = 0;     // of a response with Content-Length: what it still owes
+  uint64_t received_ = 0, sent_ = 0;
+  size_t scanned_ = 0;           // of stash_: how far ScanHead has looked
+  std::string_view head_out_;    // encoded, waiting for the first body bytes; in the handler's arena
+  std::string_view trailers_;
+  std::unique_ptr<ChunkDecoder> chunks_;
+  Buffer out_;                   // what the socket would not take
+  std::string stash_;            // input kept: part of a head, or a pipelined request
+  ConnectionInfo info_;
+};
+
+}  // namespace mg::http

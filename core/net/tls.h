@@ -1,0 +1,67 @@
+// TLS contexts (OpenSSL 3): built on the control thread with a generation, shared by all loops, immutable in use.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "config/config.h"
+
+struct ssl_ctx_st;
+struct ssl_st;
+
+namespace mg::net {
+
+// A listener's context: certificates picked by SNI (exact, then wildcard, else the first), ALPN, tickets, client
+// certificates. Mozilla's intermediate profile; SSL_MODE_RELEASE_BUFFERS; one ticket a handshake.
+class ServerTls {
+ public:
+  // Errors name the file and say what is wrong with it (a key that does not fit, an expired certificate is a warning).
+  // `alpn`: the protocols offered, the best first; a client that offers only others is refused (RFC 7301 3.2).
+  static Result<std::unique_ptr<ServerTls>> Make(const config::ListenerTls& conf,
+                                                 const std::vector<std::string>& alpn = {"http/1.1"});
+  ~ServerTls();
+  ssl_ctx_st* context() const;
+
+ private:
+  struct Impl;
+  explicit ServerTls(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+// An upstream's or a client's context: verification against a CA (default: the system's, or SSL_CERT_FILE), session
+// reuse by server name, an optional client certificate. Connections outlive it safely.
+class ClientTls {
+ public:
+  static Result<std::unique_ptr<ClientTls>> Make(const config::UpstreamTls& conf);
+  ~ClientTls();
+  ssl_ctx_st* context() const;
+
+ private:
+  struct Impl;
+  explicit ClientTls(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+// What a handshake agreed on and the client's certificate says, for expressions and the access log.
+struct TlsInfo {
+  std::string_view version, cipher, alpn, server_name;  // valid as long as the connection
+  bool resumed = false;
+};
+TlsInfo DescribeTls(ssl_st* tls);
+
+struct TlsPeerCertificate {
+  bool present = false;  // then it was verified, where the context verifies: an unverified one ends the handshake
+  std::string subject, issuer;  // RFC 2253
+  std::string serial;           // upper-case hex
+  std::string fingerprint;      // SHA-256 of the certificate, lower-case hex
+};
+TlsPeerCertificate DescribePeerCertificate(ssl_st* tls);
+
+// Makes a new key for session tickets, shared by all loops, listeners and generations (RFC 5077 5.5). The two keys before
+// it still open the tickets they sealed. Any thread; to be called every few hours.
+void RotateTicketKeys();
+
+}  // namespace mg::net

@@ -1,0 +1,280 @@
+// Exchange: one request from its head to its log line. A handful of named parts; the steps it goes through are in
+// pipeline.cc, told top to bottom. Owner: itself, on loan from its LoopContext's free list. Thread: its loop's.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include "base/buffer.h"
+#include "http/h1_client.h"
+#include "http/stream.h"
+#include "proxy/loop_context.h"
+#include "proxy/phase.h"
+#include "proxy/snapshot.h"
+#include "route/matcher.h"
+#include "upstream/pool.h"
+
+namespace mg::proxy {
+
+// The steps in their order; pipeline.cc has their functions.
+enum class Step : uint8_t {
+  kMatchRoute,
+  kRewrite,
+  kAccess,
+  kAnswer,      // respond, redirect or content; an upstream goes on to kPickTarget
+  kPickTarget,
+  kConnect,
+  kSendRequest,
+  kReadHead,
+  kHeaderFilter,
+  kSendBody,    // streaming, through the body filters
+  kSendError,
+  kLog,
+  kFinish,
+};
+
+// What a step answers.
+enum class Next : uint8_t {
+  kGo,       // to exchange.step, which the step function has set (by default: the one after it)
+  kSuspend,  // an event will resume it at exchange.step
+  kFail,     // exchange.failure tells: to kSendError
+  kDone,     // the exchange has gone back to its list; do not touch it
+};
+
+struct Failure {  // what the client is told, and what the log is
+  int status = 0;              // 0: none
+  std::string_view title;      // "" stands for the status' phrase
+  std::string_view detail;     // for the client; in the arena or static
+};
+
+// How the request body stands.
+enum class BodyState : uint8_t { kNone, kUnread, kReading, kRead, kStreaming, kStreamed, kFailed };
+
+struct RequestPart {
+  BodyState body_state = BodyState::kNone;
+  Buffer body;                 // kRead: all of it (and, while streaming, what waits for the upstream to be ready)
+  bool body_ended = false;     // the client has sent all of it
+  bool is_internal = false;    // by exec or a subrequest: may match internal routes
+  bool uri_changed = false;    // by a hook: the upstream gets request.path and query instead of the target as received
+  uint8_t jumps = 0;
+  size_t body_limit = 0;       // 0: none
+  uint64_t body_bytes = 0;
+  std::string_view original_target;
+};
+
+struct ResponsePart {
+  http::ResponseHead head;     // status and fields, for hooks to change until `started`
+  bool started = false;        // the head is fixed: header filters have begun, or output was made
+  bool head_filtered = false;  // header filters have run
+  bool head_sent = false;      // handed to the stream
+  bool ended = false;          // its last byte was handed to the stream
+  bool exited = false;         // a script ended the phase with a status
+  bool from_upstream = false;
+  bool from_script = false;    // a script makes the body: ScriptOutput
+  bool input_ended = false;    // the last of the body is in `queued` or has gone through the filters
+  bool filtering_last = false; // the piece a body filter works on is the last
+  bool last_filtered = false;
+  bool filter_busy = false;    // a header or body filter waits
+  bool is_error = false;       // made by errors.cc
+  std::string_view body;       // of an answer made at once (respond, an error)
+  Buffer queued;               // body on its way to the filters
+  std::string piece;           // what a body filter is working on
+  Buffer filtered;             // what body filters let through
+};
+
+struct Attempt {
+  uint16_t target = 0;
+  uint16_t status = 0;
+  ErrorCode error = ErrorCode::kInternal;
+  bool failed = false;
+  bool reused = false;
+  Nanoseconds began = 0, connected = 0, first_byte = 0, ended = 0;
+  std::string_view address;    // in the arena
+};
+
+struct UpstreamPart {
+  const upstream::Upstream* upstream = nullptr;
+  upstream::Lease lease;
+  std::array<Attempt, 8> attempts;
+  uint8_t count = 0;           // of attempts made
+  std::optional<net::SocketAddress> chosen;  // by a balance hook
+  bool body_replayable = true; // nothing of a streamed body has gone out
+  bool tunnel = false;
+  std::shared_ptr<upstream::TargetState> tunnel_target;  // of a tunnel, which has let go of its generation
+  http::ResponseHead head;
+};
+
+struct IdentityPart {
+  std::string_view consumer;   // who the caller is, set by an authenticating policy; in the arena
+  std::string_view claims;     // JSON text of a verified token's claims; in the arena
+};
+
+struct TimingPart {
+  Nanoseconds began = 0;       // monotonic, the head was complete
+  Nanoseconds wall = 0;        // since 1970
+  Nanoseconds ended = 0;
+};
+
+// What the script side keeps for this exchange; meaningless to anyone else.
+struct ScriptPart {
+  void* state = nullptr;
+  uint32_t slot = 0;
+};
+
+struct Variable {
+  std::string_view name, value;
+  Variable* next;
+};
+
+enum class OutputStatus : uint8_t {
+  kOk,
+  kFilter,  // filters must run over it now: yield, then RunOutputFilters()
+  kWait,    // the client has not taken it yet: yield until HookProgram::OutputDrained
+  kClosed,  // the client has gone
+  kEnded,   // the response is complete already
+};
+
+class Exchange final : public http::StreamHandler, public http::ClientHandler {
+ public:
+  explicit Exchange(LoopContext& loop);
+  ~Exchange() override;
+
+  LoopContext& context;
+  http::Stream* stream = nullptr;   // null when the client has gone or has its whole answer
+  Generation* generation = nullptr;
+  const RouteEntry* route = nullptr;
+  std::array<route::Param, route::kMaxParams> params;
+  uint32_t param_count = 0;
+  Step step = Step::kMatchRoute;
+  RequestPart in;
+  ResponsePart response;
+  UpstreamPart upstream;
+  IdentityPart identity;
+  TimingPart timing;
+  ScriptPart script;
+  Failure failure;
+  Exchange* parent = nullptr;       // of a subrequest
+
+  const Snapshot& snapshot() const { return *generation->snapshot; }
+
+  // --- for hook programs
+  // The phase for which Run or FilterBody answered kSuspended has ended. May finish the exchange.
+  void HookFinished(Phase phase, HookStatus status);
+
+  // Reads the whole request body into in.body. kDone: it is there (or there is none); kSuspended:
+  // HookProgram::BodyArrived tells, with in.body_state kRead or kFailed.
+  HookStatus ReadBody();
+  void DiscardBody();
+  void ReplaceBody(std::string_view bytes);
+
+  // A new URI for the rest of the life of the request; checked. False: not a valid one.
+  bool SetPath(std::string_view path);
+  void SetQuery(std::string_view query);  // "" removes it
+  void SetMethod(std::string_view method);
+  // Match again from the start with another path (exec); counts a jump. False: too many.
+  bool Reroute(std::string_view path, std::string_view query);
+
+  // Output of a script. The head is fixed by the first call. What is made is collected: whoever resumes the script calls
+  // RunOutputFilters() when it stops (waits or ends) and after kFilter.
+  OutputStatus ScriptOutput(std::string_view data);
+  OutputStatus ScriptSendHead();
+  OutputStatus ScriptFlush(bool wait);
+  OutputStatus ScriptEnd();
+  // Sends what was made through the filters to the client. kSuspended: a filter waits, HookProgram::OutputDrained tells.
+  // kFailed: a filter failed, the response was cut.
+  HookStatus RunOutputFilters();
+  // Ends the phase with a status (ngx.exit): the hook program answers kAnswered afterwards.
+  void ScriptExit(int status);
+
+  // An answer with a body in one go (a policy's refusal): problem+json when `body` is empty and status >= 400.
+  void Fail(int status, std::string_view detail, std::string_view title = {});
+  // 32 hex digits, made when first asked for.
+  std::string_view RequestId();
+
+  // Variables: those of the route and of scripts, then the gateway's own (variables.cc: "remote_addr", "host", "arg_x",
+  // "http_x", "upstream_addr", ...). nullopt: no such variable. The text lives in the arena or in the request.
+  std::optional<std::string_view> GetVariable(std::string_view name);
+  void SetVariable(std::string_view name, std::string_view value);
+  std::optional<std::string_view> PathParam(std::string_view name) const;
+  std::string_view peer_ip() const { return peer_ip_; }
+  uint64_t BytesReceived() const { return stream != nullptr ? stream->bytes_received() : bytes_received_; }
+  uint64_t BytesSent() const { return stream != nullptr ? stream->bytes_sent() : bytes_sent_; }
+  uint64_t BodyBytesSent() const { return body_bytes_sent_; }
+
+  // --- http::StreamHandler
+  void OnRequest() override;
+  void OnRefused(http::ParseError error) override;
+  void OnBody(std::string_view data, http::End end) override;
+  void OnBodyFailed(const Error& error, int status) override;
+  void OnInputPause() override;
+  void OnDrained() override;
+  void OnPeerClosed() override;
+  void OnClosed(const Error& error) override;
+
+  // --- http::ClientHandler
+  void OnClientConnected() override;
+  void OnInformational(const http::ResponseHead& head) override;
+  void OnResponseHead(http::ResponseHead& head) override;
+  void OnResponseBody(std::string_view data, http::End end) override;
+  void OnResponsePause() override;
+  void OnRequestDrained() override;
+  void OnFailed(const Error& error) override;
+  Arena& response_arena() override { return arena; }
+
+  // --- the pipeline's own
+  void Advance();                 // runs steps from `step` until one suspends or the exchange is done
+  Next AfterHook(HookStatus status, Step next);
+  HookStatus Pump();              // moves the body through the filters to the client
+  void SendRequestBody();
+  enum class AttemptEnd : uint8_t { kSucceeded, kFailed, kCancelled };
+  void EndAttempt(AttemptEnd end);
+  void CutOff(int logged_status);  // ends the response where it is
+  void Reset();                    // for the free list
+
+  // For the step functions and callbacks alone.
+  Variable* variables = nullptr;
+  std::string_view request_id;
+  std::string_view tunnel_route;  // name of the route a tunnel came by
+  net::Timer deadline;            // of the upstream attempt's current part
+  net::Timer total;               // of the whole upstream exchange
+  net::Timer abort_grace;         // after the client's FIN
+  bool in_hook = false;           // a hook of rewrite, access, balance or content waits
+  bool client_gone = false;
+  bool counted = false;           // the attempt's target counts it as active
+
+ private:
+  bool NeedsFilter() const;
+  HookStatus FilterPiece();
+  void SendHead();
+  void SendPieces(Buffer& pieces, http::End end);
+  void GoOn(Next next);
+  void FilterFinished(Phase phase, HookStatus status);
+  bool MayRetry(const Error& error) const;
+  void AttemptFailed(const Error& error);
+  void ClientGone();
+  void BeginTunnel();
+  void Deadline();
+  // Hands the last piece over and lets go of the stream, remembering what the log wants to know of it.
+  void EndStream(std::string_view data);
+  void AbortStream();
+  void Begin();
+
+  std::string_view peer_ip_;       // in the arena: the connection may be gone when it is logged
+  uint64_t bytes_received_ = 0, bytes_sent_ = 0, body_bytes_sent_ = 0;
+};
+
+// Makes exchanges for a loop's sessions.
+class ExchangeFactory final : public http::StreamHandlerFactory {
+ public:
+  explicit ExchangeFactory(LoopContext& context) : context_(context) {}
+  http::StreamHandler& NewHandler(http::Stream& stream) override;
+
+ private:
+  LoopContext& context_;
+};
+
+}  // namespace mg::proxy

@@ -1,0 +1,71 @@
+// Snapshot: one immutable generation as all loops see it: the configuration, its compiled routes, upstreams, TLS contexts
+// and compiled scripts. Built and checked on the control thread before any loop sees it.
+//
+// Generation: a snapshot on one loop, with that loop's hook program and its count of live exchanges (a plain integer).
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "config/config.h"
+#include "config/template.h"
+#include "net/tls.h"
+#include "proxy/hook_program.h"
+#include "proxy/identity.h"
+#include "proxy/phase.h"
+#include "proxy/trust.h"
+#include "route/matcher.h"
+#include "store/shared_dict.h"
+#include "upstream/upstream.h"
+
+namespace mg::proxy {
+
+// A route, compiled: what the pipeline reads.
+struct RouteEntry {
+  const config::Route* conf = nullptr;
+  uint32_t index = 0;
+  PhaseMask hooks = 0;
+  const upstream::Upstream* upstream = nullptr;  // null: another kind of answer
+  size_t body_limit = 0;
+  config::Template redirect, respond_body;
+  std::optional<config::Template> rewrite_path, rewrite_host;
+  std::vector<config::Expression> hash_key;
+  bool Has(Phase phase) const { return (hooks & Bit(phase)) != 0; }
+};
+
+class Snapshot {
+ public:
+  uint64_t generation = 0;
+  std::unique_ptr<config::Config> config;
+  std::optional<route::Matcher> matcher;  // never empty once built
+  std::vector<RouteEntry> routes;                            // by config order
+  std::unordered_map<std::string_view, uint32_t> route_names;
+  std::vector<std::unique_ptr<upstream::Upstream>> upstreams;
+  std::unordered_map<std::string_view, upstream::Upstream*> upstream_names;
+  std::vector<std::unique_ptr<net::ServerTls>> listener_tls;  // by listener; null: plain
+  std::unique_ptr<HookPrograms> programs;                     // null: no hooks at all
+  IdentityHeaders identity_headers;
+  TrustedProxies trusted;
+  std::shared_ptr<const config::Limits> limits;                // what sessions keep of it
+  config::Template access_format;
+  bool access_log = false;
+
+  // By a process-wide counter of live snapshots (tests, /metrics).
+  Snapshot();
+  ~Snapshot();
+  static size_t live();
+};
+
+// Owner: the loop's LoopContext while current, then its list of retired ones until `live` is 0 and the program is idle.
+struct Generation {
+  std::shared_ptr<const Snapshot> snapshot;
+  std::unique_ptr<HookProgram> program;  // null: no hooks
+  uint64_t live = 0;                     // exchanges begun under it and not finished
+  bool retired = false;
+};
+
+}  // namespace mg::proxy
