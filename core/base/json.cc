@@ -225,9 +225,7 @@ Result<JsonDocument> JsonDocument::Parse(std::string_view text, const JsonLimits
   return document;
 }
 
-JsonType JsonValue::type() const {
-  return document_ == nullptr ? JsonType::kNone : document_->nodes_[index_].type;
-}
+JsonType JsonValue::type() const { return document_ == nullptr ? JsonType::kNone : document_->nodes_[index_].type; }
 
 std::optional<bool> JsonValue::boolean() const {
   if (type() != JsonType::kBoolean) return std::nullopt;

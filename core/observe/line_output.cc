@@ -125,8 +125,8 @@ void LineOutput::Send(std::string_view line, uint8_t severity) {
   localtime_r(&now, &local);
   char when[32];
   std::strftime(when, sizeof when, "%b %e %H:%M:%S", &local);
-  std::string datagram =
-      fmt::format("<{}>{} moongate[{}]: {}", kDaemon * 8 + (severity & 7), when, getpid(), line.substr(0, kLargestDatagram));
+  std::string datagram = fmt::format("<{}>{} moongate[{}]: {}", kDaemon * 8 + (severity & 7), when, getpid(),
+                                     line.substr(0, kLargestDatagram));
   for (int attempt = 0; attempt < 2; attempt++) {
     if (send(fd_, datagram.data(), datagram.size(), MSG_NOSIGNAL | MSG_DONTWAIT) >= 0) return;
     if (errno == EAGAIN || errno == ENOBUFS) break;

@@ -12,8 +12,8 @@ namespace mg::observe {
 
 class LineOutput {
  public:
-  // "stderr", "stdout", "syslog" (/dev/log), "syslog:SOCKET", or a path, which is made with mode 0640 if it is not there.
-  // kSystem if it cannot be opened.
+  // "stderr", "stdout", "syslog" (/dev/log), "syslog:SOCKET", or a path, which is made with mode 0640 if it is not
+  // there. kSystem if it cannot be opened.
   static Result<LineOutput> Open(std::string_view target);
   ~LineOutput();
   LineOutput(LineOutput&& other) noexcept;

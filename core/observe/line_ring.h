@@ -1,5 +1,5 @@
-// LineRing: a bounded ring of lines from one producer at a time to one consumer, without locks. A line that does not fit
-// is dropped and counted. LineWriter owns them; see there.
+// LineRing: a bounded ring of lines from one producer at a time to one consumer, without locks. A line that does not
+// fit is dropped and counted. LineWriter owns them; see there.
 #pragma once
 
 #include <atomic>
@@ -67,9 +67,7 @@ class LineRing {
     return true;
   }
 
-  bool empty() const {
-    return tail_.load(std::memory_order_relaxed) == head_.load(std::memory_order_seq_cst);
-  }
+  bool empty() const { return tail_.load(std::memory_order_relaxed) == head_.load(std::memory_order_seq_cst); }
   uint64_t dropped() const { return dropped_.load(std::memory_order_relaxed); }
 
   // Producer: no line will follow.

@@ -16,7 +16,7 @@ namespace mg::observe {
 
 namespace {
 
-constexpr int kTick = 5;             // ms between two looks while lines come
+constexpr int kTick = 5;  // ms between two looks while lines come
 constexpr int kTicksBeforeSleep = 20;
 
 std::atomic<uint64_t> next_identity{1};

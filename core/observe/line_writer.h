@@ -1,9 +1,9 @@
-// LineWriter: writes the lines of all threads (error log, access logs) from a thread of its own, so that no producer ever
-// waits for a disk, a pipe or a full socket. What does not fit is dropped and counted.
+// LineWriter: writes the lines of all threads (error log, access logs) from a thread of its own, so that no producer
+// ever waits for a disk, a pipe or a full socket. What does not fit is dropped and counted.
 //
-// Owner: the process. A loop thread attaches itself and gets a ring of its own (no lock); other threads share one behind
-// a mutex that is held for a copy. Lines of one thread keep their order, those of different threads may swap by a few
-// milliseconds. The thread sleeps while there is nothing to write.
+// Owner: the process. A loop thread attaches itself and gets a ring of its own (no lock); other threads share one
+// behind a mutex that is held for a copy. Lines of one thread keep their order, those of different threads may swap by
+// a few milliseconds. The thread sleeps while there is nothing to write.
 #pragma once
 
 #include <atomic>
@@ -47,7 +47,8 @@ class LineWriter {
   // Opens an output (LineOutput::Open tells what `target` may be), or finds it if it is open. Any thread; may block.
   Result<Output> Open(std::string_view target);
 
-  // Any thread; never blocks. `output` is of this writer. `line` has no newline at its end. False if it was dropped. `severity` is syslog's.
+  // Any thread; never blocks. `output` is of this writer. `line` has no newline at its end. False if it was dropped.
+  // `severity` is syslog's.
   bool Write(Output output, std::string_view line, uint8_t severity = 6);
 
   // The calling thread gets a ring, until Detach or the thread's end; at most one thread's worth of writers at a time:
@@ -95,9 +96,9 @@ class LineWriter {
   std::thread thread_;
 };
 
-// The log's sink (base/log.h) on a LineWriter: "2026-01-31T12:00:00.123Z [error] text". Control characters are written as
-// \n or \xHH, so that nobody can forge a line. Owner: the process, which sets it with SetLogSink and unsets it before the
-// end. Any thread.
+// The log's sink (base/log.h) on a LineWriter: "2026-01-31T12:00:00.123Z [error] text". Control characters are written
+// as \n or \xHH, so that nobody can forge a line. Owner: the process, which sets it with SetLogSink and unsets it
+// before the end. Any thread.
 class LogToWriter : public LogSink {
  public:
   LogToWriter(LineWriter& writer, LineWriter::Output output) : writer_(writer), output_(output.index) {}

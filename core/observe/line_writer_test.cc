@@ -1,8 +1,8 @@
 #include "observe/line_writer.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -70,7 +70,8 @@ TEST_F(LineWriterTest, KeepsTheOrderOfEachThread) {
     threads.emplace_back([&, t] {
       if (t % 2 == 0) writer.Attach();
       for (int i = 0; i < kLines; i++) {
-        while (!writer.Write(t % 3 == 0 ? *a : *b, std::to_string(t) + " " + std::to_string(i))) std::this_thread::yield();
+        while (!writer.Write(t % 3 == 0 ? *a : *b, std::to_string(t) + " " + std::to_string(i)))
+          std::this_thread::yield();
       }
       if (t == 0) writer.Detach();  // the others detach by ending
     });

@@ -17,9 +17,8 @@ constexpr uint32_t kSumSlot = kHistogramBounds.size() + 1;
 
 bool IsName(std::string_view name, std::string_view also) {
   if (name.empty() || IsDigit(name[0])) return false;
-  return std::all_of(name.begin(), name.end(), [&](char c) {
-    return IsAlpha(c) || IsDigit(c) || also.find(c) != std::string_view::npos;
-  });
+  return std::all_of(name.begin(), name.end(),
+                     [&](char c) { return IsAlpha(c) || IsDigit(c) || also.find(c) != std::string_view::npos; });
 }
 
 bool IsLabel(std::string_view name) { return IsName(name, "_") && !name.starts_with("__") && name != "le"; }
@@ -85,7 +84,8 @@ void MetricsShard::Observe(Histogram histogram, Nanoseconds duration) {
 MetricsRegistry::MetricsRegistry() {
   chunks_ = 1;
   shards_.push_back(std::make_unique<MetricsShard>(MetricsShard::Writers::kMany));
-  shards_[0]->chunks_[0].store(new MetricsShard::Chunk, std::memory_order_release);
+  shared_ = shards_[0].get();
+  shared_->chunks_[0].store(new MetricsShard::Chunk, std::memory_order_release);
 }
 
 MetricsRegistry::~MetricsRegistry() = default;

@@ -1,10 +1,10 @@
 // Metrics: counters, gauges and histograms that cost a loop one addition to memory of its own, and are summed when they
 // are read.
 //
-// Owner: the process has one MetricsRegistry, which outlives all threads that count. A loop takes a MetricsShard once and
-// is its only writer. Families and series are made by any thread under a lock (at load, or the first time a label value
-// is seen); the handle they give (Counter, Gauge, Histogram) is kept and used without one. Series are never removed: a
-// counter keeps its value over reloads.
+// Owner: the process has one MetricsRegistry, which outlives all threads that count. A loop takes a MetricsShard once
+// and is its only writer. Families and series are made by any thread under a lock (at load, or the first time a label
+// value is seen); the handle they give (Counter, Gauge, Histogram) is kept and used without one. Series are never
+// removed: a counter keeps its value over reloads.
 #pragma once
 
 #include <array>
@@ -38,9 +38,10 @@ struct Histogram {  // of durations
 
 // Upper bounds of a histogram's buckets: 5 us to 60 s, three a decade.
 inline constexpr std::array<Nanoseconds, 22> kHistogramBounds{
-    5'000,          10'000,         25'000,        50'000,        100'000,       250'000,       500'000,       1'000'000,
-    2'500'000,      5'000'000,      10'000'000,    25'000'000,    50'000'000,    100'000'000,   250'000'000,   500'000'000,
-    1'000'000'000,  2'500'000'000,  5'000'000'000, 10'000'000'000, 30'000'000'000, 60'000'000'000};
+    5'000,         10'000,         25'000,         50'000,        100'000,       250'000,
+    500'000,       1'000'000,      2'500'000,      5'000'000,     10'000'000,    25'000'000,
+    50'000'000,    100'000'000,    250'000'000,    500'000'000,   1'000'000'000, 2'500'000'000,
+    5'000'000'000, 10'000'000'000, 30'000'000'000, 60'000'000'000};
 
 class MetricsShard {
  public:
@@ -73,8 +74,10 @@ class MetricsShard {
     }
   }
   uint64_t Read(uint32_t slot) const {
-    return chunks_[slot / kSlotsPerChunk].load(std::memory_order_acquire)->slots[slot % kSlotsPerChunk].load(
-        std::memory_order_relaxed);
+    return chunks_[slot / kSlotsPerChunk]
+        .load(std::memory_order_acquire)
+        ->slots[slot % kSlotsPerChunk]
+        .load(std::memory_order_relaxed);
   }
 
   std::array<std::atomic<Chunk*>, kMaxChunks> chunks_{};
@@ -99,10 +102,10 @@ class MetricsRegistry {
 
   // A loop's own shard, kept by the registry. `shared` may be used by any thread, at the price of an atomic addition.
   MetricsShard& NewShard();
-  MetricsShard& shared() { return *shards_.front(); }
+  MetricsShard& shared() { return *shared_; }
 
-  // The family of that name: made, or found again if kind and labels are the same. kInvalid if they are not, or for names
-  // that Prometheus does not take. More than `max_series` series are counted together under kOverflow.
+  // The family of that name: made, or found again if kind and labels are the same. kInvalid if they are not, or for
+  // names that Prometheus does not take. More than `max_series` series are counted together under kOverflow.
   Result<Family*> AddFamily(MetricKind kind, std::string_view name, std::string_view help,
                             std::vector<std::string> labels = {}, size_t max_series = kDefaultSeries);
 
@@ -111,8 +114,8 @@ class MetricsRegistry {
   Gauge GetGauge(Family* family, std::span<const std::string_view> values = {});
   Histogram GetHistogram(Family* family, std::span<const std::string_view> values = {});
 
-  // A counter or gauge whose value is asked for when it is read, on the reading thread and under the lock: `read` does not
-  // use the registry. It replaces an earlier one.
+  // A counter or gauge whose value is asked for when it is read, on the reading thread and under the lock: `read` does
+  // not use the registry. It replaces an earlier one.
   void SetCallback(Family* family, std::span<const std::string_view> values, std::function<double()> read);
 
   uint64_t Value(Counter counter) const;
@@ -131,6 +134,7 @@ class MetricsRegistry {
 
   mutable std::mutex mutex_;
   std::vector<std::unique_ptr<MetricsShard>> shards_;
+  MetricsShard* shared_;  // the first of them
   std::map<std::string, std::unique_ptr<Family>, std::less<>> families_;
   uint32_t next_slot_ = 1;  // 0 is where default handles count
   size_t chunks_ = 0;
