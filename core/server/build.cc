@@ -129,7 +129,9 @@ std::shared_ptr<proxy::Snapshot> BuildSnapshot(std::unique_ptr<config::Config> c
   }
   if (context.diagnostics.failed()) return nullptr;
 
-  snapshot->programs = script::BuildPrograms(conf, context.files, context.dictionaries, context.loops, context.diagnostics);
+  script::BuildOptions options{context.loops, {}, context.redis};
+  for (const auto& [name, size] : conf.lua.shared_dicts) options.dicts.push_back(context.dictionaries.Find(name));
+  snapshot->programs = script::BuildPrograms(conf, options, context.files, context.diagnostics);
   if (context.diagnostics.failed()) return nullptr;
   if (snapshot->programs) {
     for (proxy::RouteEntry& entry : snapshot->routes) entry.hooks = snapshot->programs->MaskOf(entry.index);

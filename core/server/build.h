@@ -3,9 +3,11 @@
 #pragma once
 
 #include <memory>
+#include <vector>
 
 #include "config/config.h"
 #include "proxy/snapshot.h"
+#include "redis/redis.h"
 #include "store/registry.h"
 #include "upstream/upstream.h"
 
@@ -17,6 +19,7 @@ struct BuildContext {
   upstream::Registry& upstreams;
   store::SharedDictRegistry& dictionaries;
   int loops;
+  std::vector<redis::Connections*> redis;  // of each loop
 };
 
 // Null when an error was added.

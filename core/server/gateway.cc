@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "http/h1_session.h"
 #include "proxy/exchange.h"
+#include "redis/redis.h"
 #include "server/build.h"
 
 namespace mg::server {
@@ -82,6 +83,7 @@ struct Gateway::LoopThread {
   void Accept(uint32_t listener, int fd, const net::SocketAddress& peer);
 
   proxy::LoopContext context;
+  redis::Connections redis{context.loop, context.resolver};
   proxy::ExchangeFactory factory;
   http::SessionList sessions;
   std::vector<Accepting> accepting;  // by listener
@@ -208,7 +210,9 @@ bool Gateway::Check(std::unique_ptr<config::Config> config, config::FileSource& 
 std::shared_ptr<proxy::Snapshot> Gateway::Build(std::unique_ptr<config::Config> config, config::FileSource& files,
                                                 config::Diagnostics& diagnostics) {
   ReconcileDictionaries(config->lua);
-  auto snapshot = BuildSnapshot(std::move(config), {files, diagnostics, upstreams_, dictionaries_, options_.loops});
+  BuildContext context{files, diagnostics, upstreams_, dictionaries_, options_.loops, {}};
+  for (auto& loop : loops_) context.redis.push_back(&loop->redis);
+  auto snapshot = BuildSnapshot(std::move(config), context);
   if (!snapshot && snapshot_) ReconcileDictionaries(snapshot_->config->lua);  // as they were
   return snapshot;
 }
@@ -231,6 +235,7 @@ void Gateway::Publish(std::shared_ptr<const proxy::Snapshot> next, const std::ve
     auto generation = std::make_unique<proxy::Generation>();
     generation->snapshot = next;
     if (next->programs) generation->program = next->programs->TakeProgram(loop.context.index);
+    loop.redis.Reconcile(next->config->redis);
     std::vector<int> mine;
     for (const std::vector<int>& of_listener : fds) mine.push_back(of_listener[loop.context.index % of_listener.size()]);
     loop.context.Switch(std::move(generation));
