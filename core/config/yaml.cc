@@ -210,7 +210,8 @@ std::string Builder::Here() const {
   std::string path = root_.kind == Node::Kind::kSequence ? "routes" : "";
   for (const Frame& frame : frames_) {
     if (frame.node->kind == Node::Kind::kSequence) {
-      if (!frame.node->items.empty()) path += fmt::format("[{}]", frame.node->items.size() - 1);
+      bool inside = &frame != &frames_.back();
+      if (inside) path += fmt::format("[{}]", frame.node->items.size() - 1);
     } else if (!frame.node->entries.empty() && (frame.has_key || &frame != &frames_.back())) {
       path += (path.empty() ? "" : ".") + frame.node->entries.back().key;
     }
