@@ -117,7 +117,9 @@ Failure MatchPattern(const std::string& pattern, const Value& value) {
 
 Failure ReadText(const Schema& schema, const ScalarPlace& place, Value& value) {
   value.kind = Value::Kind::kString;
-  if (schema.type == Type::kSecret) return ReadSecret(place, value);
+  if (schema.type == Type::kSecret) {
+    if (Failure failure = ReadSecret(place, value); !failure.empty()) return failure;
+  }
   if (schema.type == Type::kPath) {
     if (value.text.empty()) return "is empty: expected a file's path";
     if (value.text.find_first_of("\n\r") != std::string::npos)
