@@ -1,5 +1,5 @@
-# mg_module(NAME [USES module...] [LINK target...]) makes the static library of core/NAME from every *.cc in it, its unit
-# tests (*_test.cc, one executable a module), and, with MG_FUZZ, its fuzzers (fuzz_*.cc).
+# mg_module(NAME [USES module...] [LINK target...] [SOURCES generated...]) makes the static library of core/NAME from
+# every *.cc in it, its unit tests (*_test.cc, one executable a module), and, with MG_FUZZ, its fuzzers (fuzz_*.cc).
 # An empty folder is skipped, so that a module appears with its first file.
 
 set(MG_WARNINGS -Wall -Wextra -Werror -Wshadow -Wnon-virtual-dtor -Wno-missing-field-initializers)
@@ -18,7 +18,7 @@ function(mg_compile_settings target)
 endfunction()
 
 function(mg_module name)
-  cmake_parse_arguments(ARG "" "" "USES;LINK" ${ARGN})
+  cmake_parse_arguments(ARG "" "" "USES;LINK;SOURCES" ${ARGN})
   set_property(GLOBAL APPEND PROPERTY MG_MODULES ${name})
   set_property(GLOBAL PROPERTY MG_USES_${name} "${ARG_USES}")
   file(GLOB sources CONFIGURE_DEPENDS core/${name}/*.cc core/${name}/*.c core/${name}/ffi/*.cc)
@@ -27,6 +27,8 @@ function(mg_module name)
   file(GLOB headers CONFIGURE_DEPENDS core/${name}/*.h)
   list(REMOVE_ITEM sources ${tests} ${fuzzers})
   set_property(GLOBAL APPEND PROPERTY MG_HEADERS ${headers})
+
+  list(APPEND sources ${ARG_SOURCES})
 
   set(library mg_${name})
   if(sources)
@@ -37,7 +39,7 @@ function(mg_module name)
     endforeach()
     target_link_libraries(${library} PUBLIC ${ARG_LINK} Threads::Threads)
     if(name STREQUAL "base")
-      target_precompile_headers(${library} PRIVATE ${CMAKE_SOURCE_DIR}/core/base/std.h)
+      target_precompile_headers(${library} PRIVATE ${CMAKE_SOURCE_DIR}/core/base/std.h <fmt/format.h>)
     else()
       target_precompile_headers(${library} REUSE_FROM mg_base)
     endif()
@@ -51,10 +53,18 @@ function(mg_module name)
   endif()
 
   if(tests AND NOT MG_FUZZ)
+    if(NOT TARGET mg_test_headers)  # the precompiled header of all tests: parsing GoogleTest costs more than most tests
+      file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/generated/test_headers.cc CONTENT "")
+      add_library(mg_test_headers OBJECT ${CMAKE_BINARY_DIR}/generated/test_headers.cc)
+      mg_compile_settings(mg_test_headers)
+      target_link_libraries(mg_test_headers PRIVATE fmt::fmt GTest::gmock)
+      target_precompile_headers(mg_test_headers PRIVATE
+        ${CMAKE_SOURCE_DIR}/core/base/std.h <fmt/format.h> <gtest/gtest.h> <gmock/gmock.h>)
+    endif()
     add_executable(${name}_test ${tests})
     mg_compile_settings(${name}_test)
     target_link_libraries(${name}_test PRIVATE ${library} GTest::gmock GTest::gtest_main)
-    target_precompile_headers(${name}_test REUSE_FROM mg_base)
+    target_precompile_headers(${name}_test REUSE_FROM mg_test_headers)
     add_test(NAME ${name} COMMAND ${name}_test)
     set_tests_properties(${name} PROPERTIES WORKING_DIRECTORY ${CMAKE_SOURCE_DIR} TIMEOUT 120)
   endif()
@@ -71,7 +81,8 @@ function(mg_module name)
   endif()
 endfunction()
 
-# The checks over all modules, and the product itself.
+# The checks over all modules, the micro benchmarks, and the product itself. Checks that run no product code carry the
+# label "static".
 function(mg_finish)
   get_property(modules GLOBAL PROPERTY MG_MODULES)
   set(table "")
@@ -81,8 +92,11 @@ function(mg_finish)
     list(APPEND table "${module}:${uses}")
   endforeach()
   add_test(NAME layering COMMAND ${CMAKE_SOURCE_DIR}/cmake/check_layering.sh ${CMAKE_SOURCE_DIR}/core ${table})
+  add_test(NAME lua_tail_calls COMMAND ${CMAKE_SOURCE_DIR}/cmake/lint_lua.sh lua scripts
+    WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+  set_tests_properties(layering lua_tail_calls PROPERTIES LABELS static)
 
-  # Each header compiles alone: one translation unit a header, without the precompiled one.
+  # Each header compiles alone: one translation unit a header, without the precompiled one. The test builds them.
   get_property(headers GLOBAL PROPERTY MG_HEADERS)
   set(units "")
   foreach(header ${headers})
@@ -92,12 +106,28 @@ function(mg_finish)
     file(CONFIGURE OUTPUT ${unit} CONTENT "#include \"${relative}\"\n")
     list(APPEND units ${unit})
   endforeach()
-  if(units)
+  if(units AND NOT MG_SANITIZE AND NOT MG_FUZZ)
     add_library(header_check OBJECT EXCLUDE_FROM_ALL ${units})
     mg_compile_settings(header_check)
-    target_compile_options(header_check PRIVATE -fsyntax-only)
+    target_compile_options(header_check PRIVATE -O0 -g0)
     foreach(module ${modules})
       target_link_libraries(header_check PRIVATE mg_${module})
+    endforeach()
+    add_test(NAME header_check COMMAND ${CMAKE_COMMAND} --build ${CMAKE_BINARY_DIR} --target header_check)
+    set_tests_properties(header_check PROPERTIES LABELS static TIMEOUT 600 RUN_SERIAL ON)
+  endif()
+
+  if(MG_BENCH)
+    find_package(benchmark REQUIRED)
+    add_custom_target(micro)
+    file(GLOB benchmarks CONFIGURE_DEPENDS bench/micro/*_bench.cc)
+    foreach(source ${benchmarks})
+      get_filename_component(program ${source} NAME_WE)
+      add_executable(${program} EXCLUDE_FROM_ALL ${source})
+      mg_compile_settings(${program})
+      target_link_libraries(${program} PRIVATE mg_server benchmark::benchmark_main)
+      set_target_properties(${program} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/micro)
+      add_dependencies(micro ${program})
     endforeach()
   endif()
 

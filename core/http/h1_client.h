@@ -72,7 +72,8 @@ class H1Client final : public net::TransportHandler, public net::Deferred, publi
   bool request_sent() const { return request_sent_; }
   uint64_t requests() const { return requests_; }
   net::Transport& transport() { return transport_; }
-  Nanoseconds idle_since = 0;
+  Nanoseconds idle_since = 0;  // the next two are its pool's to use
+  void* pool = nullptr;
   void Close();
 
   // net::TransportHandler
@@ -82,13 +83,17 @@ class H1Client final : public net::TransportHandler, public net::Deferred, publi
 
  private:
   enum class State : uint8_t { kIdle, kHead, kBody, kTunnel, kComplete, kClosed };
+  static constexpr size_t kOver = SIZE_MAX;  // instead of a count: see Process
+
   void ReadInput();
-  size_t Process(std::string_view bytes);
+  bool Process(std::string_view bytes);
   size_t ProcessHead(std::string_view bytes);
+  size_t BeginResponse(ResponseHead& head, size_t length, size_t after);
   size_t ProcessBody(std::string_view bytes);
-  void Complete();
-  void Fail(ErrorCode code, std::string message);
+  size_t Finish(std::string_view data);
+  size_t Fail(ErrorCode code, std::string message);
   void OnEnd();
+  bool StillQuiet();
   void WriteOut(const iovec* pieces, int count);
 
   net::Transport transport_;

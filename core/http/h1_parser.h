@@ -21,27 +21,28 @@ struct ParseLimits {
 // Why a head was refused: what the status of the answer is made from, and what the log says.
 enum class ParseError : uint8_t {
   kNone,
-  kBareLf,              // a line that does not end in CRLF
-  kRequestLine,         // not METHOD SP TARGET SP HTTP/x.y
-  kVersion,             // a version other than HTTP/1.0 and 1.1: 505
-  kTarget,              // a request-target that breaks its form
-  kTargetTooLong,       // 414
-  kHeadTooLarge,        // 431
-  kTooManyHeaders,      // 431
-  kHeaderName,          // not a token, or white space before the colon
-  kHeaderValue,         // NUL or a control byte
-  kObsFold,             // a line that begins with white space
-  kHost,                // missing, repeated, malformed, or not the authority of an absolute-form target
-  kContentLength,       // malformed, or repeated with another value
-  kTransferEncoding,    // anything but a single, final "chunked", or in HTTP/1.0
-  kFramingConflict,     // Transfer-Encoding with Content-Length
-  kStatusLine,          // a response's first line
-  kConnect,             // the CONNECT method: a gateway opens no tunnel to where the client says
-  kPath,                // %00, an invalid percent-encoding, or dot segments past the root
+  kBareLf,            // a line that does not end in CRLF
+  kRequestLine,       // not METHOD SP TARGET SP HTTP/x.y
+  kVersion,           // a version other than HTTP/1.0 and 1.1: 505
+  kTarget,            // a request-target that breaks its form
+  kTargetTooLong,     // 414
+  kHeadTooLarge,      // 431
+  kTooManyHeaders,    // 431
+  kHeaderName,        // not a token, or white space before the colon
+  kHeaderValue,       // NUL or a control byte
+  kObsFold,           // a line that begins with white space
+  kHost,              // missing, repeated, malformed, or not the authority of an absolute-form target
+  kContentLength,     // malformed, or repeated
+  kTransferEncoding,  // anything but a single, final "chunked", or in HTTP/1.0
+  kTransferCoding,    // a well-formed coding other than "chunked": 501
+  kFramingConflict,   // Transfer-Encoding with Content-Length
+  kStatusLine,        // a response's first line
+  kConnect,           // the CONNECT method: a gateway opens no tunnel to where the client says
+  kPath,              // %00, an invalid percent-encoding, or dot segments past the root
 };
 
-int StatusFor(ParseError error);                      // 400, 405, 414, 431, 501, 505
-std::string_view ParseErrorText(ParseError error);    // one line for the log and the problem body's detail
+int StatusFor(ParseError error);                    // 400, 405, 414, 431, 501, 505
+std::string_view ParseErrorText(ParseError error);  // one line for the log and the problem body's detail
 
 // Finds where a head ends: "\r\n\r\n". `from` is how far an earlier call has looked (0 at first).
 // Empty lines before a request line are not skipped here (see SkipLeadingEmptyLines).
@@ -62,6 +63,9 @@ ParseError ParseRequestHead(std::string_view head, const ParseLimits& limits, Ar
 ParseError ParseResponseHead(std::string_view head, const ParseLimits& limits, Method request_method, Arena& arena,
                              ResponseHead& out);
 
+// Parses a trailer section as ChunkDecoder hands it out ("" or lines each ended by CRLF) and appends its fields.
+ParseError ParseTrailers(std::string_view section, Arena& arena, HeaderList& out);
+
 // Decodes a chunked body piecemeal (RFC 9112 7.1): strict about sizes, CRLFs and extensions; trailers are parsed as
 // fields. Feed it what came; it hands out pieces of the input, never copies.
 class ChunkDecoder {
@@ -74,20 +78,36 @@ class ChunkDecoder {
                   // (complete, already checked); the message ends here
       kBad,
     } kind;
-    size_t used;            // bytes of the input that are done with
+    size_t used;  // bytes of the input that are done with
     std::string_view data;
   };
 
-  // After kTrailers or kBad, Reset() before the next message. The trailer section, which may come in pieces, is
-  // collected here up to `trailer_limit` bytes (past that: kBad).
+  // After kTrailers or kBad, Reset() before the next message. A trailer section that comes in pieces is collected here;
+  // `data` then points into the decoder until Reset().
   Step Next(std::string_view input);
   void Reset();
 
-  static constexpr size_t kTrailerLimit = 8 * 1024;
-  static constexpr size_t kExtensionLimit = 256;  // bytes of chunk extensions a line
+  static constexpr size_t kTrailerLimit = 8 * 1024;  // bytes of the section, its empty line included
+  static constexpr size_t kExtensionLimit = 256;     // bytes of chunk extensions a line
 
  private:
-  enum class State : uint8_t { kSize, kSizeDigits, kExtension, kSizeLf, kData, kDataCr, kDataLf, kTrailer, kDone, kBad };
+  enum class State : uint8_t {
+    kSize,       // the first digit of a chunk's size
+    kDigits,     // a further digit, or what ends the size
+    kSpace,      // white space between the size and ";"
+    kExtension,  // after ";"
+    kSizeLf,
+    kData,
+    kDataCr,
+    kDataLf,
+    kTrailer,
+    kDone,
+    kBad,
+  };
+  bool SizeLine(char c);  // takes one byte of a chunk's first line; false: it is malformed
+  Step Trailer(std::string_view input, size_t from);
+  Step Bad(size_t used);
+
   State state_ = State::kSize;
   uint8_t digits_ = 0;
   uint16_t extension_ = 0;

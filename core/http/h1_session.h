@@ -104,9 +104,9 @@ class H1Session final : public net::TransportHandler, public Stream, public net:
   void OnEnd();
   void BodyFailed(const Error& error, int status);
   void WriteOut(const iovec* pieces, int count);
-  void ArmTimer();
   static void OnTimer(void* self);
   void StartLinger();
+  void EndConnection();
   void CloseNow(const Error& error);
   bool wants_input() const;
 

@@ -83,6 +83,8 @@ class HeaderList {
   const Header* begin() const { return items_; }
   const Header* end() const { return items_ + size_; }
   void Clear() { size_ = 0; }
+  // Room for that many fields in all, so that as many Appends copy nothing.
+  void Reserve(Arena& arena, size_t count);
 
   // The views must outlive the list (copy them into the arena first where they would not).
   void Append(Arena& arena, std::string_view name, std::string_view value) {
@@ -91,6 +93,11 @@ class HeaderList {
   void Append(Arena& arena, Header header) {
     if (size_ == capacity_) Grow(arena);
     items_[size_++] = header;
+  }
+  // An empty field at the end, to be filled in where it stands.
+  Header& AppendEmpty(Arena& arena) {
+    if (size_ == capacity_) Grow(arena);
+    return *new (items_ + size_++) Header;
   }
   void Append(Arena& arena, HeaderId id, std::string_view value) { Append(arena, Header{HeaderName(id), value, id}); }
 
@@ -133,7 +140,7 @@ class HeaderList {
   }
 
  private:
-  void Grow(Arena& arena);
+  void Grow(Arena& arena) { Reserve(arena, capacity_ == 0 ? 16 : size_t{capacity_} * 2); }
 
   Header* items_ = nullptr;
   uint32_t size_ = 0;
@@ -155,8 +162,8 @@ struct RequestHead {
   BodyFraming framing = BodyFraming::kNone;
   bool keep_alive = true;
   bool expect_continue = false;
-  bool upgrade = false;        // Connection: upgrade with an Upgrade field, HTTP/1.1
-  uint64_t content_length = 0; // for kLength
+  bool upgrade = false;         // Connection: upgrade with an Upgrade field, HTTP/1.1
+  uint64_t content_length = 0;  // for kLength
   HeaderList headers;
 };
 

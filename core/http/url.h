@@ -12,9 +12,9 @@
 
 namespace mg::http {
 
-// Normalises an absolute path: "." and ".." segments removed, "//" merged, percent-encoded unreserved characters decoded,
-// other percent-encodings with upper-case digits; encoded slashes (%2F) and other reserved characters stay encoded.
-// nullopt: %00, an invalid percent-encoding, a byte that may not stand in a path, or ".." past the root.
+// Normalises an absolute path: "." and ".." segments removed, "//" merged, percent-encoded unreserved characters
+// decoded, other percent-encodings with upper-case digits; encoded slashes (%2F) and other reserved characters stay
+// encoded. nullopt: %00, an invalid percent-encoding, a byte that may not stand in a path, or ".." past the root.
 // Returns `path` itself when it is normal already (the fast path: one scan, no copy).
 std::optional<std::string_view> NormalisePath(std::string_view path, Arena& arena);
 

@@ -1,6 +1,7 @@
 // SocketAddress: an IPv4, IPv6 or unix socket address, by value.
 #pragma once
 
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -36,6 +37,8 @@ class SocketAddress {
  private:
   union {
     sockaddr_storage any;
+    sockaddr_in v4;
+    sockaddr_in6 v6;
     sockaddr_un local;
   } storage_{};
   socklen_t length_ = 0;

@@ -8,7 +8,6 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -29,13 +28,13 @@ class Timer {
   // `fire` is called with `context`; no allocation.
   using Fire = void (*)(void* context);
   Timer(Loop& loop, Fire fire, void* context) : loop_(&loop), fire_(fire), context_(context) {}
-  ~Timer() { Cancel(); }
+  inline ~Timer();
   Timer(const Timer&) = delete;
   Timer& operator=(const Timer&) = delete;
 
   void SetAt(Nanoseconds due);                 // on the loop's clock
   void SetAfter(Milliseconds delay);           // from Loop::Now()
-  void Cancel();                               // lazily: one store
+  void Cancel() { due_ = kNever; }             // lazily: the heap forgets it when its old time comes
   bool armed() const { return due_ != kNever; }
   Nanoseconds due() const { return due_; }
 
@@ -96,9 +95,17 @@ class Loop {
 
  private:
   friend class Timer;
-  // ... implementation: a 4-ary heap of Timer*, one libevent timer armed for its top, an eventfd for Post
+  static constexpr uint32_t kNotInHeap = UINT32_MAX;
+  // Timers: a 4-ary heap by Timer::scheduled_ and one libevent timer, armed for the top or earlier (timers.cc).
   void Schedule(Timer& timer);
   void Unschedule(Timer& timer);
+  void SiftUp(size_t slot);
+  void SiftDown(size_t slot);
+  void Place(size_t slot, Timer* timer);
+  void Arm();
+  void FireTimers();
+  void Turn(int flags);
+  void RunPosted();
 
   event_base* base_ = nullptr;
   int index_;
@@ -109,9 +116,14 @@ class Loop {
   std::unique_ptr<char[]> read_buffer_;
   std::vector<Timer*> heap_;
   std::vector<std::unique_ptr<Deferred>> destroy_;
-  std::vector<std::function<void()>> deferred_;
+  std::vector<std::function<void()>> deferred_, deferred_now_;
+  Nanoseconds firing_ = 0;  // the time FireTimers works at; 0 outside it
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };
+
+inline Timer::~Timer() {
+  if (slot_ != Loop::kNotInHeap) loop_->Unschedule(*this);
+}
 
 }  // namespace mg::net

@@ -30,7 +30,8 @@ class Transport;
 class TransportHandler {
  public:
   virtual ~TransportHandler() = default;
-  // Connected (and the handshake done), or failed: for Connect() and, with TLS, for Accept() too.
+  // Connected (and the handshake done), or failed: for Connect() and, with TLS, for Accept() too. OnReadable follows if
+  // bytes may be there already.
   virtual void OnConnected(Result<void> result) = 0;
   // Read() may bring something (bytes, the end, or an error).
   virtual void OnReadable() = 0;
@@ -63,15 +64,18 @@ class Transport {
   // Starts TLS on a connected plain transport (a client's: STARTTLS, cosockets); OnConnected tells.
   void StartTls(ssl_ctx_st* tls, const std::string& server_name);
 
-  // kOk with fewer bytes than asked for: more may come, OnReadable will tell. kAgain: nothing now. kEnd: the peer has
-  // ended its side. kError: last_error().
+  // kOk with fewer bytes than asked for: nothing more is likely to be there (see readable()). kAgain: nothing now,
+  // OnReadable will tell. kEnd: the peer has ended its side. kError: last_error(). A reader that needs more calls
+  // again until kAgain: a reset that came with the last bytes shows only then.
   IoResult Read(char* to, size_t size);
-  // kOk with what was taken; after fewer than given, or kAgain, OnWritable will tell.
+  // kOk with what was taken; after fewer than given, or kAgain, OnWritable will tell, and what was not taken has to be
+  // given again, and first (TLS may have sealed it already). Giving nothing is kOk with 0.
   IoResult Write(const iovec* pieces, int count);
   IoResult Write(std::string_view bytes);
 
   // Whether a Read could still bring something without a new event: what a reader that stopped on its own account
-  // (back-pressure) asks before it waits.
+  // (back-pressure, a message that is complete) asks before it waits. False after a short read unless a hang-up was
+  // seen, which saves the system call that would say EAGAIN.
   bool readable() const { return readable_; }
   // Whether the peer has hung up (its FIN or RST was seen), even while nobody reads.
   bool peer_closed() const { return peer_closed_; }
@@ -81,7 +85,7 @@ class Transport {
   bool open() const { return fd_ >= 0; }
   int fd() const { return fd_; }
   Loop& loop() { return *loop_; }
-  const std::string& last_error() const;  // text for the log
+  const std::string& last_error() const;  // text for the log; stays until the next Accept or Connect
   ssl_st* tls() const { return ssl_; }
   SocketAddress PeerAddress() const;
   SocketAddress LocalAddress() const;
@@ -91,20 +95,46 @@ class Transport {
  private:
   static void OnEvent(int fd, short what, void* self);
   void Watch();
-  // ... the TLS half lives in tls_transport.cc
+  void ForgetError();
+  void FailLater(int error);
+  void FinishConnect(short what);
+  void Ready(short what);
+  void Report(Result<void> result);
+
+  // The TLS half: tls_transport.cc.
+  bool BeginTls(ssl_ctx_st* context, bool server, const std::string& server_name, const SocketAddress* to);
+  void ContinueHandshake();
+  IoResult TlsRead(char* to, size_t size);
+  IoResult TlsWrite(const iovec* pieces, int count);
+  IoResult TlsWriteRecord(const char* bytes, size_t size);
+  IoResult TlsFailed(int error);
+  void TlsShutdown();
+  void TlsFree();
+
   Loop* loop_;
   TransportHandler* handler_;
   event event_{};
   ssl_st* ssl_ = nullptr;
   uint64_t bytes_read_ = 0, bytes_written_ = 0;
+  mutable std::string error_text_;
+  ssl_ctx_st* tls_context_ = nullptr;            // to be begun once connected
+  std::unique_ptr<std::string> tls_server_name_;  // with it
   int fd_ = -1;
   int error_ = 0;
+  uint32_t use_ = 0;          // counts Close(): a handler's call may have ended what OnEvent works for
+  uint32_t tls_sealed_ = 0;   // size of a record that OpenSSL holds, to be given again
+  bool accepted_ = false;     // the peer is a client of ours
+  bool watched_ = false;      // event_ is assigned
   bool readable_ = false;
+  bool drained_ = false;      // EAGAIN was seen since the last event
   bool writable_ = true;
   bool peer_closed_ = false;
   bool connecting_ = false;
   bool handshaking_ = false;
   bool wants_write_ = false;  // a Write was cut short: OnWritable is owed
+  bool tls_crossed_ = false;  // OpenSSL waits for the other direction: every event counts for both
+  bool tls_failed_ = false;   // no close_notify may follow
+  bool write_ended_ = false;
 };
 
 }  // namespace mg::net

@@ -68,17 +68,21 @@ struct RequestPart {
 
 struct ResponsePart {
   http::ResponseHead head;     // status and fields, for hooks to change until `started`
-  bool started = false;        // the head is fixed: header filters have begun or output was made
+  bool started = false;        // the head is fixed: header filters have begun, or output was made
+  bool head_filtered = false;  // header filters have run
   bool head_sent = false;      // handed to the stream
   bool ended = false;          // its last byte was handed to the stream
   bool exited = false;         // a script ended the phase with a status
   bool from_upstream = false;
-  bool end_pending = false;    // the last piece is in a body filter
-  std::string_view body;       // of an answer made at once (respond, error)
-  Buffer script_out;           // made by a script, not yet through the filters
-  Buffer filtered;             // what body filters let through
+  bool from_script = false;    // a script makes the body: ScriptOutput
+  bool input_ended = false;    // the last of the body is in `queued` or has gone through the filters
+  bool last_filtered = false;
   bool filter_busy = false;    // a header or body filter waits
-  Buffer queued;               // upstream bytes that came while a filter waits
+  bool is_error = false;       // made by errors.cc
+  std::string_view body;       // of an answer made at once (respond, an error)
+  Buffer queued;               // body on its way to the filters
+  std::string piece;           // what a body filter is working on
+  Buffer filtered;             // what body filters let through
 };
 
 struct Attempt {
@@ -176,18 +180,22 @@ class Exchange final : public http::StreamHandler, public http::ClientHandler {
   // Match again from the start with another path (exec); counts a jump. False: too many.
   bool Reroute(std::string_view path, std::string_view query);
 
-  // Output of a script. The head is fixed by the first call.
+  // Output of a script. The head is fixed by the first call. What is made is collected: whoever resumes the script calls
+  // RunOutputFilters() when it stops (waits or ends) and after kFilter.
   OutputStatus ScriptOutput(std::string_view data);
   OutputStatus ScriptSendHead();
   OutputStatus ScriptFlush(bool wait);
   OutputStatus ScriptEnd();
-  // Runs what kFilter asked for. kSuspended: HookProgram::OutputDrained tells.
+  // Sends what was made through the filters to the client. kSuspended: a filter waits, HookProgram::OutputDrained tells.
+  // kFailed: a filter failed, the response was cut.
   HookStatus RunOutputFilters();
   // Ends the phase with a status (ngx.exit): the hook program answers kAnswered afterwards.
   void ScriptExit(int status);
 
   // An answer with a body in one go (a policy's refusal): problem+json when `body` is empty and status >= 400.
   void Fail(int status, std::string_view detail, std::string_view title = {});
+  // 32 hex digits, made when first asked for.
+  std::string_view RequestId();
 
   // Variables: those of the route and of scripts, then the gateway's own (variables.cc: "remote_addr", "host", "arg_x",
   // "http_x", "upstream_addr", ...). nullopt: no such variable. The text lives in the arena or in the request.
@@ -218,14 +226,25 @@ class Exchange final : public http::StreamHandler, public http::ClientHandler {
 
   // --- the pipeline's own (pipeline.cc)
   void Advance();                 // runs steps from `step` until one suspends or the exchange is done
+  Next AfterHook(HookStatus status, Step next);
+  HookStatus Pump();              // moves the body through the filters to the client
+  void SendHead();
+  void EndAttempt(const Error* error);
+  bool RetryAllowed(const Error& error) const;
+  void CutOff(int logged_status); // ends the response where it is
+  void ClientGone();
   void Reset();                   // for the free list
+  static void OnDeadline(void* self);
+  static void OnTotal(void* self);
 
   // The rest is used by the step functions alone.
   Variable* variables = nullptr;
+  std::string_view request_id;
   net::Timer deadline;            // of the upstream attempt's current part
   net::Timer total;               // of the whole upstream exchange
-  bool advancing = false;
+  bool in_hook = false;           // a hook of rewrite, access, balance or content waits
   bool client_gone = false;
+  bool counted = false;           // the attempt's target counts it as active
 };
 
 }  // namespace mg::proxy

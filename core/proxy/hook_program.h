@@ -2,6 +2,7 @@
 // this. Owner: the loop's Generation. Thread: its loop's, but for construction and destruction.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string_view>
 
@@ -27,8 +28,10 @@ class HookProgram {
   // the next piece comes only after HookFinished(kBodyFilter, ...).
   virtual HookStatus FilterBody(Exchange& exchange, std::string_view piece, bool last) = 0;
 
-  // The client has gone while hooks of the exchange wait: ends them (or runs what on_abort registered).
-  virtual void Aborted(Exchange& exchange) = 0;
+  // The client has gone while hooks of the exchange wait. kEnded: they are ended and call nothing any more; kContinues:
+  // a script asked to go on (on_abort, or to ignore aborts), HookFinished comes as usual.
+  enum class AbortOutcome : uint8_t { kEnded, kContinues };
+  virtual AbortOutcome Aborted(Exchange& exchange) = 0;
 
   // The exchange ends: whatever the program keeps for it (coroutines, ctx, handles) is released. Nothing is called after.
   virtual void Release(Exchange& exchange) = 0;

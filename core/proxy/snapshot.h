@@ -14,7 +14,9 @@
 #include "config/template.h"
 #include "net/tls.h"
 #include "proxy/hook_program.h"
+#include "proxy/identity.h"
 #include "proxy/phase.h"
+#include "proxy/trust.h"
 #include "route/matcher.h"
 #include "store/shared_dict.h"
 #include "upstream/upstream.h"
@@ -43,8 +45,8 @@ class Snapshot {
   std::unordered_map<std::string_view, upstream::Upstream*> upstream_names;
   std::vector<std::unique_ptr<net::ServerTls>> listener_tls;  // by listener; null: plain
   std::unique_ptr<HookPrograms> programs;                     // null: no hooks at all
-  std::vector<std::string> identity_exact;                    // normalised: lower case, - for _
-  std::vector<std::string> identity_prefixes;
+  IdentityHeaders identity_headers;
+  TrustedProxies trusted;
   config::Template access_format;
 
   // By a process-wide counter of live snapshots (tests, /metrics).

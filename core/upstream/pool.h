@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 #include "http/h1_client.h"
 #include "net/resolver.h"
@@ -13,13 +14,21 @@
 namespace mg::upstream {
 
 class Pools;
-struct TargetPool;
+
+// The connections at rest of one target (or address) on one loop.
+struct TargetPool {
+  List<http::H1Client, http::H1Client> idle;  // most recently used first
+  uint32_t idle_count = 0;
+  uint32_t keep = 64;
+  uint64_t requests = 10'000;
+  Nanoseconds idle_limit = 60'000'000'000;
+};
 
 // A connection on loan. Released at rest when it may serve again, else closed.
 class Lease {
  public:
   Lease() = default;
-  Lease(Lease&& other) noexcept;
+  Lease(Lease&& other) noexcept { *this = std::move(other); }
   Lease& operator=(Lease&& other) noexcept;
   ~Lease() { Release(); }
   void Release();
@@ -31,6 +40,8 @@ class Lease {
  private:
   friend class Pools;
   std::unique_ptr<http::H1Client> client_;
+  std::unique_ptr<net::Resolver::Query> query_;  // while the target's name is looked up
+  Pools* pools_ = nullptr;
   TargetPool* pool_ = nullptr;
   bool reused_ = false;
 };
@@ -42,11 +53,11 @@ class Pools final : public http::IdleOwner {
   Pools(net::Loop& loop, net::Resolver& resolver);
   ~Pools() override;
 
-  // A resting connection to the target, else a new one that is connecting (its handler hears OnClientConnected, or
-  // OnFailed with kConnect, kResolve or kTls). Begin() the exchange on it at once.
+  // A resting connection to the target, else a new one that is connecting: its handler hears OnClientConnected, or
+  // OnFailed with kConnect, kResolve or kTls. Begin() the exchange on it at once.
   Lease Acquire(const Upstream& upstream, size_t target, Reuse reuse);
   // To an address of a script's or a URL's choosing: pooled by address, TLS context and server name.
-  Lease AcquireAddress(const net::SocketAddress& address, ssl_ctx_st* tls, const std::string& server_name);
+  Lease AcquireAddress(const net::SocketAddress& address, ssl_ctx_st* tls, const std::string& server_name, Reuse reuse);
 
   void OnIdleClosed(http::H1Client& client) override;
   size_t idle() const { return idle_; }
@@ -54,12 +65,17 @@ class Pools final : public http::IdleOwner {
 
  private:
   friend class Lease;
-  TargetPool& PoolFor(const std::string& identity);
+  Lease Take(TargetPool& pool);  // a resting connection, or an empty lease
+  Lease Connect(TargetPool& pool, const net::SocketAddress& address, ssl_ctx_st* tls, const std::string& server_name);
+  void GiveBack(std::unique_ptr<http::H1Client> client, TargetPool& pool);
+  void Drop(http::H1Client& client, TargetPool& pool);
   static void OnSweep(void* self);
+  void Sweep(TargetPool& pool, Nanoseconds now);
 
   net::Loop& loop_;
   net::Resolver& resolver_;
-  std::unordered_map<std::string, std::unique_ptr<TargetPool>> pools_;
+  std::vector<std::unique_ptr<TargetPool>> by_target_;  // by TargetState::number
+  std::unordered_map<std::string, std::unique_ptr<TargetPool>> by_address_;
   size_t idle_ = 0;
   net::Timer sweep_;
 };

@@ -6,7 +6,8 @@
 
 #include <atomic>
 #include <memory>
-#include <mutex>
+#include <optional>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -21,8 +22,9 @@ namespace mg::upstream {
 
 // What is known of one target, by every loop. Identity: address, TLS and the upstream's name.
 struct TargetState {
-  explicit TargetState(std::string id) : identity(std::move(id)) {}
+  TargetState(std::string name, uint32_t serial) : identity(std::move(name)), number(serial) {}
   const std::string identity;
+  const uint32_t number;                          // small and unique: indexes a loop's pools
   std::atomic<uint32_t> active{0};                // requests in flight
   std::atomic<uint32_t> failures{0};              // consecutive
   std::atomic<Nanoseconds> ejected_until{0};      // monotonic; passive health
@@ -35,7 +37,8 @@ struct Target {
   std::optional<net::SocketAddress> resolved;  // empty for a name: the Resolver is asked
   uint32_t weight = 1;
   bool backup = false;
-  std::string host;  // what Host carries when the client's is not preserved
+  std::string host;    // what Host carries when the client's is not preserved
+  std::string server;  // the name TLS asks for and verifies
   std::shared_ptr<TargetState> state;
 };
 
@@ -73,6 +76,7 @@ class Registry {
   Result<std::unique_ptr<Upstream>> Build(const config::Upstream& conf);
 
  private:
+  uint32_t next_number_ = 0;
   std::unordered_map<std::string, std::weak_ptr<TargetState>> targets_;
   std::unordered_map<std::string, std::shared_ptr<SharedState>> shared_;
 };

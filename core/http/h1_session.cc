@@ -1,0 +1,638 @@
+#include "http/h1_session.h"
+
+#include <cstring>
+
+#include "http/date.h"
+#include "http/h1_encoder.h"
+
+namespace mg::http {
+
+namespace {
+constexpr size_t kDiscardLimit = 64 * 1024;  // of an unread request body, before closing is cheaper
+constexpr size_t kStashLimit = 64 * 1024;    // of pipelined input kept while an answer is due
+constexpr Milliseconds kLingerTime = 2'000;
+constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+
+std::atomic<uint64_t> next_serial{1};
+
+uint8_t StoreText(std::string_view text, char (&to)[46]) {
+  size_t size = std::min(text.size(), sizeof to);
+  std::memcpy(to, text.data(), size);
+  return static_cast<uint8_t>(size);
+}
+
+iovec Piece(std::string_view text) { return {const_cast<char*>(text.data()), text.size()}; }
+}  // namespace
+
+// --- SessionList
+
+SessionList::~SessionList() { CloseAll(); }
+
+void SessionList::Add(std::unique_ptr<H1Session> session) {
+  session->list_ = this;
+  sessions_.PushBack(*session.release());  // given back to a unique_ptr by Remove
+  size_++;
+}
+
+void SessionList::Remove(H1Session& session) {
+  session.Unlink();
+  session.list_ = nullptr;
+  size_--;
+  loop_.DestroyLater(std::unique_ptr<net::Deferred>(&session));
+}
+
+void SessionList::Drain() {
+  draining_ = true;
+  for (H1Session* session = sessions_.front(); session != nullptr;) {
+    H1Session* next = sessions_.Next(*session);
+    session->keep_alive_ = false;
+    if (session->handler_ == nullptr && !session->started_request_ && session->out_.empty()) {
+      session->CloseNow({ErrorCode::kCancelled, Origin::kGateway, Retryable::kNo, "draining"});
+    }
+    session = next;
+  }
+}
+
+void SessionList::CloseAll() {
+  while (H1Session* session = sessions_.front()) {
+    session->CloseNow({ErrorCode::kCancelled, Origin::kGateway, Retryable::kNo, "shutting down"});
+  }
+}
+
+// --- H1Session: life
+
+H1Session::H1Session(net::Loop& loop, const SessionOptions& options)
+    : factory_(options.factory),
+      limits_(options.limits),
+      keeps_(options.keeps),
+      transport_(loop, *this),
+      timer_(loop, &H1Session::OnTimer, this),
+      tls_context_(options.tls) {
+  info_.listener = options.listener;
+}
+
+H1Session::~H1Session() = default;
+
+void H1Session::Start(int fd, const net::SocketAddress& peer) {
+  info_.serial = next_serial.fetch_add(1, std::memory_order_relaxed);
+  info_.is_unix = peer.family() == AF_UNIX;
+  info_.peer_ip_length = StoreText(peer.Ip(), info_.peer_ip_text);
+  info_.peer_port = peer.port();
+  timer_.SetAfter(limits_->idle_timeout.count());
+  transport_.Accept(fd, tls_context_);
+  if (tls_context_ == nullptr) {
+    ReadInput();
+  } else {
+    timer_.SetAfter(limits_->head_timeout.count());  // for the handshake
+  }
+}
+
+void H1Session::OnConnected(Result<void> result) {
+  if (!result) {
+    MG_LOG(kInfo, "client {}: {}", info_.peer_ip(), result.error().message);
+    CloseNow(result.error());
+    return;
+  }
+  info_.tls = transport_.tls();
+  ReadInput();
+}
+
+void H1Session::CloseNow(const Error& error) {
+  if (input_ == Input::kClosed) return;
+  input_ = Input::kClosed;
+  timer_.Cancel();
+  transport_.Close();
+  if (StreamHandler* handler = std::exchange(handler_, nullptr)) handler->OnClosed(error);
+  if (list_ != nullptr) list_->Remove(*this);
+}
+
+void H1Session::Abort() {
+  handler_ = nullptr;
+  if (input_ == Input::kClosed) return;
+  CloseNow({ErrorCode::kCancelled, Origin::kGateway, Retryable::kNo, "aborted"});
+}
+
+void H1Session::StartLinger() {
+  transport_.ShutdownWrite();
+  if (peer_ended_) {
+    CloseNow({});
+    return;
+  }
+  input_ = Input::kLinger;
+  stash_.clear();
+  timer_.SetAfter(kLingerTime);
+  if (!processing_ && transport_.readable()) ResumeInput();
+}
+
+// --- Input
+
+bool H1Session::wants_input() const {
+  switch (input_) {
+    case Input::kHead: return out_.empty();
+    case Input::kBody: return !body_paused_;
+    case Input::kTunnel: return !body_paused_;
+    case Input::kDiscard: return true;
+    case Input::kLinger: return true;
+    case Input::kDone: return transport_.peer_closed() && !peer_ended_ && stash_.size() < kStashLimit;
+    case Input::kClosed: return false;
+  }
+  return false;
+}
+
+void H1Session::OnReadable() { ReadInput(); }
+
+void H1Session::ReadInput() {
+  if (processing_) return;
+  if (!stash_.empty() && input_ != Input::kDone && wants_input()) {
+    size_t used = Process(stash_);
+    stash_.erase(0, used);
+    if (used > 0) scanned_ = 0;
+  }
+  while (input_ != Input::kClosed && wants_input() && transport_.readable()) {
+    std::span<char> buffer = transport_.loop().read_buffer();
+    net::IoResult read = transport_.Read(buffer.data(), buffer.size());
+    if (read.status == net::IoResult::kAgain) break;
+    if (read.status == net::IoResult::kEnd) {
+      OnEnd();
+      break;
+    }
+    if (read.status == net::IoResult::kError) {
+      CloseNow({ErrorCode::kReset, Origin::kDownstream, Retryable::kNo, transport_.last_error()});
+      return;
+    }
+    std::string_view bytes(buffer.data(), read.bytes);
+    if (stash_.empty()) {
+      size_t used = Process(bytes);
+      if (used < bytes.size()) stash_.assign(bytes.substr(used));
+    } else {
+      stash_.append(bytes);
+      if (input_ == Input::kDone) continue;
+      size_t used = Process(stash_);
+      stash_.erase(0, used);
+      if (used > 0) scanned_ = 0;
+    }
+  }
+  if (stash_.empty() && stash_.capacity() > 64) std::string().swap(stash_);  // an idle session holds no buffer
+  if (handler_ != nullptr) handler_->OnInputPause();
+}
+
+void H1Session::ResumeInput() {
+  if (resume_posted_) return;
+  resume_posted_ = true;
+  transport_.loop().Defer([this] {  // deferred tasks run before the turn's destroy list
+    resume_posted_ = false;
+    if (input_ == Input::kDone && output_ == Output::kEnded && out_.empty()) {
+      EndConnection();
+    } else if (input_ != Input::kClosed) {
+      ReadInput();
+    }
+  });
+}
+
+void H1Session::OnEnd() {
+  peer_ended_ = true;
+  switch (input_) {
+    case Input::kHead:
+    case Input::kDiscard:
+    case Input::kLinger:
+      if (out_.empty()) {
+        CloseNow({ErrorCode::kReset, Origin::kDownstream, Retryable::kNo, "the client closed"});
+      } else {
+        keep_alive_ = false;  // it may still be reading
+      }
+      return;
+    case Input::kBody:
+      BodyFailed({ErrorCode::kReset, Origin::kDownstream, Retryable::kNo, "the client ended its request early"}, 400);
+      return;
+    case Input::kTunnel:
+      if (handler_ != nullptr) handler_->OnBody({}, End::kYes);
+      return;
+    case Input::kDone:
+      if (handler_ != nullptr && stash_.empty()) handler_->OnPeerClosed();
+      return;
+    case Input::kClosed: return;
+  }
+}
+
+size_t H1Session::Process(std::string_view bytes) {
+  size_t used = 0;
+  processing_ = true;
+  while (used < bytes.size()) {
+    std::string_view rest = bytes.substr(used);
+    size_t taken = 0;
+    switch (input_) {
+      case Input::kHead: taken = out_.empty() ? ProcessHead(rest) : 0; break;
+      case Input::kBody: taken = body_paused_ ? 0 : ProcessBody(rest); break;
+      case Input::kDiscard: taken = ProcessBody(rest); break;
+      case Input::kDone: break;
+      case Input::kTunnel:
+        if (!body_paused_ && handler_ != nullptr) {
+          handler_->OnBody(rest, End::kNo);
+          taken = rest.size();
+        }
+        break;
+      case Input::kLinger:
+      case Input::kClosed: taken = rest.size(); break;
+    }
+    if (taken == 0) break;
+    used += taken;
+  }
+  processing_ = false;
+  return used;
+}
+
+size_t H1Session::ProcessHead(std::string_view bytes) {
+  size_t skipped = 0;
+  if (!started_request_) {
+    skipped = LeadingEmptyLine(bytes);
+    bytes.remove_prefix(skipped);
+    if (skipped > 0) scanned_ = 0;
+    if (bytes.empty()) return skipped;
+    timer_.SetAfter(limits_->head_timeout.count());
+    started_request_ = true;
+  }
+  HeadScan scan = ScanHead(bytes, scanned_);
+  if (scan.state == HeadScan::kComplete && scan.length <= limits_->head) {
+    scanned_ = 0;
+    BeginRequest(bytes.substr(0, scan.length));
+    return skipped + scan.length;
+  }
+  if (scan.state == HeadScan::kBareLf) {
+    Refuse(ParseError::kBareLf);
+    return skipped + bytes.size();
+  }
+  if (scan.state == HeadScan::kComplete || bytes.size() > limits_->head) {
+    Refuse(ParseError::kHeadTooLarge);
+    return skipped + bytes.size();
+  }
+  scanned_ = scan.length;
+  return skipped;
+}
+
+void H1Session::BeginRequest(std::string_view head) {
+  StreamHandler& handler = factory_->NewHandler(*this);
+  handler_ = &handler;
+  info_.requests++;
+  received_ = head.size();
+  sent_ = 0;
+  output_ = Output::kNone;
+  body_paused_ = chunked_in_ = chunked_out_ = false;
+  trailers_ = {};
+  handler.raw_head = handler.arena.Copy(head);
+  ParseLimits parse{limits_->head, limits_->headers, limits_->uri};
+  ParseError error = ParseRequestHead(handler.raw_head, parse, handler.arena, handler.request);
+  if (error != ParseError::kNone) {
+    input_ = Input::kDone;
+    keep_alive_ = false;
+    handler.OnRefused(error);
+    return;
+  }
+  const RequestHead& request = handler.request;
+  keep_alive_ = request.keep_alive && (list_ == nullptr || !list_->draining()) &&
+                (limits_->requests == 0 || info_.requests < limits_->requests);
+  expects_continue_ = request.expect_continue;
+  input_ = Input::kBody;
+  switch (request.framing) {
+    case BodyFraming::kNone:
+    case BodyFraming::kUntilClose: input_ = Input::kDone; break;
+    case BodyFraming::kLength:
+      body_left_ = request.content_length;
+      if (body_left_ == 0) input_ = Input::kDone;
+      break;
+    case BodyFraming::kChunked:
+      chunked_in_ = true;
+      if (!chunks_) chunks_ = std::make_unique<ChunkDecoder>();
+      chunks_->Reset();
+      break;
+  }
+  if (input_ == Input::kBody) timer_.SetAfter(limits_->body_timeout.count());
+  handler.OnRequest();
+}
+
+void H1Session::Refuse(ParseError error) {
+  StreamHandler& handler = factory_->NewHandler(*this);
+  handler_ = &handler;
+  info_.requests++;
+  received_ = sent_ = 0;
+  output_ = Output::kNone;
+  input_ = Input::kDone;
+  keep_alive_ = false;
+  handler.OnRefused(error);
+}
+
+size_t H1Session::ProcessBody(std::string_view bytes) {
+  timer_.SetAfter(limits_->body_timeout.count());
+  expects_continue_ = false;
+  if (!chunked_in_) {
+    size_t part = static_cast<size_t>(std::min<uint64_t>(bytes.size(), body_left_));
+    body_left_ -= part;
+    received_ += part;
+    bool last = body_left_ == 0;
+    if (last) RequestComplete();
+    if (handler_ != nullptr) handler_->OnBody(bytes.substr(0, part), last ? End::kYes : End::kNo);
+    return part;
+  }
+  ChunkDecoder::Step step = chunks_->Next(bytes);
+  received_ += step.used;
+  switch (step.kind) {
+    case ChunkDecoder::Step::kNeedMore: return bytes.size();
+    case ChunkDecoder::Step::kData:
+      if (handler_ != nullptr) handler_->OnBody(step.data, End::kNo);
+      return step.used;
+    case ChunkDecoder::Step::kTrailers:
+      RequestComplete();
+      if (handler_ != nullptr) handler_->OnBody({}, End::kYes);
+      return step.used;
+    case ChunkDecoder::Step::kBad:
+      BodyFailed({ErrorCode::kProtocol, Origin::kDownstream, Retryable::kNo, "a malformed chunk"}, 400);
+      return bytes.size();
+  }
+  return bytes.size();
+}
+
+void H1Session::BodyFailed(const Error& error, int status) {
+  keep_alive_ = false;
+  if (handler_ == nullptr) {
+    CloseNow(error);
+    return;
+  }
+  input_ = Input::kDone;
+  handler_->OnBodyFailed(error, status);
+}
+
+void H1Session::RequestComplete() {
+  if (input_ == Input::kDiscard) {
+    NextRequest();
+  } else {
+    input_ = Input::kDone;
+  }
+}
+
+void H1Session::NextRequest() {
+  input_ = Input::kHead;
+  output_ = Output::kNone;
+  started_request_ = false;
+  scanned_ = 0;
+  if (!keep_alive_) {
+    if (out_.empty()) CloseNow({});
+    return;
+  }
+  timer_.SetAfter(limits_->idle_timeout.count());
+  if (!processing_ && (!stash_.empty() || transport_.readable())) ResumeInput();
+}
+
+void H1Session::ResumeBody() {
+  if (!body_paused_) return;
+  body_paused_ = false;
+  if (input_ == Input::kBody) timer_.SetAfter(limits_->body_timeout.count());
+  if (!processing_ && (!stash_.empty() || transport_.readable())) ResumeInput();
+}
+
+void H1Session::WantBody() {
+  if (!expects_continue_ || output_ != Output::kNone || input_ != Input::kBody) return;
+  expects_continue_ = false;
+  iovec piece = Piece(kContinue);
+  WriteOut(&piece, 1);
+}
+
+void H1Session::StartTunnel() {
+  input_ = Input::kTunnel;
+  chunked_out_ = bodyless_out_ = false;
+  length_left_ = UINT64_MAX;
+  keep_alive_ = false;
+  timer_.Cancel();
+  if (!processing_ && (!stash_.empty() || transport_.readable())) ResumeInput();
+}
+
+// --- Output
+
+void H1Session::SendInformational(const ResponseHead& head) {
+  if (handler_ == nullptr || handler_->request.minor == 0 || output_ != Output::kNone) return;
+  if (head.status == 100) {
+    if (!expects_continue_) return;
+    expects_continue_ = false;
+  }
+  HeadWriter writer(handler_->arena, EncodedSize(head.headers) + 64 + head.reason.size());
+  PutStatusLine(writer, head.status, head.reason);
+  for (const Header& header : head.headers) writer.PutField(header.name, header.value);
+  writer.Put("\r\n");
+  iovec piece = Piece(writer.text());
+  WriteOut(&piece, 1);
+}
+
+void H1Session::SendHead(const ResponseHead& head, End end) {
+  if (handler_ == nullptr) return;
+  const RequestHead& request = handler_->request;
+  bool has_body = ResponseHasBody(request.method, head.status);
+  bool switching = head.status == 101;
+  bodyless_out_ = !has_body && !switching;
+  chunked_out_ = false;
+  length_left_ = UINT64_MAX;
+  if (expects_continue_ || (list_ != nullptr && list_->draining())) keep_alive_ = false;
+
+  const Header* length = head.headers.Find(HeaderId::kContentLength);
+  std::string_view length_field;
+  if (length != nullptr && head.status != 204 && !switching) {
+    length_field = length->value;
+    if (has_body) length_left_ = ParseDecimal(length->value).value_or(UINT64_MAX);
+  } else if (has_body && end == End::kYes) {
+    length_field = "0";
+  } else if (has_body && !switching) {
+    if (request.minor >= 1) {
+      chunked_out_ = true;
+    } else {
+      keep_alive_ = false;
+    }
+  }
+
+  HeadWriter writer(handler_->arena, EncodedSize(head.headers) + 256 + head.reason.size());
+  PutStatusLine(writer, head.status, head.reason);
+  bool dated = false;
+  for (const Header& header : head.headers) {
+    switch (header.id) {
+      case HeaderId::kContentLength:
+      case HeaderId::kTransferEncoding: continue;
+      case HeaderId::kConnection:
+        if (!switching) continue;
+        break;
+      case HeaderId::kDate: dated = true; break;
+      default: break;
+    }
+    writer.PutField(header.name, header.value);
+  }
+  if (!dated) {
+    writer.PutField("Date", FormatDate(static_cast<std::time_t>(transport_.loop().WallTime() / 1'000'000'000)));
+  }
+  if (!length_field.empty()) writer.PutField("Content-Length", length_field);
+  if (chunked_out_) writer.Put("Transfer-Encoding: chunked\r\n");
+  if (!keep_alive_ && !switching) {
+    writer.Put("Connection: close\r\n");
+  } else if (request.minor == 0) {
+    writer.Put("Connection: keep-alive\r\n");
+  }
+  writer.Put("\r\n");
+  head_out_ = writer.text();
+  output_ = Output::kHeadSent;
+  if (end == End::kYes) SendBody({}, End::kYes);
+}
+
+void H1Session::SendBody(std::string_view data, End end) {
+  if (handler_ == nullptr) return;
+  if (bodyless_out_) data = {};
+  bool cut = false;
+  if (length_left_ != UINT64_MAX) {
+    if (data.size() > length_left_) data = data.substr(0, length_left_);
+    length_left_ -= data.size();
+    cut = end == End::kYes && length_left_ > 0 && !bodyless_out_;
+  }
+  char size_line[18];
+  iovec pieces[6];
+  int count = 0;
+  if (!head_out_.empty()) pieces[count++] = Piece(std::exchange(head_out_, {}));
+  if (!data.empty()) {
+    if (chunked_out_) pieces[count++] = {size_line, EncodeChunkSize(data.size(), size_line)};
+    pieces[count++] = Piece(data);
+    if (chunked_out_) pieces[count++] = Piece("\r\n");
+  }
+  if (end == End::kYes && chunked_out_) {
+    if (trailers_.empty()) {
+      pieces[count++] = Piece("0\r\n\r\n");
+    } else {
+      static constexpr std::string_view kLast = "0\r\n";
+      WriteOut(pieces, count);
+      count = 0;
+      pieces[count++] = Piece(kLast);
+      pieces[count++] = Piece(trailers_);
+      pieces[count++] = Piece("\r\n");
+    }
+  }
+  if (count > 0) WriteOut(pieces, count);
+  if (cut) {  // fewer bytes than the head promised: the client must not take it for whole
+    Abort();
+  } else if (end == End::kYes) {
+    ResponseComplete();
+  }
+}
+
+void H1Session::Flush() {
+  if (head_out_.empty()) return;
+  iovec piece = Piece(std::exchange(head_out_, {}));
+  WriteOut(&piece, 1);
+}
+
+void H1Session::WriteOut(const iovec* pieces, int count) {
+  size_t taken = 0;
+  if (out_.empty() && transport_.open()) {
+    net::IoResult result = transport_.Write(pieces, count);
+    if (result.status == net::IoResult::kOk) taken = result.bytes;
+    if (result.status == net::IoResult::kError) {
+      // Told at the end of the turn, by the read that fails too: not from within the handler's own call.
+      keep_alive_ = false;
+      for (int i = 0; i < count; i++) sent_ += pieces[i].iov_len;
+      ResumeInput();
+      return;
+    }
+  }
+  bool was_empty = out_.empty();
+  for (int i = 0; i < count; i++) {
+    sent_ += pieces[i].iov_len;
+    size_t skip = std::min(taken, pieces[i].iov_len);
+    taken -= skip;
+    out_.Append({static_cast<char*>(pieces[i].iov_base) + skip, pieces[i].iov_len - skip});
+  }
+  if (was_empty && !out_.empty()) timer_.SetAfter(limits_->send_timeout.count());
+}
+
+void H1Session::OnWritable() {
+  while (!out_.empty()) {
+    iovec pieces[16];
+    int count = out_.Fill(pieces, 16);
+    size_t offered = 0;
+    for (int i = 0; i < count; i++) offered += pieces[i].iov_len;
+    net::IoResult result = transport_.Write(pieces, count);
+    if (result.status == net::IoResult::kError) {
+      CloseNow({ErrorCode::kReset, Origin::kDownstream, Retryable::kNo, transport_.last_error()});
+      return;
+    }
+    if (result.status == net::IoResult::kOk) {
+      out_.Consume(result.bytes);
+      timer_.SetAfter(limits_->send_timeout.count());
+    }
+    if (result.status == net::IoResult::kAgain || result.bytes < offered) return;
+  }
+  if (handler_ != nullptr) {
+    handler_->OnDrained();
+  } else if (!keep_alive_) {
+    if (input_ != Input::kLinger) EndConnection();
+  } else if (input_ == Input::kHead) {
+    timer_.SetAfter(limits_->idle_timeout.count());
+    if (!stash_.empty() || transport_.readable()) ResumeInput();
+  }
+}
+
+void H1Session::ResponseComplete() {
+  output_ = Output::kEnded;
+  handler_ = nullptr;
+  head_out_ = {};
+  if (input_ == Input::kTunnel) {
+    input_ = Input::kDone;
+    keep_alive_ = false;
+  }
+  if (input_ == Input::kBody) {
+    bool worth_reading = keep_alive_ && !chunked_in_ && body_left_ <= kDiscardLimit;
+    if (worth_reading) {
+      input_ = Input::kDiscard;
+      body_paused_ = false;
+      if (!processing_ && (!stash_.empty() || transport_.readable())) ResumeInput();
+      return;
+    }
+    keep_alive_ = false;
+    if (out_.empty()) StartLinger();
+    return;
+  }
+  if (keep_alive_) {
+    NextRequest();
+    return;
+  }
+  if (!out_.empty()) return;  // OnWritable goes on
+  if (processing_) {
+    ResumeInput();  // only then is it known whether input is left
+  } else {
+    EndConnection();
+  }
+}
+
+void H1Session::EndConnection() {
+  bool unread = !stash_.empty() || transport_.readable();
+  if (unread && !peer_ended_) {
+    StartLinger();
+  } else {
+    CloseNow({});
+  }
+}
+
+// --- Time
+
+void H1Session::OnTimer(void* self) {
+  H1Session& session = *static_cast<H1Session*>(self);
+  if (!session.out_.empty()) {
+    session.CloseNow({ErrorCode::kTimeout, Origin::kDownstream, Retryable::kNo, "the client does not read"});
+    return;
+  }
+  switch (session.input_) {
+    case Input::kBody:
+      if (session.body_paused_) return;
+      session.BodyFailed({ErrorCode::kTimeout, Origin::kDownstream, Retryable::kNo, "the request body stalled"}, 408);
+      return;
+    case Input::kHead:
+    case Input::kDiscard:
+    case Input::kLinger:
+      session.CloseNow({ErrorCode::kTimeout, Origin::kDownstream, Retryable::kNo, "idle"});
+      return;
+    case Input::kDone:
+    case Input::kTunnel:
+    case Input::kClosed: return;
+  }
+}
+
+}  // namespace mg::http

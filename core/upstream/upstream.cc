@@ -1,0 +1,140 @@
+#include "upstream/upstream.h"
+
+#include <algorithm>
+#include <random>
+
+#include "base/log.h"
+
+namespace mg::upstream {
+
+struct SharedState {
+  std::atomic<uint64_t> position{0};  // of round robin, for all loops
+};
+
+namespace {
+
+// One whole turn of smooth weighted round robin: each target as often as its weight says, spread evenly.
+std::vector<uint16_t> SmoothSequence(const std::vector<Target>& targets) {
+  constexpr uint64_t kLongest = 4096;
+  uint64_t total = 0;
+  for (const Target& target : targets) total += target.backup ? 0 : target.weight;
+  std::vector<int64_t> current(targets.size(), 0);
+  std::vector<int64_t> weight(targets.size(), 0);
+  for (size_t i = 0; i < targets.size(); i++) {
+    if (targets[i].backup || targets[i].weight == 0) continue;
+    uint64_t scaled = total > kLongest ? targets[i].weight * kLongest / total : targets[i].weight;
+    weight[i] = static_cast<int64_t>(std::max<uint64_t>(scaled, 1));
+  }
+  int64_t turn = 0;
+  for (int64_t w : weight) turn += w;
+  std::vector<uint16_t> sequence;
+  for (int64_t step = 0; step < turn; step++) {
+    size_t best = targets.size();
+    for (size_t i = 0; i < targets.size(); i++) {
+      if (weight[i] == 0) continue;
+      current[i] += weight[i];
+      if (best == targets.size() || current[i] > current[best]) best = i;
+    }
+    current[best] -= turn;
+    sequence.push_back(static_cast<uint16_t>(best));
+  }
+  return sequence;
+}
+
+bool Usable(const Target& target, Nanoseconds now) {
+  return !target.state->unhealthy.load(std::memory_order_relaxed) &&
+         target.state->ejected_until.load(std::memory_order_relaxed) <= now;
+}
+
+bool Contains(std::span<const uint16_t> list, size_t index) { return std::ranges::find(list, index) != list.end(); }
+
+}  // namespace
+
+Upstream::Upstream(const config::Upstream& conf, std::vector<Target> targets, std::shared_ptr<SharedState> shared,
+                   std::unique_ptr<net::ClientTls> tls)
+    : conf_(conf),
+      targets_(std::move(targets)),
+      sequence_(SmoothSequence(targets_)),
+      shared_(std::move(shared)),
+      tls_(std::move(tls)) {}
+
+Upstream::~Upstream() = default;
+
+ssl_ctx_st* Upstream::tls() const { return tls_ ? tls_->context() : nullptr; }
+
+Result<size_t> Upstream::Pick(std::span<const uint16_t> tried, uint64_t hash, Nanoseconds now) const {
+  if (!sequence_.empty()) {
+    uint64_t start = conf_.balance == config::Upstream::Balance::kHash
+                         ? hash
+                         : shared_->position.fetch_add(1, std::memory_order_relaxed);
+    for (size_t step = 0; step < sequence_.size(); step++) {
+      size_t index = sequence_[(start + step) % sequence_.size()];
+      if (!Contains(tried, index) && Usable(targets_[index], now)) return index;
+    }
+  }
+  for (size_t i = 0; i < targets_.size(); i++) {  // the backups, in order
+    if (targets_[i].backup && !Contains(tried, i) && Usable(targets_[i], now)) return i;
+  }
+  // None is healthy, or all were tried: one that was not tried beats none, one that was tried beats an error.
+  for (size_t i = 0; i < targets_.size(); i++) {
+    if (!Contains(tried, i)) return i;
+  }
+  if (!tried.empty()) return tried.front();
+  return Fail(ErrorCode::kUnavailable, "upstream " + conf_.name + " has no target");
+}
+
+void Upstream::Succeeded(size_t target) const {
+  TargetState& state = *targets_[target].state;
+  if (state.failures.load(std::memory_order_relaxed) != 0) state.failures.store(0, std::memory_order_relaxed);
+}
+
+void Upstream::Failed(size_t target, Nanoseconds now) const {
+  TargetState& state = *targets_[target].state;
+  state.errors.fetch_add(1, std::memory_order_relaxed);
+  uint32_t failures = state.failures.fetch_add(1, std::memory_order_relaxed) + 1;
+  if (!conf_.passive || failures < conf_.passive->failures) return;
+  size_t ejected = 0;
+  for (const Target& other : targets_) {
+    if (other.state->ejected_until.load(std::memory_order_relaxed) > now) ejected++;
+  }
+  if ((ejected + 1) * 100 > targets_.size() * conf_.passive->max_ejected_percent) return;
+  state.ejected_until.store(now + conf_.passive->eject.count() * 1'000'000, std::memory_order_relaxed);
+  state.failures.store(0, std::memory_order_relaxed);
+  MG_LOG(kWarn, "upstream {}: target {} ejected for {} ms after {} failures", conf_.name, targets_[target].address.text,
+         conf_.passive->eject.count(), failures);
+}
+
+Result<std::unique_ptr<Upstream>> Registry::Build(const config::Upstream& conf) {
+  std::vector<Target> targets;
+  for (const config::Target& from : conf.targets) {
+    Target target;
+    target.address = from.address;
+    target.weight = from.weight;
+    target.backup = from.backup;
+    target.server = conf.tls.server_name.empty() ? from.address.host : conf.tls.server_name;
+    target.host = from.address.kind == config::Address::Kind::kUnix ? "localhost" : from.address.text;
+    if (from.address.kind != config::Address::Kind::kName) {
+      Result<net::SocketAddress> address = net::SocketAddress::From(from.address);
+      if (!address) return std::unexpected(address.error());
+      target.resolved = *address;
+    }
+    std::string identity = conf.name + "|" + from.address.text + (conf.tls.enabled ? "|tls|" + target.server : "");
+    target.state = targets_[identity].lock();
+    if (!target.state) {
+      target.state = std::make_shared<TargetState>(identity, next_number_++);
+      targets_[identity] = target.state;
+    }
+    targets.push_back(std::move(target));
+  }
+  std::shared_ptr<SharedState>& shared = shared_[conf.name];
+  if (!shared) shared = std::make_shared<SharedState>();
+  std::unique_ptr<net::ClientTls> tls;
+  if (conf.tls.enabled) {
+    Result<std::unique_ptr<net::ClientTls>> made = net::ClientTls::Make(conf.tls);
+    if (!made) return std::unexpected(made.error());
+    tls = std::move(*made);
+  }
+  return std::make_unique<Upstream>(conf, std::move(targets), shared, std::move(tls));
+}
+
+}  // namespace mg::upstream
