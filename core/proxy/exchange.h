@@ -76,6 +76,7 @@ struct ResponsePart {
   bool from_upstream = false;
   bool from_script = false;    // a script makes the body: ScriptOutput
   bool input_ended = false;    // the last of the body is in `queued` or has gone through the filters
+  bool filtering_last = false; // the piece a body filter works on is the last
   bool last_filtered = false;
   bool filter_busy = false;    // a header or body filter waits
   bool is_error = false;       // made by errors.cc
@@ -101,9 +102,9 @@ struct UpstreamPart {
   std::array<Attempt, 8> attempts;
   uint8_t count = 0;           // of attempts made
   std::optional<net::SocketAddress> chosen;  // by a balance hook
-  bool request_head_sent = false;
   bool body_replayable = true; // nothing of a streamed body has gone out
   bool tunnel = false;
+  std::shared_ptr<upstream::TargetState> tunnel_target;  // of a tunnel, which has let go of its generation
   http::ResponseHead head;
 };
 
@@ -160,9 +161,6 @@ class Exchange final : public http::StreamHandler, public http::ClientHandler {
 
   const Snapshot& snapshot() const { return *generation->snapshot; }
 
-  // --- for whoever starts it
-  void Begin(http::Stream& to);
-
   // --- for hook programs
   // The phase for which Run or FilterBody answered kSuspended has ended. May finish the exchange.
   void HookFinished(Phase phase, HookStatus status);
@@ -202,7 +200,10 @@ class Exchange final : public http::StreamHandler, public http::ClientHandler {
   std::optional<std::string_view> GetVariable(std::string_view name);
   void SetVariable(std::string_view name, std::string_view value);
   std::optional<std::string_view> PathParam(std::string_view name) const;
-  std::string_view Consumer() const { return identity.consumer; }
+  std::string_view peer_ip() const { return peer_ip_; }
+  uint64_t BytesReceived() const { return stream != nullptr ? stream->bytes_received() : bytes_received_; }
+  uint64_t BytesSent() const { return stream != nullptr ? stream->bytes_sent() : bytes_sent_; }
+  uint64_t BodyBytesSent() const { return body_bytes_sent_; }
 
   // --- http::StreamHandler
   void OnRequest() override;
@@ -224,27 +225,56 @@ class Exchange final : public http::StreamHandler, public http::ClientHandler {
   void OnFailed(const Error& error) override;
   Arena& response_arena() override { return arena; }
 
-  // --- the pipeline's own (pipeline.cc)
+  // --- the pipeline's own
   void Advance();                 // runs steps from `step` until one suspends or the exchange is done
   Next AfterHook(HookStatus status, Step next);
   HookStatus Pump();              // moves the body through the filters to the client
-  void SendHead();
-  void EndAttempt(const Error* error);
-  bool RetryAllowed(const Error& error) const;
-  void CutOff(int logged_status); // ends the response where it is
-  void ClientGone();
-  void Reset();                   // for the free list
-  static void OnDeadline(void* self);
-  static void OnTotal(void* self);
+  void SendRequestBody();
+  enum class AttemptEnd : uint8_t { kSucceeded, kFailed, kCancelled };
+  void EndAttempt(AttemptEnd end);
+  void CutOff(int logged_status);  // ends the response where it is
+  void Reset();                    // for the free list
 
-  // The rest is used by the step functions alone.
+  // For the step functions and callbacks alone.
   Variable* variables = nullptr;
   std::string_view request_id;
+  std::string_view tunnel_route;  // name of the route a tunnel came by
   net::Timer deadline;            // of the upstream attempt's current part
   net::Timer total;               // of the whole upstream exchange
+  net::Timer abort_grace;         // after the client's FIN
   bool in_hook = false;           // a hook of rewrite, access, balance or content waits
   bool client_gone = false;
   bool counted = false;           // the attempt's target counts it as active
+
+ private:
+  bool NeedsFilter() const;
+  HookStatus FilterPiece();
+  void SendHead();
+  void SendPieces(Buffer& pieces, http::End end);
+  void GoOn(Next next);
+  void FilterFinished(Phase phase, HookStatus status);
+  bool MayRetry(const Error& error) const;
+  void AttemptFailed(const Error& error);
+  void ClientGone();
+  void BeginTunnel();
+  void Deadline();
+  // Hands the last piece over and lets go of the stream, remembering what the log wants to know of it.
+  void EndStream(std::string_view data);
+  void AbortStream();
+  void Begin();
+
+  std::string_view peer_ip_;       // in the arena: the connection may be gone when it is logged
+  uint64_t bytes_received_ = 0, bytes_sent_ = 0, body_bytes_sent_ = 0;
+};
+
+// Makes exchanges for a loop's sessions.
+class ExchangeFactory final : public http::StreamHandlerFactory {
+ public:
+  explicit ExchangeFactory(LoopContext& context) : context_(context) {}
+  http::StreamHandler& NewHandler(http::Stream& stream) override;
+
+ private:
+  LoopContext& context_;
 };
 
 }  // namespace mg::proxy

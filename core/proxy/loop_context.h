@@ -1,6 +1,7 @@
 // LoopContext: all that one loop thread owns and its exchanges use. Owner: the worker. Thread: its loop's.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <vector>
 
@@ -20,6 +21,11 @@ struct LoopCounters {  // written by the loop alone, read by anyone
       connections{0};
 };
 
+// One thread writes: no read-modify-write is needed.
+inline void Count(std::atomic<uint64_t>& counter) {
+  counter.store(counter.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+}
+
 struct LoopContext {
   LoopContext(int index, int loop_count);
   ~LoopContext();
@@ -35,14 +41,18 @@ struct LoopContext {
 
   // Publishes: requests whose head completes from now on run under `next`. The old one is retired.
   void Switch(std::unique_ptr<Generation> next);
-  // Drops retired generations that nothing holds.
-  void Reap();
+  // Drops retired generations that nothing holds: at the end of the turn, since the caller may stand in one's program.
+  void ReapSoon();
 
   Exchange* TakeExchange();            // from the free list, or new
   void GiveExchange(Exchange* exchange);
 
  private:
-  std::vector<std::unique_ptr<Exchange>> free_exchanges_;
+  void Reap();
+
+  bool reap_posted_ = false;
+  std::vector<std::unique_ptr<Exchange>> free_exchanges_;  // at rest
+  size_t exchanges_ = 0;                                   // in use
 };
 
 }  // namespace mg::proxy

@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -13,6 +14,7 @@
 #include "config/config.h"
 #include "config/template.h"
 #include "net/tls.h"
+#include "observe/line_writer.h"
 #include "proxy/hook_program.h"
 #include "proxy/identity.h"
 #include "proxy/phase.h"
@@ -30,7 +32,9 @@ struct RouteEntry {
   PhaseMask hooks = 0;
   const upstream::Upstream* upstream = nullptr;  // null: another kind of answer
   size_t body_limit = 0;
-  config::Template redirect, respond_body, rewrite_path, rewrite_host;
+  config::Template redirect, respond_body;
+  std::optional<config::Template> rewrite_path, rewrite_host;
+  std::vector<config::Expression> hash_key;
   bool Has(Phase phase) const { return (hooks & Bit(phase)) != 0; }
 };
 
@@ -38,7 +42,7 @@ class Snapshot {
  public:
   uint64_t generation = 0;
   std::unique_ptr<config::Config> config;
-  route::Matcher matcher;
+  std::optional<route::Matcher> matcher;  // never empty once built
   std::vector<RouteEntry> routes;                            // by config order
   std::unordered_map<std::string_view, uint32_t> route_names;
   std::vector<std::unique_ptr<upstream::Upstream>> upstreams;
@@ -47,7 +51,10 @@ class Snapshot {
   std::unique_ptr<HookPrograms> programs;                     // null: no hooks at all
   IdentityHeaders identity_headers;
   TrustedProxies trusted;
+  std::shared_ptr<const config::Limits> limits;                // what sessions keep of it
   config::Template access_format;
+  bool access_log = false;
+  observe::LineWriter::Output access_output;
 
   // By a process-wide counter of live snapshots (tests, /metrics).
   Snapshot();

@@ -1,0 +1,191 @@
+// What leaves for the upstream and what comes back: the request's target and head as the gateway sends them, and the
+// upstream's response without what was meant for the connection alone (RFC 9110 7.6).
+#include "http/h1_encoder.h"
+#include "http/url.h"
+#include "proxy/pipeline.h"
+#include "proxy/variables.h"
+
+namespace mg::proxy {
+
+namespace {
+
+using http::HeaderId;
+
+constexpr std::string_view kVia = "1.1 moongate";
+
+// Fields that concern one connection only, whatever Connection says.
+bool IsHopByHop(HeaderId id) {
+  switch (id) {
+    case HeaderId::kConnection:
+    case HeaderId::kKeepAlive:
+    case HeaderId::kProxyConnection:
+    case HeaderId::kTe:
+    case HeaderId::kTransferEncoding:
+    case HeaderId::kUpgrade: return true;
+    default: return false;
+  }
+}
+
+// Whether Connection names fields beyond the usual options, which then concern this connection only too.
+bool NamesFields(std::string_view connection) {
+  bool names = false;
+  ForEachListItem(connection, [&](std::string_view option) {
+    names = names || !(EqualsIgnoreCase(option, "close") || EqualsIgnoreCase(option, "keep-alive") ||
+                       EqualsIgnoreCase(option, "upgrade") || EqualsIgnoreCase(option, "te"));
+  });
+  return names;
+}
+
+void RemoveNamedFields(http::HeaderList& headers) {
+  std::string names;
+  for (const http::Header& header : headers) {
+    if (header.id != HeaderId::kConnection || !NamesFields(header.value)) continue;
+    if (!names.empty()) names += ',';
+    names += header.value;
+  }
+  if (names.empty()) return;
+  headers.RemoveIf([&](const http::Header& header) {
+    if (header.id == HeaderId::kHost || header.id == HeaderId::kContentLength) return false;  // a client may not name these
+    bool named = false;
+    ForEachListItem(names, [&](std::string_view option) { named = named || EqualsIgnoreCase(option, header.name); });
+    return named;
+  });
+}
+
+std::string_view PortText(Exchange& x) {
+  std::string_view host = x.request.authority;
+  size_t colon = host.rfind(':');
+  if (colon != std::string_view::npos && host.find(']', colon) == std::string_view::npos) return host.substr(colon + 1);
+  return x.stream != nullptr && x.stream->connection().tls != nullptr ? "443" : "80";
+}
+
+void PutForwarded(Exchange& x, http::HeadWriter& writer, const http::Header* earlier_for, const http::Header* earlier_host,
+                  const http::Header* earlier_proto, const http::Header* earlier_port) {
+  const http::ConnectionInfo* connection = x.stream != nullptr ? &x.stream->connection() : nullptr;
+  std::string_view peer = connection != nullptr ? connection->peer_ip() : std::string_view();
+  if (connection != nullptr && connection->is_unix) peer = "unix:";
+  writer.Put("X-Forwarded-For: ");
+  if (earlier_for != nullptr) {
+    writer.Put(earlier_for->value);
+    writer.Put(", ");
+  }
+  writer.Put(peer);
+  writer.Put("\r\n");
+  bool tls = connection != nullptr && connection->tls != nullptr;
+  std::string_view proto = tls ? "https" : "http";
+  writer.PutField("X-Forwarded-Proto", earlier_proto != nullptr ? earlier_proto->value : proto);
+  if (!x.request.authority.empty() || earlier_host != nullptr) {
+    writer.PutField("X-Forwarded-Host", earlier_host != nullptr ? earlier_host->value : x.request.authority);
+  }
+  writer.PutField("X-Forwarded-Port", earlier_port != nullptr ? earlier_port->value : PortText(x));
+}
+
+}  // namespace
+
+Result<RequestTarget> TargetFor(Exchange& x) {
+  const config::Rewrite& rewrite = x.route->conf->rewrite;
+  std::string_view path = x.request.path;
+  if (!rewrite.strip_prefix.empty() && path.starts_with(rewrite.strip_prefix)) {
+    std::string_view rest = path.substr(rewrite.strip_prefix.size());
+    bool whole_segments = rest.empty() || rest.front() == '/' || rewrite.strip_prefix.back() == '/';
+    if (whole_segments) path = rest.starts_with('/') ? rest : x.arena.Concat("/", rest);
+  }
+  if (x.route->rewrite_path) {
+    std::optional<std::string_view> normal = http::NormalisePath(Evaluate(x, *x.route->rewrite_path), x.arena);
+    if (!normal) return Fail(ErrorCode::kInvalid, "the rewritten path is not valid");
+    path = *normal;
+  }
+  RequestTarget target;
+  target.path_and_query = x.request.has_query ? x.arena.Concat(path, "?", x.request.query) : path;
+  if (x.route->rewrite_host) {
+    target.host = Evaluate(x, *x.route->rewrite_host);
+    if (!http::ParseAuthority(target.host)) return Fail(ErrorCode::kInvalid, "the rewritten host is not valid");
+  }
+  return target;
+}
+
+std::string_view EncodeUpstreamRequest(Exchange& x, http::BodyFraming& framing) {
+  UpstreamPart& up = x.upstream;
+  http::RequestHead& request = x.request;
+  Result<RequestTarget> target = TargetFor(x);
+  if (!target) return {};
+  std::string_view host = target->host;
+  if (host.empty() && up.upstream->conf().preserve_host) host = request.authority;
+  if (host.empty()) host = up.chosen ? up.attempts[up.count - 1].address : std::string_view(up.upstream->targets()[up.attempts[up.count - 1].target].host);
+
+  RemoveNamedFields(request.headers);
+  bool trusted = x.stream != nullptr && x.snapshot().trusted.Contains(x.stream->connection().peer_ip());
+  const http::Header *forwarded_for = nullptr, *forwarded_host = nullptr, *forwarded_proto = nullptr, *forwarded_port = nullptr,
+                     *via = nullptr, *upgrade = nullptr;
+  http::HeadWriter writer(x.arena, http::EncodedSize(request.headers) + target->path_and_query.size() + 2 * host.size() + 512);
+  writer.Put(request.method_text);
+  writer.Put(' ');
+  writer.Put(target->path_and_query);
+  writer.Put(" HTTP/1.1\r\n");
+  writer.PutField("Host", host);
+  for (const http::Header& header : request.headers) {
+    switch (header.id) {
+      case HeaderId::kOther: break;
+      case HeaderId::kHost:
+      case HeaderId::kContentLength:
+      case HeaderId::kExpect: continue;
+      case HeaderId::kForwarded:
+        if (!trusted) continue;
+        break;
+      case HeaderId::kXForwardedFor: forwarded_for = &header; continue;
+      case HeaderId::kXForwardedHost: forwarded_host = &header; continue;
+      case HeaderId::kXForwardedProto: forwarded_proto = &header; continue;
+      case HeaderId::kXForwardedPort: forwarded_port = &header; continue;
+      case HeaderId::kVia: via = &header; continue;
+      case HeaderId::kUpgrade: upgrade = &header; continue;
+      default:
+        if (IsHopByHop(header.id)) continue;
+    }
+    writer.PutField(header.name, header.value);
+  }
+  if (!trusted) forwarded_for = forwarded_host = forwarded_proto = forwarded_port = nullptr;
+  PutForwarded(x, writer, forwarded_for, forwarded_host, forwarded_proto, forwarded_port);
+  if (via != nullptr) {
+    writer.Put("Via: ");
+    writer.Put(via->value);
+    writer.Put(", ");
+    writer.Put(kVia);
+    writer.Put("\r\n");
+  } else {
+    writer.PutField("Via", kVia);
+  }
+  if (request.upgrade && upgrade != nullptr) {
+    writer.PutField("Connection", "Upgrade");
+    writer.PutField("Upgrade", upgrade->value);
+  }
+  framing = http::BodyFraming::kNone;
+  if (x.in.body_state == BodyState::kRead) {
+    framing = http::BodyFraming::kLength;
+    writer.Put("Content-Length: ");
+    writer.PutDecimal(x.in.body.size());
+    writer.Put("\r\n");
+  } else if (x.in.body_state != BodyState::kNone) {
+    framing = request.framing;
+    if (framing == http::BodyFraming::kLength) {
+      writer.Put("Content-Length: ");
+      writer.PutDecimal(request.content_length);
+      writer.Put("\r\n");
+    } else {
+      writer.Put("Transfer-Encoding: chunked\r\n");
+    }
+  }
+  writer.Put("\r\n");
+  return writer.text();
+}
+
+void CleanUpstreamResponse(Exchange& x, http::ResponseHead& head) {
+  if (head.status == 101) return;
+  bool clean = true;
+  for (const http::Header& header : head.headers) clean = clean && !IsHopByHop(header.id);
+  if (clean) return;
+  RemoveNamedFields(head.headers);
+  head.headers.RemoveIf([](const http::Header& header) { return IsHopByHop(header.id); });
+  static_cast<void>(x);
+}
+
+}  // namespace mg::proxy

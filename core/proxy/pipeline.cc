@@ -1,0 +1,296 @@
+// The life of a request, top to bottom:
+//
+//   match route -> rewrite -> access -> answer (respond | redirect | content | on to the upstream)
+//     -> pick target -> connect -> send request -> read head
+//     -> header filter -> send body (body filters, streaming) -> log -> finish
+//
+// A step is a function of the exchange. It sets exchange.step to what comes next and answers kGo, or answers kSuspend and
+// is gone on from by the event it waits for. Two steps are entered again: match route (exec, error pages) and pick target
+// (retries). A failure goes to send error. Log runs once, always.
+#include "proxy/pipeline.h"
+
+#include "base/log.h"
+#include "http/h1_encoder.h"
+#include "proxy/variables.h"
+
+namespace mg::proxy {
+
+namespace {
+
+constexpr int kMostJumps = 10;
+
+Next Go(Exchange& x, Step step) {
+  x.step = step;
+  return Next::kGo;
+}
+
+Next FailWith(Exchange& x, int status, std::string_view detail) {
+  x.Fail(status, detail);
+  return Next::kFail;
+}
+
+Next RunHook(Exchange& x, Phase phase, Step next) {
+  if (!x.route->Has(phase)) return Go(x, next);
+  x.in_hook = true;
+  HookStatus status = x.generation->program->Run(x, phase);
+  if (status == HookStatus::kSuspended) return Next::kSuspend;
+  return x.AfterHook(status, next);
+}
+
+// --- match route
+
+Next MatchRoute(Exchange& x) {
+  const Snapshot& snapshot = x.snapshot();
+  if (x.in.jumps == 0 && x.parent == nullptr) snapshot.identity_headers.Strip(x.request.headers);
+  route::Access access = x.in.is_internal ? route::Access::kInternal : route::Access::kClient;
+  route::Match match = snapshot.matcher->Find(x.request, x.params, access);
+  switch (match.kind) {
+    case route::Match::kRoute: break;
+    case route::Match::kNone: return FailWith(x, 404, "no route matches this request");
+    case route::Match::kLimit: return FailWith(x, 500, "a route's regular expression gave up on this request");
+    case route::Match::kMethodNotAllowed:
+      x.response.head.headers.Set(x.arena, "Allow", x.arena.Copy(snapshot.matcher->AllowText(match.allowed)));
+      return FailWith(x, 405, "the route does not take this method");
+  }
+  x.route = &snapshot.routes[match.route];
+  x.param_count = match.params;
+  for (const auto& [name, value] : x.route->conf->vars) x.SetVariable(name, value);
+  x.in.body_limit = x.route->body_limit;
+  if (x.in.body_limit != 0 && x.request.framing == http::BodyFraming::kLength &&
+      x.request.content_length > x.in.body_limit && x.in.body_state == BodyState::kUnread) {
+    return FailWith(x, 413, "the request body is larger than this route takes");
+  }
+  return Go(x, Step::kRewrite);
+}
+
+// --- rewrite, access
+
+Next Rewrite(Exchange& x) { return RunHook(x, Phase::kRewrite, Step::kAccess); }
+
+Next Access(Exchange& x) { return RunHook(x, Phase::kAccess, Step::kAnswer); }
+
+// --- answer: what the route itself says
+
+Next Answer(Exchange& x) {
+  const config::Route& route = *x.route->conf;
+  if (x.route->upstream != nullptr) return Go(x, Step::kPickTarget);
+  if (!route.content.empty()) {
+    x.response.from_script = true;
+    return RunHook(x, Phase::kContent, Step::kHeaderFilter);
+  }
+  http::ResponseHead& head = x.response.head;
+  if (route.redirect) {
+    head.status = route.redirect->status;
+    head.headers.Set(x.arena, http::HeaderId::kLocation, Evaluate(x, x.route->redirect));
+    return Go(x, Step::kHeaderFilter);
+  }
+  head.status = route.respond->status;
+  for (const auto& [name, value] : route.respond->headers) head.headers.Set(x.arena, name, value);
+  x.response.body = route.respond->is_template ? Evaluate(x, x.route->respond_body) : std::string_view(route.respond->body);
+  return Go(x, Step::kHeaderFilter);
+}
+
+// --- the upstream
+
+Next PickTarget(Exchange& x) {
+  UpstreamPart& up = x.upstream;
+  up.upstream = x.route->upstream;
+  if (x.route->Has(Phase::kBalance) && !x.in_hook) {
+    x.in_hook = true;
+    HookStatus status = x.generation->program->Run(x, Phase::kBalance);
+    if (status == HookStatus::kSuspended) return Next::kSuspend;
+    return x.AfterHook(status, Step::kConnect);
+  }
+  return Go(x, Step::kConnect);
+}
+
+Next Connect(Exchange& x) {
+  UpstreamPart& up = x.upstream;
+  Nanoseconds now = x.context.loop.Now();
+  Attempt& attempt = up.attempts[up.count];
+  attempt = {};
+  attempt.began = now;
+  upstream::Pools::Reuse reuse =
+      up.count > 0 && up.attempts[up.count - 1].reused ? upstream::Pools::Reuse::kNo : upstream::Pools::Reuse::kYes;
+  if (up.chosen) {
+    attempt.address = x.arena.Copy(up.chosen->ToString());
+    up.lease = x.context.pools.AcquireAddress(*up.chosen, up.upstream->tls(), std::string(x.request.authority), reuse);
+  } else {
+    uint16_t tried[8];
+    size_t tried_count = 0;
+    for (size_t i = 0; i < up.count; i++) {
+      // A connection that went stale in the pool says nothing about its target.
+      if (!up.attempts[i].reused) tried[tried_count++] = up.attempts[i].target;
+    }
+    Result<size_t> picked = up.upstream->Pick({tried, tried_count}, HashKey(x), now);
+    if (!picked) {
+      MG_LOG(kWarn, "route {}: {}", x.route->conf->name, picked.error().message);
+      return FailWith(x, 503, "no upstream target is available");
+    }
+    const upstream::Target& target = up.upstream->targets()[*picked];
+    attempt.target = static_cast<uint16_t>(*picked);
+    attempt.address = target.address.text;
+    target.state->active.fetch_add(1, std::memory_order_relaxed);
+    x.counted = true;
+    up.lease = x.context.pools.Acquire(*up.upstream, *picked, reuse);
+  }
+  attempt.reused = up.lease.reused();
+  up.count++;
+  return Go(x, Step::kSendRequest);
+}
+
+Next SendRequest(Exchange& x) {
+  UpstreamPart& up = x.upstream;
+  http::H1Client& client = up.lease.client();
+  const config::UpstreamTimeouts& timeouts = up.upstream->conf().timeouts;
+  http::BodyFraming framing = http::BodyFraming::kNone;
+  client.Begin(x, x.request.method);
+  std::string_view head = EncodeUpstreamRequest(x, framing);
+  if (head.empty()) {
+    x.EndAttempt(Exchange::AttemptEnd::kCancelled);
+    return FailWith(x, 500, "the request could not be rewritten");
+  }
+  client.SendHead(head, framing);
+  if (timeouts.total.count() > 0 && up.count == 1) x.total.SetAfter(timeouts.total.count());
+  if (client.connected()) {
+    x.deadline.SetAfter(timeouts.first_byte.count());
+    if (x.in.body_state != BodyState::kNone) x.SendRequestBody();
+  } else {
+    x.deadline.SetAfter(timeouts.connect.count());
+    if (x.in.body_state == BodyState::kRead) x.SendRequestBody();
+  }
+  x.step = Step::kReadHead;
+  return Next::kSuspend;
+}
+
+// Entered when the head has come (Exchange::OnResponseHead).
+Next ReadHead(Exchange& x) {
+  UpstreamPart& up = x.upstream;
+  CleanUpstreamResponse(x, up.head);
+  // Fields that hooks set before the upstream answered are added to its own.
+  http::HeaderList earlier = x.response.head.headers;
+  x.response.head = up.head;
+  for (const http::Header& header : earlier) x.response.head.headers.Set(x.arena, header.name, header.value);
+  x.response.from_upstream = true;
+  return Go(x, Step::kHeaderFilter);
+}
+
+// --- the way back
+
+Next HeaderFilter(Exchange& x) {
+  ResponsePart& response = x.response;
+  if (!response.from_upstream && !response.from_script && !response.started) {
+    if (http::ResponseHasBody(x.request.method, response.head.status) || x.request.method == http::Method::kHead) {
+      http::HeadWriter digits(x.arena, 20);
+      digits.PutDecimal(response.body.size());
+      response.head.headers.Set(x.arena, http::HeaderId::kContentLength, digits.text());
+    }
+    response.queued.Append(response.body);
+    response.input_ended = true;
+  }
+  if (response.from_script) response.input_ended = true;
+  response.started = true;
+  return Go(x, Step::kSendBody);
+}
+
+Next SendBody(Exchange& x) {
+  HookStatus status = x.Pump();
+  if (status == HookStatus::kFailed) return Next::kFail;
+  if (!x.response.ended) return Next::kSuspend;
+  return Go(x, Step::kLog);
+}
+
+Next SendError(Exchange& x) {
+  if (x.response.head_sent || x.client_gone || x.stream == nullptr) {
+    x.CutOff(x.failure.status);
+    return Go(x, Step::kLog);
+  }
+  x.EndAttempt(Exchange::AttemptEnd::kCancelled);
+  if (x.stream != nullptr && x.in.body_state == BodyState::kUnread) x.stream->PauseBody();
+  bool again = x.response.is_error;  // the error's own filters failed: send it without them
+  MakeErrorResponse(x);
+  if (again) x.response.head_filtered = x.response.last_filtered = true;
+  return Go(x, Step::kHeaderFilter);
+}
+
+// A tunnel had let go of its generation: it is logged by the newest one's route of the same name.
+void RejoinGeneration(Exchange& x) {
+  x.generation = x.context.current.get();
+  x.generation->live++;
+  const Snapshot& snapshot = x.snapshot();
+  auto found = snapshot.route_names.find(x.tunnel_route);
+  if (found != snapshot.route_names.end()) x.route = &snapshot.routes[found->second];
+}
+
+Next Log(Exchange& x) {
+  if (x.generation == nullptr) RejoinGeneration(x);
+  x.timing.ended = x.context.loop.Now();
+  x.deadline.Cancel();
+  x.total.Cancel();
+  WriteAccessLog(x);
+  LoopCounters& counters = x.context.counters;
+  if (x.response.head.status >= 500) Count(counters.responses_5xx);
+  if (x.route == nullptr || !x.route->Has(Phase::kLog)) return Go(x, Step::kFinish);
+  HookStatus status = x.generation->program->Run(x, Phase::kLog);
+  if (status == HookStatus::kSuspended) return Next::kSuspend;
+  return Go(x, Step::kFinish);
+}
+
+Next Finish(Exchange& x) {
+  LoopContext& context = x.context;
+  Generation& generation = *x.generation;
+  if (generation.program) generation.program->Release(x);
+  generation.live--;
+  bool retired = generation.retired;
+  x.Reset();
+  context.GiveExchange(&x);
+  if (retired) context.ReapSoon();
+  return Next::kDone;
+}
+
+constexpr StepFunction kSteps[] = {
+    MatchRoute, Rewrite, Access, Answer, PickTarget, Connect, SendRequest, ReadHead, HeaderFilter, SendBody, SendError,
+    Log,        Finish,
+};
+
+}  // namespace
+
+StepFunction FunctionOf(Step step) { return kSteps[static_cast<size_t>(step)]; }
+
+void Exchange::Advance() {
+  for (;;) {
+    switch (FunctionOf(step)(*this)) {
+      case Next::kGo: continue;
+      case Next::kSuspend:
+      case Next::kDone: return;
+      case Next::kFail: step = Step::kSendError; continue;
+    }
+  }
+}
+
+Next Exchange::AfterHook(HookStatus status, Step next) {
+  in_hook = false;
+  switch (status) {
+    case HookStatus::kDone: return Go(*this, next);
+    case HookStatus::kSuspended: in_hook = true; return Next::kSuspend;
+    case HookStatus::kRerouted:
+      return in.jumps <= kMostJumps ? Go(*this, Step::kMatchRoute) : FailWith(*this, 500, "too many internal redirects");
+    case HookStatus::kFailed:
+      if (failure.status == 0) Fail(500, "a policy failed");
+      return Next::kFail;
+    case HookStatus::kAnswered: break;
+  }
+  response.from_script = true;
+  if (response.started) return Go(*this, Step::kHeaderFilter);
+  if (failure.status != 0) return Next::kFail;
+  if (response.exited && response.head.status >= 400) {
+    if (response.head.status == 444) {  // nginx's: close without an answer
+      CutOff(444);
+      return Go(*this, Step::kLog);
+    }
+    return FailWith(*this, response.head.status, {});
+  }
+  return Go(*this, Step::kHeaderFilter);
+}
+
+}  // namespace mg::proxy

@@ -1,0 +1,318 @@
+#include "proxy/variables.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <ctime>
+
+#include "base/json.h"
+#include "base/strings.h"
+#include "crypto/random.h"
+#include "http/h1_encoder.h"
+#include "http/url.h"
+#include "net/tls.h"
+
+namespace mg::proxy {
+
+namespace {
+
+using http::HeaderId;
+
+std::string_view Decimal(Exchange& x, uint64_t number) {
+  http::HeadWriter writer(x.arena, 20);
+  writer.PutDecimal(number);
+  return writer.text();
+}
+
+std::string_view Seconds(Exchange& x, Nanoseconds span) {
+  return x.arena.Copy(fmt::format("{}.{:03}", span / 1'000'000'000, span / 1'000'000 % 1000));
+}
+
+std::string_view TimeIso8601(Exchange& x) {
+  std::time_t at = x.timing.wall / 1'000'000'000;
+  std::tm utc{};
+  gmtime_r(&at, &utc);
+  return x.arena.Copy(fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}+00:00", utc.tm_year + 1900, utc.tm_mon + 1,
+                                  utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec));
+}
+
+std::string_view TimeLocal(Exchange& x) {
+  std::time_t at = x.timing.wall / 1'000'000'000;
+  std::tm local{};
+  localtime_r(&at, &local);
+  char text[64];
+  size_t size = std::strftime(text, sizeof text, "%d/%b/%Y:%H:%M:%S %z", &local);
+  return x.arena.Copy({text, size});
+}
+
+std::string_view HostOf(const Exchange& x) {
+  std::optional<http::Authority> authority = http::ParseAuthority(x.request.authority);
+  return authority ? authority->host : x.request.authority;
+}
+
+std::string_view Protocol(const Exchange& x) { return x.request.minor == 0 ? "HTTP/1.0" : "HTTP/1.1"; }
+
+// The address of the client: the peer, or, behind trusted proxies, the last address of X-Forwarded-For that is none.
+std::string_view ClientAddress(Exchange& x) {
+  std::string_view peer = x.peer_ip();
+  const TrustedProxies& trusted = x.snapshot().trusted;
+  if (trusted.empty() || !trusted.Contains(peer)) return peer;
+  std::string_view list = x.request.headers.Get(HeaderId::kXForwardedFor);
+  std::string_view client = peer;
+  while (!list.empty()) {
+    size_t comma = list.rfind(',');
+    std::string_view last = Trim(comma == std::string_view::npos ? list : list.substr(comma + 1));
+    if (last.empty()) break;
+    client = last;
+    if (!trusted.Contains(last) || comma == std::string_view::npos) break;
+    list = list.substr(0, comma);
+  }
+  return client;
+}
+
+// Several fields of a name, joined as one (RFC 9110 5.2).
+std::string_view JoinedHeader(Exchange& x, http::HeaderList& headers, std::string_view name, bool underscores) {
+  std::string_view joined;
+  bool found = false;
+  for (const http::Header& header : headers) {
+    if (header.name.size() != name.size()) continue;
+    bool same = true;
+    for (size_t i = 0; i < name.size() && same; i++) {
+      char c = ToLower(header.name[i]);
+      same = c == ToLower(name[i]) || (underscores && c == '-' && name[i] == '_');
+    }
+    if (!same) continue;
+    joined = found ? x.arena.Concat(joined, header.id == HeaderId::kCookie ? "; " : ", ", header.value) : header.value;
+    found = true;
+  }
+  return joined;
+}
+
+// A list over all attempts, as nginx writes its $upstream_* variables: "a, b".
+template <class Text>
+std::string_view OverAttempts(Exchange& x, Text&& text) {
+  std::string_view all;
+  for (uint8_t i = 0; i < x.upstream.count; i++) {
+    std::string_view one = text(x.upstream.attempts[i]);
+    all = i == 0 ? one : x.arena.Concat(all, ", ", one);
+  }
+  return all;
+}
+
+std::string_view UpstreamStatus(Exchange& x) {
+  return OverAttempts(x, [&](const Attempt& a) -> std::string_view {
+    if (a.status != 0) return Decimal(x, a.status);
+    if (!a.failed) return "-";
+    return a.error == ErrorCode::kTimeout ? "504" : "502";
+  });
+}
+
+std::string_view UpstreamTime(Exchange& x, Nanoseconds Attempt::*until) {
+  return OverAttempts(x, [&](const Attempt& a) -> std::string_view {
+    Nanoseconds end = a.*until;
+    return end == 0 ? "-" : Seconds(x, end - a.began);
+  });
+}
+
+std::string_view Uri(Exchange& x) {
+  return x.request.has_query ? x.arena.Concat(x.request.path, "?", x.request.query) : x.request.path;
+}
+
+std::string_view RequestLine(Exchange& x) {
+  return x.arena.Concat(x.request.method_text, " ", x.in.original_target, " ", Protocol(x));
+}
+
+std::string_view Claim(Exchange& x, std::string_view name) {
+  if (x.identity.claims.empty()) return {};
+  Result<JsonDocument> document = JsonDocument::Parse(x.identity.claims);
+  if (!document) return {};
+  JsonValue value = document->root().Find(name);
+  switch (value.type()) {
+    case JsonType::kString: return x.arena.Copy(value.string());
+    case JsonType::kInteger: return x.arena.Copy(std::to_string(value.integer().value_or(0)));
+    case JsonType::kDouble: return x.arena.Copy(fmt::format("{}", value.number().value_or(0)));
+    case JsonType::kBoolean: return value.boolean() ? "true" : "false";
+    default: return {};
+  }
+}
+
+std::string_view DecodedQueryArgument(Exchange& x, std::string_view name) {
+  std::optional<std::string_view> value = http::QueryArgument(x.request.query, name);
+  if (!value) return {};
+  return x.arena.Copy(http::DecodeLenient(*value, http::Plus::kSpace));
+}
+
+std::optional<std::string_view> PrefixedVariable(Exchange& x, std::string_view name) {
+  if (name.starts_with("arg_")) return http::QueryArgument(x.request.query, name.substr(4));
+  if (name.starts_with("http_")) return JoinedHeader(x, x.request.headers, name.substr(5), true);
+  if (name.starts_with("cookie_")) return http::CookieValue(x.request.headers.Get(HeaderId::kCookie), name.substr(7));
+  if (name.starts_with("sent_http_")) return JoinedHeader(x, x.response.head.headers, name.substr(10), true);
+  if (name.starts_with("upstream_http_")) return JoinedHeader(x, x.upstream.head.headers, name.substr(14), true);
+  if (name.size() == 1 && IsDigit(name[0])) return x.PathParam(name);
+  return std::nullopt;
+}
+
+using Reader = std::string_view (*)(Exchange&);
+
+struct Builtin {
+  std::string_view name;
+  Reader read;
+};
+
+const http::ConnectionInfo* Connection(Exchange& x) { return x.stream != nullptr ? &x.stream->connection() : nullptr; }
+
+net::TlsInfo Tls(Exchange& x) {
+  const http::ConnectionInfo* c = Connection(x);
+  return c != nullptr && c->tls != nullptr ? net::DescribeTls(c->tls) : net::TlsInfo{};
+}
+
+// By name, sorted.
+constexpr Builtin kBuiltins[] = {
+    {"args", [](Exchange& x) { return x.request.query; }},
+    {"binary_remote_addr", [](Exchange& x) -> std::string_view {
+       Result<net::SocketAddress> address = net::SocketAddress::FromIp(ClientAddress(x), 0);
+       return address ? x.arena.Copy(address->ip_bytes()) : std::string_view();
+     }},
+    {"body_bytes_sent", [](Exchange& x) { return Decimal(x, x.BodyBytesSent()); }},
+    {"bytes_sent", [](Exchange& x) { return Decimal(x, x.BytesSent()); }},
+    {"connection", [](Exchange& x) { return Connection(x) ? Decimal(x, Connection(x)->serial) : ""; }},
+    {"connection_requests", [](Exchange& x) { return Connection(x) ? Decimal(x, Connection(x)->requests) : ""; }},
+    {"consumer", [](Exchange& x) { return x.identity.consumer; }},
+    {"content_length", [](Exchange& x) { return x.request.headers.Get(HeaderId::kContentLength); }},
+    {"content_type", [](Exchange& x) { return x.request.headers.Get(HeaderId::kContentType); }},
+    {"document_uri", [](Exchange& x) { return x.arena.Copy(http::DecodeLenient(x.request.path, http::Plus::kKeep)); }},
+    {"generation", [](Exchange& x) { return Decimal(x, x.snapshot().generation); }},
+    {"host", [](Exchange& x) -> std::string_view { return x.arena.Copy(Lower(HostOf(x))); }},
+    {"hostname", [](Exchange& x) -> std::string_view {
+       char name[256] = {};
+       gethostname(name, sizeof name - 1);
+       return x.arena.Copy(name);
+     }},
+    {"https", [](Exchange& x) -> std::string_view { return Connection(x) && Connection(x)->tls ? "on" : ""; }},
+    {"is_args", [](Exchange& x) -> std::string_view { return x.request.query.empty() ? "" : "?"; }},
+    {"msec", [](Exchange& x) { return Seconds(x, x.context.loop.WallTime()); }},
+    {"pid", [](Exchange& x) { return Decimal(x, static_cast<uint64_t>(getpid())); }},
+    {"proxy_add_x_forwarded_for", [](Exchange& x) -> std::string_view {
+       std::string_view earlier = x.request.headers.Get(HeaderId::kXForwardedFor);
+       return earlier.empty() ? x.peer_ip() : x.arena.Concat(earlier, ", ", x.peer_ip());
+     }},
+    {"query_string", [](Exchange& x) { return x.request.query; }},
+    {"remote_addr", ClientAddress},
+    {"remote_port", [](Exchange& x) { return Connection(x) ? Decimal(x, Connection(x)->peer_port) : ""; }},
+    {"request", RequestLine},
+    {"request_body", [](Exchange& x) -> std::string_view {
+       return x.in.body_state == BodyState::kRead ? x.arena.Copy(x.in.body.ToString()) : std::string_view();
+     }},
+    {"request_id", [](Exchange& x) { return x.RequestId(); }},
+    {"request_length", [](Exchange& x) { return Decimal(x, x.BytesReceived()); }},
+    {"request_method", [](Exchange& x) { return x.request.method_text; }},
+    {"request_time", [](Exchange& x) {
+       return Seconds(x, (x.timing.ended != 0 ? x.timing.ended : x.context.loop.Now()) - x.timing.began);
+     }},
+    {"request_uri", [](Exchange& x) { return x.in.original_target; }},
+    {"route", [](Exchange& x) -> std::string_view { return x.route ? std::string_view(x.route->conf->name) : ""; }},
+    {"scheme", [](Exchange& x) -> std::string_view { return Connection(x) && Connection(x)->tls ? "https" : "http"; }},
+    {"server_addr", [](Exchange& x) -> std::string_view { return Connection(x) ? Connection(x)->local_ip() : ""; }},
+    {"server_name", [](Exchange& x) -> std::string_view { return x.arena.Copy(Lower(HostOf(x))); }},
+    {"server_port", [](Exchange& x) { return Connection(x) ? Decimal(x, Connection(x)->local_port) : ""; }},
+    {"server_protocol", [](Exchange& x) { return Protocol(x); }},
+    {"ssl_cipher", [](Exchange& x) { return Tls(x).cipher; }},
+    {"ssl_protocol", [](Exchange& x) { return Tls(x).version; }},
+    {"ssl_server_name", [](Exchange& x) { return Tls(x).server_name; }},
+    {"status", [](Exchange& x) { return x.response.head.status == 0 ? "000" : Decimal(x, x.response.head.status); }},
+    {"time_iso8601", TimeIso8601},
+    {"time_local", TimeLocal},
+    {"upstream_addr", [](Exchange& x) { return OverAttempts(x, [](const Attempt& a) { return a.address; }); }},
+    {"upstream_connect_time", [](Exchange& x) { return UpstreamTime(x, &Attempt::connected); }},
+    {"upstream_header_time", [](Exchange& x) { return UpstreamTime(x, &Attempt::first_byte); }},
+    {"upstream_response_time", [](Exchange& x) { return UpstreamTime(x, &Attempt::ended); }},
+    {"upstream_status", UpstreamStatus},
+    {"uri", [](Exchange& x) { return x.arena.Copy(http::DecodeLenient(x.request.path, http::Plus::kKeep)); }},
+};
+static_assert(std::ranges::is_sorted(kBuiltins, {}, &Builtin::name));
+
+}  // namespace
+
+std::optional<std::string_view> BuiltinVariable(Exchange& x, std::string_view name) {
+  const Builtin* found = std::ranges::lower_bound(kBuiltins, name, {}, &Builtin::name);
+  if (found != std::end(kBuiltins) && found->name == name) return found->read(x);
+  return PrefixedVariable(x, name);
+}
+
+std::string_view Evaluate(Exchange& x, const config::Expression& expression) {
+  using Kind = config::Expression::Kind;
+  const std::string& name = expression.name;
+  auto variable = [&](std::string_view of) { return BuiltinVariable(x, of).value_or(std::string_view()); };
+  switch (expression.kind) {
+    case Kind::kConsumer: return x.identity.consumer;
+    case Kind::kRoute: return variable("route");
+    case Kind::kRemoteAddr: return ClientAddress(x);
+    case Kind::kMethod: return x.request.method_text;
+    case Kind::kHost: return variable("host");
+    case Kind::kPath: return name.empty() ? x.request.path : x.PathParam(name).value_or(std::string_view());
+    case Kind::kHeader: return JoinedHeader(x, x.request.headers, name, false);
+    case Kind::kQuery: return DecodedQueryArgument(x, name);
+    case Kind::kCookie:
+      return http::CookieValue(x.request.headers.Get(HeaderId::kCookie), name).value_or(std::string_view());
+    case Kind::kClaim: return Claim(x, name);
+    case Kind::kVar: return x.GetVariable(name).value_or(std::string_view());
+    case Kind::kRequestId: return x.RequestId();
+    case Kind::kUri: return Uri(x);
+    case Kind::kScheme: return variable("scheme");
+    case Kind::kProtocol: return Protocol(x);
+    case Kind::kStatus: return variable("status");
+    case Kind::kBytesSent: return variable("bytes_sent");
+    case Kind::kBytesReceived: return variable("request_length");
+    case Kind::kRequestTime: return variable("request_time");
+    case Kind::kUpstreamTime: return variable("upstream_response_time");
+    case Kind::kUpstreamAddr: return variable("upstream_addr");
+    case Kind::kUpstreamStatus: return variable("upstream_status");
+    case Kind::kTimeIso8601: return TimeIso8601(x);
+    case Kind::kTimeLocal: return TimeLocal(x);
+    case Kind::kUserAgent: return x.request.headers.Get(HeaderId::kUserAgent);
+    case Kind::kReferer: return x.request.headers.Get(HeaderId::kReferer);
+    case Kind::kGeneration: return variable("generation");
+    case Kind::kRequestLine: return RequestLine(x);
+    case Kind::kTlsVersion: return variable("ssl_protocol");
+    case Kind::kTlsCipher: return variable("ssl_cipher");
+  }
+  return {};
+}
+
+std::string_view Evaluate(Exchange& x, const config::Template& text) {
+  std::string whole;
+  for (const config::Template::Piece& piece : text.pieces()) {
+    whole += piece.is_literal ? std::string_view(piece.literal) : Evaluate(x, piece.expression);
+  }
+  return x.arena.Copy(whole);
+}
+
+uint64_t HashKey(Exchange& x) {
+  uint64_t hash = 14695981039346656037u;  // FNV-1a over length-prefixed parts
+  auto mix = [&](std::string_view bytes) {
+    for (char c : bytes) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211u;
+  };
+  for (const config::Expression& expression : x.route->hash_key) {
+    std::string_view part = Evaluate(x, expression);
+    uint32_t size = static_cast<uint32_t>(part.size());
+    mix({reinterpret_cast<const char*>(&size), sizeof size});
+    mix(part);
+  }
+  return hash;
+}
+
+std::string_view Exchange::RequestId() {
+  if (!request_id.empty()) return request_id;
+  uint8_t bytes[16];
+  crypto::RandomBytes(bytes, sizeof bytes);
+  char* text = static_cast<char*>(arena.Allocate(32, 1));
+  for (int i = 0; i < 16; i++) {
+    text[2 * i] = "0123456789abcdef"[bytes[i] >> 4];
+    text[2 * i + 1] = "0123456789abcdef"[bytes[i] & 15];
+  }
+  request_id = {text, 32};
+  return request_id;
+}
+
+}  // namespace mg::proxy

@@ -1,0 +1,110 @@
+// Gateway: everything of a worker process but the process: builds generations, runs the loops, publishes. The worker runs
+// one; `moongate test` runs one in its own process and gives it a generation a block.
+//
+// Its methods are for one thread at a time (the control thread); it owns the loop threads.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "config/config.h"
+#include "config/node.h"
+#include "net/listener.h"
+#include "proxy/loop_context.h"
+#include "proxy/snapshot.h"
+#include "store/registry.h"
+#include "upstream/upstream.h"
+
+namespace mg::server {
+
+// Where listening sockets come from: the supervisor (which keeps them for a successor), or this process itself.
+class SocketSource {
+ public:
+  virtual ~SocketSource() = default;
+  // `count` sockets for an address, one a loop (SO_REUSEPORT), or one that all loops share (unix sockets). The source
+  // keeps them open and gives the same ones when asked again.
+  virtual Result<std::vector<int>> Open(const config::Listener& listener, int count) = 0;
+  // Closes what is for none of these listeners any more.
+  virtual void Keep(const std::vector<config::Listener>& listeners) = 0;
+};
+
+// Names a listener's sockets: its address as written, a unix socket's path made absolute.
+std::string SocketKey(const config::Listener& listener);
+
+// Opens the sockets of one listener.
+Result<std::vector<int>> OpenSockets(const config::Listener& listener, int count);
+
+// Sockets of this process: for the tester, and for `run` without a supervisor. A port of 0 picks a free one.
+class OwnSockets final : public SocketSource {
+ public:
+  ~OwnSockets() override;
+  Result<std::vector<int>> Open(const config::Listener& listener, int count) override;
+  void Keep(const std::vector<config::Listener>& listeners) override;
+
+ private:
+  std::vector<std::pair<std::string, std::vector<int>>> sockets_;  // by the address as written
+};
+
+struct GatewayOptions {
+  int loops = 1;
+  SocketSource* sockets = nullptr;          // outlives the gateway
+  observe::LineWriter* writer = nullptr;    // of access logs; null: none are written
+};
+
+// What a LineWriter opens for a log's configuration.
+std::string OutputTarget(const config::Output& output);
+
+class Gateway {
+ public:
+  explicit Gateway(const GatewayOptions& options);
+  ~Gateway();
+  Gateway(const Gateway&) = delete;
+  Gateway& operator=(const Gateway&) = delete;
+
+  // Builds a generation from a configuration (compiles routes, upstreams, certificates and scripts; runs `init` in every
+  // VM), opens what it listens on, and publishes it: when this returns true, every loop has switched, and no request
+  // begun from now on sees an older one. False: `diagnostics` says why, and nothing has changed.
+  bool Load(std::unique_ptr<config::Config> config, config::FileSource& files, config::Diagnostics& diagnostics);
+
+  // Builds and drops it: what `check` does.
+  bool Check(std::unique_ptr<config::Config> config, config::FileSource& files, config::Diagnostics& diagnostics);
+
+  uint64_t generation() const { return generation_; }
+  const proxy::Snapshot* snapshot() const { return snapshot_.get(); }
+
+  // The address a listener is bound to (by its place in the configuration), for port 0.
+  net::SocketAddress BoundAddress(size_t listener) const;
+
+  // No new connections; idle ones close; true when no session is left. Stop ends everything at once.
+  void Drain();
+  bool Drained();
+  void Stop();
+
+  // Empties the shared dictionaries, limiters, connection pools and target states: between two tests.
+  void ClearState();
+
+  std::vector<proxy::LoopContext*> loops();
+
+ private:
+  struct LoopThread;
+  std::shared_ptr<proxy::Snapshot> Build(std::unique_ptr<config::Config> config, config::FileSource& files,
+                                         config::Diagnostics& diagnostics);
+  void Publish(std::shared_ptr<const proxy::Snapshot> next, const std::vector<std::vector<int>>& fds);
+  void OpenAccessLog(proxy::Snapshot& snapshot, config::Diagnostics& diagnostics);
+  void ReconcileDictionaries(const config::Lua& lua);
+  template <class F>
+  void OnEveryLoop(F&& task);  // and waits
+
+  GatewayOptions options_;
+  uint64_t generation_ = 0;
+  std::shared_ptr<const proxy::Snapshot> snapshot_;
+  upstream::Registry upstreams_;
+  store::SharedDictRegistry dictionaries_;
+  std::vector<std::unique_ptr<LoopThread>> loops_;
+  std::vector<net::SocketAddress> bound_;
+};
+
+}  // namespace mg::server
