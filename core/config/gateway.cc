@@ -57,7 +57,8 @@ void ReadLogs(const Value& root, Reading& reading) {
   if (!parsed) reading.Error(*access->Find("format"), "access_log.format", parsed.error().message);
   if (parsed && parsed->constant()) {
     reading.Error(*access->Find("format"), "access_log.format",
-                  "expected combined, json, or a template with {expressions}");
+                  fmt::format("expected combined, json, or a template with {{expressions}}, found {}",
+                              Quote(*access->Find("format"))));
   }
 }
 
@@ -69,7 +70,8 @@ void ReadEndpoints(const Value& root, Reading& reading) {
     if (address == nullptr || address->kind != Value::Kind::kString) return nullptr;
     out = ReadAddress(*address, reading);
     if (out->kind == Address::Kind::kName)
-      reading.Error(*address, std::string(key), "needs an IP address, such as 127.0.0.1");
+      reading.Error(*address, std::string(key) + (section == address ? "" : ".address"),
+                    Quote(*address) + ": needs an IP address, such as 127.0.0.1");
     return section;
   };
   endpoint("status", reading.config.status);
@@ -150,6 +152,7 @@ void ReadLua(const Value& root, Reading& reading) {
     Get(*limits, "cpu", lua.limits.cpu);
     Get(*limits, "growth", lua.limits.growth);
     Get(*limits, "memory", lua.limits.memory);
+    if (limits->Find("growth") == nullptr) lua.limits.growth = std::min(lua.limits.growth, lua.limits.memory);
     if (lua.limits.growth > lua.limits.memory) {
       reading.Error(*limits, "lua.limits", "growth, of one run, is larger than memory, of the whole VM");
     }
@@ -180,7 +183,8 @@ void ReadRedis(const Value& root, Reading& reading) {
   if (section == nullptr) return;
   for (const auto& [name, value] : section->entries) {
     if (!IsName(name))
-      reading.Error(value, "redis", fmt::format("\"{}\" is not a name: letters, digits and _-./:@", name));
+      reading.diagnostics.Error(KeyPosition(*section, name), "redis",
+                                fmt::format("\"{}\" is not a name: letters, digits and _-./:@", name));
     Redis redis = ReadRedisOne(name, value, reading);
     if (!redis.cluster.empty() && redis.database != 0) {
       reading.Error(value, "redis." + name, "a cluster has database 0 only");

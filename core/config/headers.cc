@@ -41,7 +41,8 @@ std::vector<std::pair<std::string, std::string>> ReadHeaders(const Value* value,
   std::vector<std::pair<std::string, std::string>> headers;
   if (value == nullptr) return headers;
   for (const auto& [name, texts] : value->entries) {
-    if (!IsToken(name)) reading.Error(texts, path, fmt::format("\"{}\" is not a header's name", name));
+    if (!IsToken(name))
+      reading.diagnostics.Error(KeyPosition(*value, name), path, fmt::format("\"{}\" is not a header's name", name));
     for (const Value* text : ItemsOf(&texts)) {
       if (!IsFieldValue(text->text)) {
         reading.Error(*text, path + "." + name, "a header's value holds no control characters and no line ends");
@@ -75,7 +76,8 @@ std::map<uint16_t, std::string> ReadErrorPages(const Value* value, const std::st
   for (const auto& [status, page] : value->entries) {
     auto number = ParseDecimal<uint16_t>(status);
     if (!number || *number < 400 || *number > 599) {
-      reading.Error(page, path + "." + status, fmt::format("\"{}\" is not a status from 400 to 599", status));
+      reading.diagnostics.Error(KeyPosition(*value, status), path,
+                                fmt::format("\"{}\" is not a status from 400 to 599", status));
       continue;
     }
     if (!page.text.starts_with('/')) reading.Error(page, path + "." + status, "a path begins with /");

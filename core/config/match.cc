@@ -74,7 +74,8 @@ std::vector<Condition> ReadConditions(const Value* value, const std::string& pat
   for (const auto& [name, wanted] : value->entries) {
     Condition condition;
     condition.name = headers ? Lower(name) : name;
-    if (headers && !IsToken(name)) reading.Error(wanted, path, fmt::format("\"{}\" is not a header's name", name));
+    if (headers && !IsToken(name))
+      reading.diagnostics.Error(KeyPosition(*value, name), path, fmt::format("\"{}\" is not a header's name", name));
     condition.value = wanted.text;
     if (wanted.kind == Value::Kind::kMap) {
       if (const Value* present = wanted.Find("present")) {

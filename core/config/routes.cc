@@ -117,8 +117,8 @@ void RouteReader::ReadVars(const Value& value, Route& route) {
   if (vars == nullptr) return;
   for (const auto& [name, text] : vars->entries) {
     if (!IsIdentifier(name)) {
-      reading_.Error(text, route.path + ".vars",
-                     fmt::format("\"{}\" is not a variable's name: letters, digits and _", name));
+      reading_.diagnostics.Error(KeyPosition(*vars, name), route.path + ".vars",
+                                 fmt::format("\"{}\" is not a variable's name: letters, digits and _", name));
     }
     route.vars.emplace_back(name, text.text);
   }
@@ -150,7 +150,7 @@ void RouteReader::ReadListenerNames(const Value& value, Route& route) {
   for (const Value* name : ItemsOf(value.Find("listeners"))) {
     if (std::find(listeners_.begin(), listeners_.end(), name->text) == listeners_.end()) {
       reading_.Error(*name, fmt::format("{}.listeners[{}]", route.path, index),
-                     UnknownName("listener", name->text, listeners_));
+                     UnknownName("listener", *name, listeners_));
     }
     route.listeners.push_back(name->text);
     index++;
@@ -177,7 +177,7 @@ void RouteReader::ReadUpstreamOf(const Value& value, Route& route) {
     route.upstream = value.text;
     if (!value.text.empty() && !upstreams_.contains(value.text)) {
       std::vector<std::string_view> known(upstream_names_.begin(), upstream_names_.end());
-      reading_.Error(value, path, UnknownName("upstream", value.text, known));
+      reading_.Error(value, path, UnknownName("upstream", value, known));
     }
     return;
   }

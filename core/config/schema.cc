@@ -1,13 +1,12 @@
 #include "config/schema.h"
 
 #include <algorithm>
-#include <regex>
+#include <cmath>
 
 #include <fmt/format.h>
 
 #include "base/strings.h"
-#include "config/environment.h"
-#include "config/syntax.h"
+#include "config/scalar.h"
 #include "config/units.h"
 
 namespace mg::config {
@@ -51,32 +50,15 @@ class Checker {
   void UnknownKey(const Schema& schema, const Node::Entry& entry, const Path& path);
   Value CheckList(const Schema& schema, const Node& node, const Path& path, Environment environment);
   Value CheckScalar(const Schema& schema, const Node& node, const Path& path, Environment environment);
-  bool Convert(const Schema& schema, const Node& node, const Path& path, Value& value);
-  bool ConvertSecret(const Path& path, Value& value);
-  bool ConvertText(const Schema& schema, const Path& path, Value& value);
-  void CheckRange(const Schema& schema, const Path& path, const Value& value);
   Value CheckAny(const Node& node, const Path& path, Environment environment);
 
   void Error(const Position& at, const Path& path, std::string message) {
     diagnostics_.Error(at, path.ToString(), std::move(message));
   }
-  std::string DirectoryOf(const Position& at) const {
-    return at.file < diagnostics_.directories.size() ? diagnostics_.directories[at.file] : "/";
-  }
-
   FileSource& files_;
   Diagnostics& diagnostics_;
   Defaults defaults_;
 };
-
-std::string Join(const std::vector<std::string>& words, std::string_view last = "or") {
-  std::string text;
-  for (size_t i = 0; i < words.size(); i++) {
-    if (i > 0) text += i + 1 == words.size() ? fmt::format(" {} ", last) : ", ";
-    text += words[i];
-  }
-  return text;
-}
 
 bool Fits(Type type, Node::Kind kind) {
   if (type == Type::kAny || type == Type::kRaw) return true;
@@ -103,10 +85,18 @@ std::string Found(const Node& node) {
   return "";
 }
 
+std::string ShapeName(const Schema& schema) {
+  if (!schema.one_of.empty()) return Join(schema.one_of);
+  bool bounded = schema.type == Type::kInteger && std::isfinite(schema.minimum) && std::isfinite(schema.maximum);
+  if (bounded) return fmt::format("{} from {} to {}", TypeName(schema.type), schema.minimum, schema.maximum);
+  return TypeName(schema.type);
+}
+
+// All shapes that a schema allows.
 std::string Expected(const Schema& schema) {
-  std::vector<std::string> shapes{schema.one_of.empty() ? TypeName(schema.type) : "one of " + Join(schema.one_of)};
+  std::vector<std::string> shapes{ShapeName(schema)};
   for (const Schema& alternative : schema.alternatives) {
-    std::string shape = alternative.one_of.empty() ? TypeName(alternative.type) : Join(alternative.one_of);
+    std::string shape = ShapeName(alternative);
     if (std::find(shapes.begin(), shapes.end(), shape) == shapes.end()) shapes.push_back(std::move(shape));
   }
   return Join(shapes);
@@ -117,7 +107,7 @@ Value Checker::Run(const Schema& schema, const Node* node, const Position& where
   if (schema.environment != Environment::kFill) environment = schema.environment;
   bool keeps_null = schema.type == Type::kAny || schema.type == Type::kRaw;
   if (node == nullptr || (node->kind == Node::Kind::kNull && !keeps_null)) {
-    return Absent(schema, node == nullptr ? where : node->position, path);
+    return Absent(schema, where, path);
   }
   return schema.alternatives.empty() ? CheckShape(schema, *node, path, environment)
                                      : CheckAlternatives(schema, *node, path, environment);
@@ -169,30 +159,29 @@ Value Checker::CheckAlternatives(const Schema& schema, const Node& node, const P
   for (const Schema& alternative : schema.alternatives) {
     if (Fits(alternative.type, node.kind)) fitting.push_back(&alternative);
   }
-  if (fitting.empty()) {
-    Value value;
-    value.position = node.position;
-    Error(node.position, path, fmt::format("expected {}, found {}", Expected(schema), Found(node)));
-    return value;
-  }
-  auto run = [&](const Schema& shape) {
+  auto run = [&](Checker& checker, const Schema& shape) {
     Environment inner = shape.environment != Environment::kFill ? shape.environment : environment;
-    return CheckShape(shape, node, path, inner);
+    return checker.CheckShape(shape, node, path, inner);
   };
-  if (fitting.size() == 1) return run(*fitting[0]);
+  bool scalar = node.kind == Node::Kind::kScalar;
+  if (fitting.size() == 1 && (!scalar || fitting[0]->one_of.empty())) return run(*this, *fitting[0]);
+  std::vector<std::string> words;
   for (const Schema* shape : fitting) {
     Diagnostics scratch;
     scratch.files = diagnostics_.files;
     scratch.directories = diagnostics_.directories;
     Checker trial(files_, scratch, defaults_);
-    Environment inner = shape->environment != Environment::kFill ? shape->environment : environment;
-    Value value = trial.CheckShape(*shape, node, path, inner);
+    Value value = run(trial, *shape);
     if (!scratch.failed()) return value;
+    words.insert(words.end(), shape->one_of.begin(), shape->one_of.end());
   }
-  if (node.kind != Node::Kind::kScalar) return run(*fitting[0]);
+  // What the environment gave is not shown: the error of the usual shape says what is wrong with it.
+  bool hidden = scalar && node.scalar.find("${") != std::string::npos;
+  if (!fitting.empty() && (!scalar || hidden)) return run(*this, *fitting[0]);
   Value value;
   value.position = node.position;
-  Error(node.position, path, fmt::format("expected {}, found {}", Expected(schema), Found(node)));
+  std::string hint = scalar ? DidYouMean(node.scalar, words) : "";
+  Error(node.position, path, fmt::format("expected {}, found {}{}", Expected(schema), Found(node), hint));
   return value;
 }
 
@@ -207,13 +196,18 @@ void Checker::UnknownKey(const Schema& schema, const Node::Entry& entry, const P
   std::vector<std::string> known;
   for (const auto& [name, field] : schema.fields) known.push_back(name);
   std::string message = fmt::format("unknown key \"{}\"", entry.key);
-  std::string_view nearest = Nearest(entry.key, known);
-  if (!nearest.empty()) {
-    message += fmt::format("; did you mean \"{}\"?", nearest);
-  } else if (known.size() <= 12) {
-    message += known.empty() ? "; none is known here" : "; known here: " + Join(known, "and");
-  }
+  std::string hint = DidYouMean(entry.key, known);
+  if (hint.empty() && known.size() <= 12)
+    hint = known.empty() ? "; none is known here" : "; known here: " + Join(known, "and");
+  message += hint;
   Error(entry.position, {&path, entry.key}, std::move(message));
+}
+
+// Whether an unknown key of the map is probably meant as one of the names: its own error says so.
+bool Misspelt(const Schema& schema, const Node& node, const std::vector<std::string>& names) {
+  return std::any_of(node.entries.begin(), node.entries.end(), [&](const Node::Entry& entry) {
+    return FindField(schema, entry.key) == nullptr && !schema.values && !Nearest(entry.key, names).empty();
+  });
 }
 
 Value Checker::CheckMap(const Schema& schema, const Node& node, const Path& path, Environment environment) {
@@ -236,7 +230,7 @@ Value Checker::CheckMap(const Schema& schema, const Node& node, const Path& path
   }
   for (const auto& [name, field] : schema.fields) {
     if (!field.required && (defaults_ == Defaults::kSkip || !field.default_value)) continue;
-    if (node.Find(name) != nullptr) continue;
+    if (node.Find(name) != nullptr || (field.required && Misspelt(schema, node, {name}))) continue;
     Value item = Run(field, nullptr, node.position, {&path, name}, environment);
     if (!field.required) value.entries.emplace_back(name, std::move(item));
   }
@@ -259,7 +253,8 @@ void Checker::CheckGroups(const Schema& schema, const Node& node, const Path& pa
   };
   for (const auto& group : schema.exactly_one_of) {
     auto found = given(group);
-    if (found.empty()) Error(node.position, path, fmt::format("exactly one of {} is required", Join(group)));
+    if (found.empty() && !Misspelt(schema, node, group))
+      Error(node.position, path, fmt::format("exactly one of {} is required", Join(group)));
     if (found.size() > 1) {
       Error(found[1]->position, {&path, found[1]->key},
             fmt::format("exactly one of {} may be given: \"{}\" is, at line {}", Join(group), found[0]->key,
@@ -267,7 +262,8 @@ void Checker::CheckGroups(const Schema& schema, const Node& node, const Path& pa
     }
   }
   for (const auto& group : schema.at_least_one_of) {
-    if (given(group).empty()) Error(node.position, path, fmt::format("at least one of {} is required", Join(group)));
+    if (given(group).empty() && !Misspelt(schema, node, group))
+      Error(node.position, path, fmt::format("at least one of {} is required", Join(group)));
   }
 }
 
@@ -301,158 +297,17 @@ Value Checker::CheckList(const Schema& schema, const Node& node, const Path& pat
 }
 
 Value Checker::CheckScalar(const Schema& schema, const Node& node, const Path& path, Environment environment) {
-  Value value;
-  value.position = node.position;
-  value.node = &node;
   bool keep =
       environment == Environment::kKeep || (environment == Environment::kUnlessRegex && node.scalar.starts_with('~'));
-  if (keep || node.scalar.find("${") == std::string::npos) {
-    value.text = node.scalar;
-  } else {
-    Result<Substitution> filled = Substitute(node.scalar);
-    if (!filled) {
-      Error(node.position, path, filled.error().message);
-      return value;
-    }
-    value.text = std::move(filled->text);
-    value.substituted = filled->changed;
-  }
-  value.secret = schema.type == Type::kSecret;
-  if (Convert(schema, node, path, value)) CheckRange(schema, path, value);
-  return value;
-}
-
-// Fills in the value from its text. A quoted text is a string, unless it had to be quoted for its ${NAME}.
-bool Checker::Convert(const Schema& schema, const Node& node, const Path& path, Value& value) {
-  auto fail = [&](std::string message) {
-    Error(value.position, path, std::move(message));
-    return false;
-  };
-  auto number = [&](const Result<double>& parsed) {
-    if (!parsed) return fail(Quote(value) + ": " + parsed.error().message);
-    value.kind = Value::Kind::kNumber;
-    value.number = *parsed;
-    return true;
-  };
-  bool typed = !node.quoted || value.substituted;
-  switch (schema.type) {
-    case Type::kBool:
-      if (auto boolean = typed ? ParseYamlBool(value.text) : std::nullopt) {
-        value.kind = Value::Kind::kBool;
-        value.boolean = *boolean;
-        return true;
-      }
-      return fail(fmt::format("expected true or false, found {}", Quote(value)));
-    case Type::kInteger:
-      if (auto integer = typed ? ParseYamlInteger(value.text) : std::nullopt) {
-        value.kind = Value::Kind::kInteger;
-        value.integer = *integer;
-        value.number = static_cast<double>(*integer);
-        return true;
-      }
-      return fail(fmt::format("expected an integer, found {}", Quote(value)));
-    case Type::kNumber: {
-      auto parsed = typed ? ParseYamlNumber(value.text) : std::nullopt;
-      if (!parsed) return fail(fmt::format("expected a number, found {}", Quote(value)));
-      return number(*parsed);
-    }
-    case Type::kDuration:
-      return number(ParseDuration(value.text));
-    case Type::kRate:
-      return number(ParseRate(value.text));
-    case Type::kShare:
-      return number(ParseShare(value.text));
-    case Type::kSize: {
-      Result<int64_t> size = ParseSize(value.text);
-      if (!size) return fail(Quote(value) + ": " + size.error().message);
-      value.kind = Value::Kind::kInteger;
-      value.integer = *size;
-      value.number = static_cast<double>(*size);
-      return true;
-    }
-    default:
-      return ConvertText(schema, path, value);
-  }
-}
-
-bool Checker::ConvertText(const Schema& schema, const Path& path, Value& value) {
-  value.kind = Value::Kind::kString;
-  if (schema.type == Type::kSecret) return ConvertSecret(path, value);
-  if (schema.type == Type::kPath || schema.type == Type::kAddress) {
-    if (value.text.empty()) {
-      Error(value.position, path, "is empty: expected " + TypeName(schema.type));
-      return false;
-    }
-  }
-  if (schema.type == Type::kPath) {
-    if (value.text.find_first_of("\n\r") != std::string::npos) {
-      Error(value.position, path, "expected a file's path, found a text of several lines");
-      return false;
-    }
-    value.text = AbsolutePath(DirectoryOf(value.position), value.text);
-  }
-  if (schema.type == Type::kAddress) {
-    Result<Address> address = ParseAddress(value.text, DirectoryOf(value.position));
-    if (!address) {
-      Error(value.position, path, Quote(value) + ": " + address.error().message);
-      return false;
-    }
-    if (address->kind == Address::Kind::kUnix) value.text = "unix:" + address->host;
-  }
-  if (!schema.one_of.empty() &&
-      std::find(schema.one_of.begin(), schema.one_of.end(), value.text) == schema.one_of.end()) {
-    std::string message = fmt::format("expected one of {}, found {}", Join(schema.one_of), Quote(value));
-    std::string_view nearest = value.substituted ? "" : Nearest(value.text, schema.one_of);
-    if (!nearest.empty()) message += fmt::format("; did you mean \"{}\"?", nearest);
-    Error(value.position, path, std::move(message));
-    return false;
-  }
-  if (schema.pattern.empty()) return true;
-  constexpr size_t kLongest = 4096;  // the library's matcher recurses
-  bool matches = false;
-  try {
-    matches = value.text.size() <= kLongest &&
-              std::regex_match(value.text, std::regex(schema.pattern, std::regex::ECMAScript));
-  } catch (const std::regex_error& error) {
-    Error(value.position, path, "the schema's pattern is broken: " + std::string(error.what()));
-    return false;
-  }
-  if (!matches) Error(value.position, path, fmt::format("{} does not match {}", Quote(value), schema.pattern));
-  return matches;
-}
-
-bool Checker::ConvertSecret(const Path& path, Value& value) {
-  if (!value.text.starts_with("file:")) return true;
-  std::string name = AbsolutePath(DirectoryOf(value.position), value.text.substr(5));
-  std::string error;
-  if (!files_.Read(name, value.text, error)) {
-    Error(value.position, path, fmt::format("cannot read {}: {}", name, error));
-    return false;
-  }
-  // The end of the line that an editor or echo leaves is not a part of it.
-  if (value.text.ends_with('\n')) value.text.pop_back();
-  if (value.text.ends_with('\r')) value.text.pop_back();
-  return true;
-}
-
-std::string FormatBound(Type type, double bound) {
-  if (type == Type::kDuration) return FormatDuration(bound);
-  if (type == Type::kSize) return FormatSize(static_cast<int64_t>(bound));
-  if (type == Type::kShare) return FormatShare(bound);
-  if (type == Type::kRate) return fmt::format("{}/s", bound);
-  return fmt::format("{}", bound);
-}
-
-void Checker::CheckRange(const Schema& schema, const Path& path, const Value& value) {
-  bool text = value.kind == Value::Kind::kString;
-  double measure = text ? static_cast<double>(value.text.size()) : value.number;
-  std::string what = text ? "its length must be " : "must be ";
-  if (value.kind == Value::Kind::kBool) return;
-  if (!(measure >= schema.minimum)) {
-    Error(value.position, path, what + "at least " + FormatBound(schema.type, schema.minimum));
-  } else if (measure > schema.maximum) {
-    Error(value.position, path, what + "at most " + FormatBound(schema.type, schema.maximum));
-  }
+  ScalarPlace place{
+      node.position.file < diagnostics_.directories.size() ? diagnostics_.directories[node.position.file] : "/", files_,
+      !keep};
+  std::expected<Value, std::string> value = ReadScalar(schema, node, place);
+  if (value) return std::move(*value);
+  Error(node.position, path, std::move(value.error()));
+  Value broken;  // without a node, so that whoever reads it does not report it again
+  broken.position = node.position;
+  return broken;
 }
 
 // What YAML 1.2's core schema says the node is.
@@ -496,47 +351,6 @@ Value CheckFrom(const Schema& schema, const Node* node, const Position& where, c
 }
 
 }  // namespace
-
-std::string Quote(const Value& value) {
-  if (value.substituted || value.secret) return "***";
-  if (value.text.size() > 80) return "\"" + value.text.substr(0, 77) + "...\"";
-  return "\"" + value.text + "\"";
-}
-
-std::string TypeName(Schema::Type type) {
-  switch (type) {
-    case Type::kAny:
-    case Type::kRaw:
-      return "a value";
-    case Type::kBool:
-      return "true or false";
-    case Type::kInteger:
-      return "an integer";
-    case Type::kNumber:
-      return "a number";
-    case Type::kString:
-      return "a text";
-    case Type::kSecret:
-      return "a text or file:PATH";
-    case Type::kDuration:
-      return "a duration such as 30s";
-    case Type::kSize:
-      return "a size such as 10MiB";
-    case Type::kRate:
-      return "a rate such as 10/s";
-    case Type::kShare:
-      return "a share such as 20%";
-    case Type::kAddress:
-      return "an address (host:port or unix:PATH)";
-    case Type::kPath:
-      return "a file's path";
-    case Type::kList:
-      return "a list";
-    case Type::kMap:
-      return "a map";
-  }
-  return "";
-}
 
 Value Check(const Schema& schema, const Node* node, const Position& where, const std::string& path, FileSource& files,
             Diagnostics& diagnostics) {

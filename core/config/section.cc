@@ -8,6 +8,15 @@
 
 namespace mg::config {
 
+Position KeyPosition(const Value& map, std::string_view key) {
+  if (map.node != nullptr) {
+    for (const Node::Entry& entry : map.node->entries) {
+      if (entry.key == key) return entry.position;
+    }
+  }
+  return map.position;
+}
+
 Address ReadAddress(const Value& value, const Reading& reading) {
   Result<Address> address = ParseAddress(value.text, reading.DirectoryOf(value));
   return address ? std::move(*address) : Address{};
@@ -52,13 +61,13 @@ LuaSource ReadLuaSource(const Value& value, const Reading& reading) {
   return source;
 }
 
-std::string UnknownName(std::string_view what, std::string_view name, const std::vector<std::string_view>& known) {
-  std::string message = fmt::format("there is no {} \"{}\"", what, name.substr(0, 80));
-  std::string_view nearest = Nearest(name, known);
+std::string UnknownName(std::string_view what, const Value& name, const std::vector<std::string_view>& known) {
+  std::string message = fmt::format("there is no {} {}", what, Quote(name));
+  std::string_view nearest = name.substituted ? "" : Nearest(name.text, known);
   if (!nearest.empty()) {
     message += fmt::format("; did you mean \"{}\"?", nearest);
   } else if (known.empty()) {
-    message += fmt::format("; no {} is named", what);
+    message += "; none is named";
   } else if (known.size() <= 8) {
     message += "; there is ";
     for (size_t i = 0; i < known.size(); i++) message += (i > 0 ? ", " : "") + std::string(known[i]);

@@ -65,6 +65,9 @@ inline std::vector<std::string> TextsOf(const Value* value) {
   return texts;
 }
 
+// Where a key of a checked map stands.
+Position KeyPosition(const Value& map, std::string_view key);
+
 // An address that the schema has checked.
 Address ReadAddress(const Value& value, const Reading& reading);
 // The content of a file that is named by a checked path.
@@ -75,7 +78,7 @@ Schema LuaSourceSchema(std::string doc);
 LuaSource ReadLuaSource(const Value& value, const Reading& reading);
 
 // "expected one of the names; did you mean ..." for a reference to a name that is not there.
-std::string UnknownName(std::string_view what, std::string_view name, const std::vector<std::string_view>& known);
+std::string UnknownName(std::string_view what, const Value& name, const std::vector<std::string_view>& known);
 
 // gateway.cc: all that has no file of its own.
 Schema LogSchema();

@@ -105,8 +105,9 @@ std::optional<int64_t> ParseYamlInteger(std::string_view text) {
   if (text.starts_with("0x")) base = 16;
   if (text.starts_with("0o")) base = 8;
   if (base != 10) text.remove_prefix(2);
-  if (base == 10 && text.starts_with('+')) text.remove_prefix(1);
-  bool negative = base == 10 && text.starts_with('-');
+  bool positive = base == 10 && text.starts_with('+');
+  if (positive) text.remove_prefix(1);
+  bool negative = base == 10 && !positive && text.starts_with('-');
   size_t first = negative ? 1 : 0;
   if (text.size() <= first || HexDigit(text[first]) < 0) return std::nullopt;
   int64_t value = 0;

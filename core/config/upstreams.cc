@@ -352,7 +352,8 @@ void ReadUpstreams(const Value& root, Reading& reading) {
   for (const auto& [name, value] : section->entries) {
     std::string path = "upstreams." + name;
     if (!IsName(name))
-      reading.Error(value, path, fmt::format("\"{}\" is not a name: letters, digits and _-./:@", name));
+      reading.diagnostics.Error(KeyPosition(*section, name), "upstreams",
+                                fmt::format("\"{}\" is not a name: letters, digits and _-./:@", name));
     reading.config.upstreams.push_back(ReadUpstream(name, value, path, reading));
   }
 }

@@ -37,6 +37,7 @@ class Builder final : public YAML::EventHandler {
       : text_(text), file_(file), diagnostics_(diagnostics) {}
 
   Node Take() { return std::move(root_); }
+  std::string Here() const;
   Position At(const YAML::Mark& mark) const {
     return {file_, static_cast<uint32_t>(mark.line + 1), static_cast<uint32_t>(mark.column + 1)};
   }
@@ -80,7 +81,7 @@ class Builder final : public YAML::EventHandler {
   };
 
   [[noreturn]] void Refuse(const Position& at, std::string message) {
-    diagnostics_.Error(at, "", std::move(message));
+    diagnostics_.Error(at, Here(), std::move(message));
     throw Stop{};
   }
   bool ExpectsKey() const {
@@ -192,9 +193,30 @@ void Builder::CheckColon(const YAML::Mark& mark) {
     // `b:1`: a colon without a space is a part of the key.
     missing = missing || entry.key.find(':') != std::string::npos;
   }
-  if (missing)
-    Refuse(entry.position,
-           fmt::format("\"{}\" has no value: write key: value, with a space after the colon", entry.key));
+  if (!missing) return;
+  if (auto braces = UnquotedBraces(text_, at.line)) {
+    Refuse({file_, braces->line, braces->column}, std::move(braces->message));
+  }
+  std::string message = fmt::format("\"{}\" has no value: write key: value, with a space after the colon", entry.key);
+  if (frames_.back().flow && frames_.back().node->entries.size() == 1) {
+    message += fmt::format("; or quote \"{{{}}}\" if it is meant as text", entry.key);
+  }
+  Refuse(entry.position, std::move(message));
+}
+
+// The path of what is being read, as "routes[3].match".
+std::string Builder::Here() const {
+  // Only a list of routes stands at the root.
+  std::string path = root_.kind == Node::Kind::kSequence ? "routes" : "";
+  for (const Frame& frame : frames_) {
+    if (frame.node->kind == Node::Kind::kSequence) {
+      bool inside = &frame != &frames_.back();
+      if (inside) path += fmt::format("[{}]", frame.node->items.size() - 1);
+    } else if (!frame.node->entries.empty() && (frame.has_key || &frame != &frames_.back())) {
+      path += (path.empty() ? "" : ".") + frame.node->entries.back().key;
+    }
+  }
+  return path;
 }
 
 void Builder::OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) {
@@ -221,7 +243,9 @@ void Builder::CountAliased(const Node& node, size_t depth, const Position& at) {
 void Builder::CheckDuplicates(const Node& map) {
   const std::vector<Node::Entry>& entries = map.entries;
   auto report = [&](const Node::Entry& first, const Node::Entry& second) {
-    diagnostics_.Error(second.position, "",
+    std::string path = Here();
+    path += (path.empty() ? "" : ".") + second.key;
+    diagnostics_.Error(second.position, std::move(path),
                        fmt::format("the key \"{}\" is given twice: first at line {}, column {}", second.key,
                                    first.position.line, first.position.column));
   };
@@ -355,7 +379,7 @@ std::optional<Node> ParseYaml(const std::string& whole, uint32_t file, Diagnosti
       failure.open_column = open->column;
     }
     YamlHint hint = ExplainYamlError(text, failure);
-    diagnostics.Error({file, hint.line, hint.column}, "", std::move(hint.message));
+    diagnostics.Error({file, hint.line, hint.column}, builder.Here(), std::move(hint.message));
   }
   return std::nullopt;
 }

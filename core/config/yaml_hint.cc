@@ -81,6 +81,13 @@ std::string_view LineOf(std::string_view text, uint32_t line) {
   return found;
 }
 
+std::optional<YamlHint> UnquotedBraces(std::string_view text, uint32_t line) {
+  std::string_view whole = LineOf(text, line);
+  auto word = WordWithBraces(whole);
+  if (!word) return std::nullopt;
+  return QuoteIt(whole, line, *word, "an unquoted \"{\" begins a map");
+}
+
 YamlHint ExplainYamlError(std::string_view text, const YamlFailure& failure) {
   std::string_view line = LineOf(text, failure.line);
   size_t at = failure.column > 0 ? failure.column - 1 : 0;
@@ -91,9 +98,7 @@ YamlHint ExplainYamlError(std::string_view text, const YamlFailure& failure) {
   if (tab != std::string_view::npos) {
     return {failure.line, static_cast<uint32_t>(tab + 1), "a tab indents this line: YAML is indented with spaces only"};
   }
-  if (auto word = WordWithBraces(line)) {
-    return QuoteIt(line, failure.line, *word, "an unquoted \"{\" begins a map");
-  }
+  if (auto braces = UnquotedBraces(text, failure.line)) return *braces;
   if (failure.message.find("anchor") != std::string::npos && c == '*') {
     return QuoteIt(line, failure.line, {at, line.substr(at, WordEnd(line, at) - at)},
                    "an unquoted \"*\" begins an alias, and no anchor has that name: if it is meant as text");

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -20,6 +21,9 @@ struct YamlFailure {
   uint32_t open_line = 0, open_column = 0;
 };
 YamlHint ExplainYamlError(std::string_view text, const YamlFailure& failure);
+
+// A plain word with braces, such as /v1/{id}, on this line: what to do about it.
+std::optional<YamlHint> UnquotedBraces(std::string_view text, uint32_t line);
 
 // The text of a line (from 1), without its end.
 std::string_view LineOf(std::string_view text, uint32_t line);

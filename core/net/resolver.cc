@@ -110,7 +110,7 @@ void Resolver::Impl::OpenChannel() {
   if (channel != nullptr) ares_destroy(channel);
   ares_options options{};
   options.timeout = 1000;
-  options.tries = 3;
+  options.tries = 2;
   options.sock_state_cb_data = this;
   options.sock_state_cb = [](void* self, ares_socket_t fd, int read, int write) {
     static_cast<Impl*>(self)->WatchSocket(fd, read != 0, write != 0);

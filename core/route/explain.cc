@@ -13,6 +13,7 @@ using Outcome = Regex::Outcome;
 struct Candidate {
   uint32_t route;
   const Index::Table* table;
+  size_t place;          // in the order they were found
   size_t pattern;        // which of the patterns that fit, in the order of preference
   std::string obstacle;  // why it does not match; "": it does
   std::vector<Param> params;
@@ -29,7 +30,7 @@ class Explainer {
     patterns_++;
     for (uint32_t number : leaf.routes) {
       const Index::Route& route = index_.routes[number];
-      Candidate candidate{number, &table, patterns_, Obstacle(route), {}};
+      Candidate candidate{number, &table, candidates_.size(), patterns_, Obstacle(route), {}};
       for (size_t i = 0; i < std::min(route.params.size(), captures.count); i++) {
         candidate.params.push_back({route.params[i], captures.values[i]});
       }
@@ -40,13 +41,20 @@ class Explainer {
   void GiveUp(const Index::Table& table, const Index::Leaf& leaf) {
     patterns_++;
     for (uint32_t number : leaf.routes) {
-      candidates_.push_back({number, &table, patterns_, "its regular expression exceeds the limit of steps: 500", {}});
+      candidates_.push_back({number,
+                             &table,
+                             candidates_.size(),
+                             patterns_,
+                             "its regular expression exceeds the limit of steps: 500",
+                             {}});
     }
   }
 
   std::string Text() {
-    std::stable_sort(candidates_.begin(), candidates_.end(), [this](const Candidate& a, const Candidate& b) {
-      return index_.routes[a.route].priority > index_.routes[b.route].priority;
+    // They were found in the order of host, path, conditions and file.
+    std::sort(candidates_.begin(), candidates_.end(), [this](const Candidate& a, const Candidate& b) {
+      int first = index_.routes[a.route].priority, second = index_.routes[b.route].priority;
+      return first != second ? first > second : a.place < b.place;
     });
     const Candidate* winner = nullptr;
     for (const Candidate& c : candidates_) {

@@ -1,11 +1,11 @@
 // The matcher against a naive one that looks at every route and sorts: random route sets, random requests.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
+#include <regex.h>
 
 #include <algorithm>
 #include <map>
 #include <random>
-#include <regex>
 #include <set>
 
 #include "route/matcher.h"
@@ -25,7 +25,7 @@ const T& Pick(Random& random, const T (&from)[N]) {
 
 constexpr const char* kHosts[] = {"a.x.org", "b.x.org", "*.x.org", "*.org", "x.org", "*.a.x.org", "*"};
 constexpr const char* kSegments[] = {"a", "b", "c", "{p}", "{q}", "{r}"};
-// Expressions that PCRE2 and std::regex read alike.
+// Expressions that PCRE2 and POSIX read alike.
 constexpr const char* kRegexes[] = {"~ ^/a/.*b", "~ c$",       "~* ^/A",  "~ ^/(a|b)/([a-c]+)$",
                                     "~ ^/b/c?",  "~ ^/b/c/d*", "~* B/C$", "~ ^/c/a$",
                                     "~ /a/b/",   "~ ^/a/b"};
@@ -129,13 +129,20 @@ std::optional<Fit> FitSegments(const std::string& pattern, const std::string& pa
 }
 
 std::optional<Fit> FitRegex(const std::string& pattern, const std::string& path, int place) {
-  static std::map<std::string, std::regex> compiled;
-  auto flags = pattern[1] == '*' ? std::regex::icase : std::regex::ECMAScript;
-  auto at = compiled.try_emplace(pattern, pattern.substr(pattern.find(' ') + 1), std::regex::ECMAScript | flags).first;
-  std::smatch groups;
-  if (!std::regex_search(path, groups, at->second)) return std::nullopt;
+  regex_t compiled;
+  int flags = REG_EXTENDED | (pattern[1] == '*' ? REG_ICASE : 0);
+  if (regcomp(&compiled, pattern.c_str() + pattern.find(' ') + 1, flags) != 0) throw std::invalid_argument(pattern);
+  regmatch_t groups[4];
+  int outcome = regexec(&compiled, path.c_str(), std::size(groups), groups, 0);
+  size_t count = compiled.re_nsub;
+  regfree(&compiled);
+  if (outcome != 0) return std::nullopt;
   Fit fit{{4, place}, {}};
-  for (size_t i = 1; i < groups.size(); i++) fit.params += fmt::format(" {}={}", i, groups[i].str());
+  for (size_t i = 1; i <= count; i++) {
+    std::string value =
+        path.substr(static_cast<size_t>(groups[i].rm_so), static_cast<size_t>(groups[i].rm_eo - groups[i].rm_so));
+    fit.params += fmt::format(" {}={}", i, value);
+  }
   return fit;
 }
 

@@ -13,15 +13,20 @@ uint32_t Hash(uint32_t scope, std::string_view text) {
     h = (h ^ word) * kFactor;
     h ^= h >> 32;
   };
-  while (text.size() >= 8) {
-    uint64_t word;
-    std::memcpy(&word, text.data(), 8);
-    mix(word);
-    text.remove_prefix(8);
+  const char* at = text.data();
+  size_t size = text.size();
+  auto load = [&](auto word, size_t offset) {
+    std::memcpy(&word, at + offset, sizeof(word));
+    return uint64_t{word};
+  };
+  if (size >= 8) {
+    for (size_t offset = 0; offset + 8 < size; offset += 8) mix(load(uint64_t(), offset));
+    mix(load(uint64_t(), size - 8));  // may overlap the one before
+  } else if (size >= 4) {
+    mix(load(uint32_t(), 0) << 32 | load(uint32_t(), size - 4));
+  } else if (size != 0) {
+    mix(load(uint8_t(), 0) << 16 | load(uint8_t(), size / 2) << 8 | load(uint8_t(), size - 1));
   }
-  uint64_t word = 0;
-  std::memcpy(&word, text.data(), text.size());
-  mix(word);
   return static_cast<uint32_t>(h * kFactor >> 32);
 }
 

@@ -1,10 +1,11 @@
 // Walk: all patterns that fit a request's host and path, from the most specific to the least, shown to a visitor. Find
 // and Explain are two visitors, so that they cannot disagree.
 //
-// A visitor has
-//   bool Wants(int priority)    whether routes of at most that priority can still matter; what it does not want is
-//   skipped void Offer(const Index::Table&, const Index::Leaf&, const Captures&) void GiveUp(const Index::Table&, const
-//   Index::Leaf&)    the leaf's regular expression went past its limit
+// A visitor answers:
+// - bool Wants(int priority): whether routes of at most that priority can still matter; what it does not want is
+// skipped
+// - void Offer(const Index::Table&, const Index::Leaf&, const Captures&): a pattern that fits
+// - void GiveUp(const Index::Table&, const Index::Leaf&): the leaf's regular expression went past its limit
 #pragma once
 
 #include <algorithm>

@@ -63,6 +63,14 @@ class SupervisorSockets final : public SocketSource {
   std::map<std::string, std::vector<int>> sockets_;
 };
 
+void LogLines(std::string_view lines) {
+  while (!lines.empty()) {
+    size_t end = lines.find('\n');
+    MG_LOG(kError, "{}", lines.substr(0, end));
+    lines.remove_prefix(end == std::string_view::npos ? lines.size() : end + 1);
+  }
+}
+
 class Worker {
  public:
   Worker(const WorkerOptions& options, Channel& supervisor)
@@ -110,7 +118,8 @@ class Worker {
     if (errors.empty()) {
       WentLive(disk.files());
     } else if (!options_.last_good.empty()) {
-      MG_LOG(kError, "the configuration on disk is refused, the last good one is served instead:\n{}", errors);
+      MG_LOG(kError, "the configuration on disk is refused, the last good one is served instead");
+      LogLines(errors);
       config::MemoryFiles memory(config::FileList(options_.last_good.begin(), options_.last_good.end()));
       std::string older = Load(memory);
       if (!older.empty()) return false;
@@ -130,7 +139,8 @@ class Worker {
     config::DiskFiles disk;
     std::string errors = Load(disk);
     if (!errors.empty()) {
-      MG_LOG(kError, "reload refused, generation {} stays:\n{}", gateway_->generation(), errors);
+      MG_LOG(kError, "reload refused, generation {} stays", gateway_->generation());
+      LogLines(errors);
       // What was read is watched all the same: the next save may mend it.
       std::vector<std::string> names = live_files_;
       for (const auto& [path, content] : disk.files()) names.push_back(path);
