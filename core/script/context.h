@@ -1,0 +1,99 @@
+// What runs Lua: a Context is a request, a timer or a worker's start; a Run is one phase of it; a Coroutine carries the
+// phase's main function or a light thread. All are pooled by the Scheduler that owns them; one thread.
+//
+// What outlives a call (a timer, a reply that is due) keeps a Handle, never a pointer: a wake-up that comes too late
+// finds another generation and does nothing.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "net/loop.h"
+#include "script/limits.h"
+
+struct lua_State;
+
+namespace mg::proxy {
+class Exchange;
+}
+
+namespace mg::script {
+
+struct Context;
+struct Run;
+
+// What a coroutine waits for. Destroying it cancels it; it is destroyed when the coroutine is woken or killed.
+class Operation : public net::Deferred {};
+
+// Pushes the results of a wait on the stack of the coroutine; answers how many. Runs between runs, without limits.
+using Push = std::function<int(lua_State*)>;
+
+// Names one wait of a coroutine.
+struct Handle {
+  uint32_t scheduler = 0, slot = 0, generation = 0, wait = 0;
+};
+
+// The hooks that one route has in one phase, compiled in one VM.
+struct Code {
+  uint32_t phase = 0;   // MG_PHASE_*
+  int runner = -2;      // registry reference of a function (from, ...) that calls the hooks from that index on
+  std::vector<std::string> names;  // of the policies, in the order they run
+  uint32_t steps = 1;              // functions, and what the runner does after the last (body filters)
+  Budget budget;
+};
+
+struct Coroutine {
+  enum class State : uint8_t { kIdle, kReady, kRunning, kWaiting, kDone };
+
+  lua_State* L = nullptr;
+  int ref = -2;
+  uint32_t slot = 0, generation = 1;
+  uint32_t wait = 0;  // counts its waits
+  State state = State::kIdle;
+  bool light = false;    // a script's thread: its state is not pooled
+  bool ended_well = false;
+  bool waited_for = false;
+  int arguments = 0;     // on its stack, for the next resume
+  uint32_t policy = 0;   // index into Code::names
+  Run* run = nullptr;
+  std::unique_ptr<Operation> operation;
+  std::vector<Coroutine*> joining;  // waits for the first of these to end
+  bool woken_early = false;         // the operation ended before the coroutine yielded
+  Push early;
+};
+
+enum class Ending : uint8_t { kNone, kReturned, kExit, kExec, kError, kAborted };
+
+struct Run {
+  Context* context = nullptr;
+  const Code* code = nullptr;         // null: idle
+  Coroutine* main = nullptr;
+  std::vector<Coroutine*> coroutines;  // main and the light threads
+  std::vector<Coroutine*> ready;       // resumed from the back
+  bool driving = false;
+  Ending ending = Ending::kNone;
+  int status = 0;                     // with kExit
+  bool exec = false;                  // the exit is to another location
+};
+
+enum class Group : uint8_t { kEntry, kFilter, kLog, kCount };
+
+struct Context {
+  enum class Kind : uint8_t { kRequest, kTimer, kWorker };
+  Kind kind = Kind::kRequest;
+  uint32_t slot = 0;        // from 1
+  bool live = false;
+  bool keeps_state = false;  // Lua has something under the slot
+  bool released = false;     // to be recycled when nothing on the stack uses it
+  uint32_t uses = 0;
+  proxy::Exchange* exchange = nullptr;
+  std::array<Run, static_cast<size_t>(Group::kCount)> runs;
+  std::vector<Handle> output_waiters, body_waiters;
+  Nanoseconds cut_at = 0;    // a detached log phase is cut then; 0: no
+};
+
+}  // namespace mg::script

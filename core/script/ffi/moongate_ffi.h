@@ -1,0 +1,163 @@
+/*
+ * The C surface: everything Lua can call in the gateway, once. C++ includes it, and ffi.cdef is given the part between
+ * the two marks as text (with MG_NOEXCEPT taken out), so that part is plain C without preprocessor lines.
+ *
+ * Every call acts on the current context (a request, a timer, init), which the scheduler sets before it resumes a
+ * coroutine; no call takes or gives an object of the gateway. A call never blocks, never calls back into Lua, never
+ * throws. What takes time answers MG_AGAIN: the wrapper then yields (runtime.wait()) and is resumed with the results.
+ *
+ * An mg_string that a call fills in points into the request, or into the VM's scratch buffer that the next call of the
+ * surface may overwrite: make a Lua string of it at once.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+#define MG_NOEXCEPT noexcept
+extern "C" {
+#else
+#define MG_NOEXCEPT
+#endif
+
+/* ffi.cdef: from here */
+
+typedef struct {
+  const char *data;
+  size_t size;
+} mg_string;
+
+typedef struct {
+  mg_string name, value;
+} mg_header;
+
+/* The state of a VM that both sides read; C writes it before each resume. */
+typedef struct {
+  uint32_t phase;       /* one bit of MG_PHASE_* */
+  uint32_t slot;        /* of the context; 0: none (init) */
+  uint32_t has_request; /* the context is a request's */
+  uint32_t policy;      /* index of the function that runs, in its phase */
+} mg_current;
+
+enum {
+  MG_OK = 0,
+  MG_AGAIN = -2,       /* yield; the results come with the resume */
+  MG_ERROR = -1,       /* scratch text tells, through the mg_string given */
+  MG_DECLINED = -5,    /* not there */
+  MG_NO_REQUEST = -10, /* the context has no request */
+  MG_LATE = -11,       /* too late: the response has begun */
+  MG_CLOSED = -12,     /* the client has gone */
+  MG_ENDED = -13,      /* the response is complete */
+  MG_FILTER = -14,     /* yield MG_OP_FILTER: filters must run over what was written */
+  MG_BUSY = -15,       /* too many of them */
+
+  MG_PHASE_INIT = 0x1,
+  MG_PHASE_INIT_WORKER = 0x2,
+  MG_PHASE_REWRITE = 0x4,
+  MG_PHASE_ACCESS = 0x8,
+  MG_PHASE_CONTENT = 0x10,
+  MG_PHASE_BALANCER = 0x20,
+  MG_PHASE_HEADER_FILTER = 0x40,
+  MG_PHASE_BODY_FILTER = 0x80,
+  MG_PHASE_LOG = 0x100,
+  MG_PHASE_TIMER = 0x200,
+  MG_PHASE_EXIT_WORKER = 0x400,
+
+  /* What a coroutine yields to the scheduler, after the private token. */
+  MG_OP_WAIT = 0,    /* until the operation that a call began has ended */
+  MG_OP_EXIT = 1,    /* never to be resumed: mg_control_exit or mg_control_exec told how it ends */
+  MG_OP_FILTER = 2,  /* run the output filters */
+  MG_OP_SPAWN = 3,   /* coroutine, arguments... */
+  MG_OP_JOIN = 4,    /* coroutines...: until the first of them has ended */
+  MG_OP_KILL = 5,    /* coroutine */
+  MG_OP_END = 6      /* the response is complete (ngx.eof) */
+};
+
+/* --- context: who runs */
+mg_current *mg_context_current(void) MG_NOEXCEPT;   /* of the VM that runs; lives as long as it */
+void mg_context_keep(void) MG_NOEXCEPT;             /* Lua keeps state under the slot: runtime.release(slot) at the end */
+void mg_context_policy(uint32_t index) MG_NOEXCEPT; /* the next function of the phase begins: new limits */
+
+/* --- control */
+int mg_control_exit(int status) MG_NOEXCEPT;
+int mg_control_exec(const char *path, size_t path_size, const char *query, size_t query_size) MG_NOEXCEPT;
+int mg_log_enabled(int level) MG_NOEXCEPT;
+void mg_log_write(int level, const char *text, size_t size) MG_NOEXCEPT;
+
+/* --- output */
+int mg_output_write(const char *data, size_t size) MG_NOEXCEPT;
+int mg_output_head(void) MG_NOEXCEPT;
+int mg_output_flush(int wait) MG_NOEXCEPT;
+
+/* --- response */
+int mg_response_status(void) MG_NOEXCEPT; /* 0: none yet */
+int mg_response_set_status(int status) MG_NOEXCEPT;
+int mg_response_head_sent(void) MG_NOEXCEPT;
+/* The values of a field, at most `most`; their number. */
+int mg_response_header(const char *name, size_t size, mg_string *values, int most) MG_NOEXCEPT;
+/* Replaces all fields of that name; no values: removes them. MG_ERROR: a name or value that may not stand in a head. */
+int mg_response_set_header(const char *name, size_t size, const mg_string *values, int count) MG_NOEXCEPT;
+int mg_response_headers(mg_header *out, int most) MG_NOEXCEPT;
+
+/* --- request */
+int mg_request_method(mg_string *out) MG_NOEXCEPT;
+int mg_request_set_method(const char *method, size_t size) MG_NOEXCEPT;
+int mg_request_headers(mg_header *out, int most) MG_NOEXCEPT;
+/* Replaces (or, with `add`, adds to) the fields of that name; no values: removes them. */
+int mg_request_set_header(const char *name, size_t size, const mg_string *values, int count, int add) MG_NOEXCEPT;
+int mg_request_raw_header(int without_line, mg_string *out) MG_NOEXCEPT;
+double mg_request_http_version(void) MG_NOEXCEPT; /* 0: no request */
+double mg_request_start_time(void) MG_NOEXCEPT;
+int mg_request_is_internal(void) MG_NOEXCEPT;
+int mg_request_query(mg_string *out) MG_NOEXCEPT;
+int mg_request_set_query(const char *query, size_t size) MG_NOEXCEPT;
+int mg_request_set_path(const char *path, size_t size) MG_NOEXCEPT;
+int mg_request_read_body(mg_string *error) MG_NOEXCEPT; /* MG_AGAIN: resumed with true, or nil and an error */
+int mg_request_discard_body(void) MG_NOEXCEPT;
+int mg_request_body(mg_string *out) MG_NOEXCEPT; /* MG_DECLINED: not read, or empty */
+int mg_request_set_body(const char *data, size_t size) MG_NOEXCEPT;
+
+/* --- variables */
+int mg_variable_get(const char *name, size_t size, mg_string *out) MG_NOEXCEPT;
+int mg_variable_set(const char *name, size_t size, const char *value, size_t value_size) MG_NOEXCEPT;
+
+/* --- filters */
+int mg_filter_output(const char *data, size_t size) MG_NOEXCEPT; /* what the body filters let through */
+
+/* --- time, timers */
+double mg_time_now(void) MG_NOEXCEPT; /* cached; seconds since 1970 */
+void mg_time_update(void) MG_NOEXCEPT;
+/* kind: 0 today, 1 local, 2 UTC, 3 HTTP date, 4 cookie date */
+void mg_time_format(int kind, double time, mg_string *out) MG_NOEXCEPT;
+double mg_time_parse_http(const char *text, size_t size) MG_NOEXCEPT; /* -1: not an HTTP date */
+int mg_sleep(double seconds) MG_NOEXCEPT;
+/* Runs runtime.fire(id, premature) after `seconds`, once or `every` so often. MG_BUSY, MG_ERROR: exiting. */
+int mg_timer_start(double seconds, uint32_t id, int every) MG_NOEXCEPT;
+int mg_timer_pending(void) MG_NOEXCEPT;
+int mg_timer_running(void) MG_NOEXCEPT;
+
+/* --- worker: to scripts, a loop is a worker */
+int mg_worker_id(void) MG_NOEXCEPT; /* -1: none (init) */
+int mg_worker_count(void) MG_NOEXCEPT;
+int mg_worker_pid(void) MG_NOEXCEPT;
+int mg_worker_exiting(void) MG_NOEXCEPT;
+
+/* --- encoding, digests: results in scratch */
+/* kind 0: a URI as a whole (ngx.escape_uri with 0), 2: a component */
+void mg_encode_escape_uri(const char *data, size_t size, int kind, mg_string *out) MG_NOEXCEPT;
+void mg_encode_unescape_uri(const char *data, size_t size, int plus_is_space, mg_string *out) MG_NOEXCEPT;
+void mg_encode_base64(const char *data, size_t size, int url, int padding, mg_string *out) MG_NOEXCEPT;
+int mg_encode_decode_base64(const char *data, size_t size, int url, mg_string *out) MG_NOEXCEPT;
+/* kind 0: MD5, 1: SHA-1; binary */
+void mg_encode_digest(int kind, const char *data, size_t size, mg_string *out) MG_NOEXCEPT;
+void mg_encode_hmac_sha1(const char *key, size_t key_size, const char *data, size_t size, mg_string *out) MG_NOEXCEPT;
+void mg_encode_hex(const char *data, size_t size, mg_string *out) MG_NOEXCEPT;
+uint32_t mg_encode_crc32(const char *data, size_t size) MG_NOEXCEPT;
+void mg_encode_quote_sql(const char *data, size_t size, mg_string *out) MG_NOEXCEPT;
+
+/* ffi.cdef: to here */
+
+#ifdef __cplusplus
+}
+#endif

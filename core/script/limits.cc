@@ -1,0 +1,180 @@
+#include "script/limits.h"
+
+#include <luajit-2.1/lua.hpp>
+#include <sys/time.h>
+
+#include <mutex>
+
+#include "script/watchdog.h"
+
+namespace mg::script {
+namespace {
+
+// The hook mask's bits as LuaJIT has them: a hook runs now; compiled code leaves at its next guarded line.
+constexpr uint8_t kHookActive = 0x10;
+constexpr uint8_t kHookProfile = 0x80;
+
+constinit thread_local Limits* t_running = nullptr;
+
+void IgnoreSample(void*, lua_State*, int, int) {}
+
+// The profiler belongs to a state that runs nothing, so that its timer never ticks and nobody else starts it.
+void OwnProfiler() {
+  lua_State* dummy = luaL_newstate();
+  MG_CHECK(dummy != nullptr);
+  luaJIT_profile_start(dummy, "i2000000000", IgnoreSample, nullptr);
+  itimerval never{};
+  setitimer(ITIMER_PROF, &never, nullptr);
+  signal(SIGPROF, SIG_IGN);
+}
+
+void* Allocate(void* data, void* block, size_t old_size, size_t new_size) {
+  auto* memory = static_cast<MemoryLimit*>(data);
+  if (new_size > old_size && memory->used + (new_size - old_size) > memory->allowed) {
+    memory->refused = true;
+    return nullptr;
+  }
+  void* result = memory->inner(memory->inner_data, block, old_size, new_size);
+  if (result != nullptr || new_size == 0) memory->used += new_size - old_size;
+  return result;
+}
+
+// The one byte of the global state that follows lua_sethook's mask. GC64 builds keep a reference to the global state
+// in a state's third word, and the main state and the global state in one block.
+volatile uint8_t* FindHookMask(lua_State* L) {
+  constexpr size_t kSearched = 1024;
+  char* global;
+  std::memcpy(&global, reinterpret_cast<char*>(L) + 16, sizeof global);
+  if (global < reinterpret_cast<char*>(L) || global > reinterpret_cast<char*>(L) + 4096) return nullptr;
+  lua_Hook hook = [](lua_State*, lua_Debug*) {};
+  constexpr int kMasks[] = {0, LUA_MASKCOUNT, LUA_MASKLINE, LUA_MASKCALL | LUA_MASKRET};
+  std::array<bool, kSearched> possible;
+  possible.fill(true);
+  for (int mask : kMasks) {
+    lua_sethook(L, mask != 0 ? hook : nullptr, mask, mask == LUA_MASKCOUNT ? 1'000'000 : 0);
+    for (size_t i = 0; i < kSearched; i++) {
+      if (static_cast<uint8_t>(global[i]) != mask) possible[i] = false;
+    }
+  }
+  lua_sethook(L, nullptr, 0, 0);
+  size_t found = kSearched;
+  for (size_t i = 0; i < kSearched; i++) {
+    if (!possible[i]) continue;
+    if (found != kSearched) return nullptr;
+    found = i;
+  }
+  return found == kSearched ? nullptr : reinterpret_cast<volatile uint8_t*>(global + found);
+}
+
+}  // namespace
+
+Result<void> Limits::Prepare(lua_State* L, Limits& limits) {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    OwnProfiler();
+    struct sigaction action {};
+    action.sa_sigaction = OnSignal;
+    action.sa_flags = SA_RESTART | SA_SIGINFO;
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGURG, &action, nullptr);
+  });
+  limits.hook_mask_ = FindHookMask(L);
+  if (limits.hook_mask_ == nullptr) {
+    return Fail(ErrorCode::kInternal, "this LuaJIT's hook mask was not found: scripts could not be limited");
+  }
+  luaJIT_profile_start(L, "l", IgnoreSample, nullptr);
+  limits.state_ = L;
+  limits.memory.inner = lua_getallocf(L, &limits.memory.inner_data);
+  limits.memory.used = static_cast<size_t>(lua_gc(L, LUA_GCCOUNT, 0)) * 1024 + static_cast<size_t>(lua_gc(L, LUA_GCCOUNTB, 0));
+  lua_setallocf(L, Allocate, &limits.memory);
+  Watchdog::Get().Watch(limits);
+  return {};
+}
+
+Limits::~Limits() {
+  if (state_ != nullptr) Watchdog::Get().Unwatch(*this);
+}
+
+void Limits::Detach(lua_State* L) { lua_setallocf(L, memory.inner, memory.inner_data); }
+
+void Limits::Enter(const Budget& budget) {
+  MG_CHECK(!on_ && t_running == nullptr);
+  if (!has_thread_ || !pthread_equal(thread_.load(std::memory_order_relaxed), pthread_self())) {
+    thread_.store(pthread_self(), std::memory_order_relaxed);
+    has_thread_ = true;
+    clockid_t clock;
+    MG_CHECK(pthread_getcpuclockid(pthread_self(), &clock) == 0);
+    clock_.store(clock, std::memory_order_relaxed);
+    sigset_t urgent;
+    sigemptyset(&urgent);
+    sigaddset(&urgent, SIGURG);
+    pthread_sigmask(SIG_UNBLOCK, &urgent, nullptr);
+  }
+  on_ = true;
+  timed_out_ = false;
+  memory.refused = false;
+  t_running = this;
+  Begin(budget);
+}
+
+void Limits::Begin(const Budget& budget) {
+  size_t growth = budget.growth != 0 && budget.growth < SIZE_MAX - memory.used ? memory.used + budget.growth : SIZE_MAX;
+  memory.allowed = std::min(growth, memory.cap);
+  cpu_.store(budget.cpu, std::memory_order_relaxed);
+  uint32_t number = counter_.load(std::memory_order_relaxed) + 1;
+  if (number == 0) number = 1;
+  counter_.store(number, std::memory_order_relaxed);
+  run_.store(number, std::memory_order_seq_cst);
+  if (budget.cpu != 0) Watchdog::Get().Wake();
+}
+
+void Limits::Renew(const Budget& budget) {
+  if (tripped_.load(std::memory_order_relaxed)) return;  // this run is being stopped
+  Begin(budget);
+}
+
+void Limits::Leave() {
+  run_.store(0, std::memory_order_relaxed);
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  if (tripped_.load(std::memory_order_relaxed)) Disarm();
+  t_running = nullptr;
+  on_ = false;
+  memory.allowed = SIZE_MAX;
+}
+
+void Limits::Disarm() {
+  lua_sethook(state_, nullptr, 0, 0);
+  *hook_mask_ = *hook_mask_ & static_cast<uint8_t>(~kHookProfile);
+  tripped_.store(false, std::memory_order_relaxed);
+}
+
+// On the VM's thread, in the middle of anything.
+void Limits::OnSignal(int, siginfo_t*, void*) {
+  Limits* limits = t_running;
+  if (limits == nullptr) return;
+  uint32_t run = limits->run_.load(std::memory_order_relaxed);
+  if (run == 0 || run != limits->stop_.load(std::memory_order_relaxed)) return;
+  limits->tripped_.store(true, std::memory_order_relaxed);
+  lua_sethook(limits->state_, nullptr, 0, 0);
+  lua_sethook(limits->state_, OnInstruction, LUA_MASKCOUNT, 1);
+  *limits->hook_mask_ = *limits->hook_mask_ | kHookProfile;
+}
+
+void Limits::OnInstruction(lua_State* L, lua_Debug* where) {
+  Limits* limits = t_running;
+  if (limits == nullptr) return;
+  *limits->hook_mask_ = *limits->hook_mask_ & static_cast<uint8_t>(~kHookActive);  // handlers stay interruptible
+  if (!limits->timed_out_) {
+    limits->timed_out_ = true;
+    lua_getinfo(L, "Sl", where);
+    limits->stopped_at_ = std::string(where->source[0] == '@' ? where->source + 1 : where->short_src) + ":" + std::to_string(where->currentline);
+  }
+  // The text is made where memory is allowed: a refusal here would be taken for the cause.
+  limits->memory.allowed = SIZE_MAX;
+  lua_pushfstring(L, "time limit of %d ms exceeded at %s",
+                  static_cast<int>(limits->cpu_.load(std::memory_order_relaxed) / 1'000'000),
+                  limits->stopped_at_.c_str());
+  lua_error(L);
+}
+
+}  // namespace mg::script

@@ -1,0 +1,97 @@
+// What one run of Lua may use, and how it is held to it: CPU time by the watchdog and a signal, memory by the allocator.
+//
+// A run is one stretch of Lua without waiting, numbered. The watchdog thread sees a run begin, reads the thread's CPU
+// clock when its budget could be spent, and then sends SIGURG for that number until the run ends. The handler makes the
+// JIT leave compiled code at its next line and installs a hook on every instruction; the hook raises an error and stays,
+// so that no pcall can swallow it. (How it works with the stock LuaJIT: mode "l" of its profiler makes the recorder guard
+// each line on one bit of the hook mask. The profiler is process-wide: a dummy VM owns it.)
+//
+// Owner: a Vm. Thread: the one that runs the VM, but for what is atomic.
+#pragma once
+
+#include <pthread.h>
+#include <signal.h>
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "base/clock.h"
+#include "base/result.h"
+
+struct lua_State;
+struct lua_Debug;
+
+namespace mg::script {
+
+// 0: no limit.
+struct Budget {
+  Nanoseconds cpu = 0;
+  size_t growth = 0;  // of the heap, bytes
+};
+
+// What the allocator counts and refuses. Limits hold only while a run is on: what C++ pushes between runs always fits.
+struct MemoryLimit {
+  void* (*inner)(void*, void*, size_t, size_t) = nullptr;
+  void* inner_data = nullptr;
+  size_t used = 0;
+  size_t allowed = SIZE_MAX;  // of the current run
+  size_t cap = SIZE_MAX;      // of the VM
+  bool refused = false;       // in the current run
+};
+
+class Limits {
+ public:
+  // Installs the limits in a fresh state. Fails where this LuaJIT's hook mask is not found.
+  static Result<void> Prepare(lua_State* L, Limits& limits);
+  Limits() = default;
+  ~Limits();
+  Limits(const Limits&) = delete;
+  Limits& operator=(const Limits&) = delete;
+
+  // Before lua_close: gives the state its own allocator back.
+  void Detach(lua_State* L);
+
+  // Around each resume or protected call.
+  void Enter(const Budget& budget);
+  void Leave();
+  // A new run, with a new budget, without leaving Lua: the next policy's function begins.
+  void Renew(const Budget& budget);
+
+  // Of the last run, until the next Enter.
+  bool timed_out() const { return timed_out_; }
+  const std::string& stopped_at() const { return stopped_at_; }  // "file:line"
+  Nanoseconds cpu_limit() const { return cpu_.load(std::memory_order_relaxed); }
+  bool memory_refused() const { return memory.refused; }
+
+  MemoryLimit memory;
+
+ private:
+  friend class Watchdog;
+  static void OnSignal(int, siginfo_t*, void*);
+  static void OnInstruction(lua_State* L, lua_Debug* where);
+  void Begin(const Budget& budget);
+  void Disarm();
+
+  lua_State* state_ = nullptr;
+  volatile uint8_t* hook_mask_ = nullptr;
+  std::atomic<pthread_t> thread_{};
+  bool has_thread_ = false;
+  bool on_ = false;
+  std::atomic<uint32_t> counter_{0};  // of all runs; written by the VM's thread
+  std::atomic<uint32_t> run_{0};   // the number of the run that is on; 0: none
+  std::atomic<uint32_t> stop_{0};  // the run that is to be stopped
+  std::atomic<int64_t> cpu_{0};    // its budget
+  std::atomic<clockid_t> clock_{};
+  std::atomic<bool> tripped_{false};
+  bool timed_out_ = false;
+  std::string stopped_at_;
+
+  // The watchdog's own.
+  uint32_t seen_ = 0;
+  Nanoseconds cpu_at_seen_ = 0, look_at_ = 0;
+  uint32_t idle_counter_ = 0;
+};
+
+}  // namespace mg::script

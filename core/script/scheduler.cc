@@ -1,0 +1,524 @@
+#include "script/scheduler.h"
+
+#include "script/surface.h"
+
+extern "C" void lua_resetthread(lua_State* L, lua_State* thread) __attribute__((weak));  // OpenResty's LuaJIT has it
+
+namespace mg::script {
+namespace {
+
+thread_local std::vector<Scheduler*> t_schedulers;
+thread_local uint32_t t_next_id = 1;
+
+constexpr size_t kIdleCoroutines = 1024;
+
+}  // namespace
+
+constinit thread_local Active t_active;
+
+// Fires once on the loop; cancelled by its destruction.
+class Scheduler::SleepOperation final : public Operation {
+ public:
+  SleepOperation(net::Loop& loop, Nanoseconds duration) : timer_(loop, OnDue, this) {
+    timer_.SetAt(loop.Now() + duration);
+  }
+  void SetHandle(Handle handle) { handle_ = handle; }
+
+ private:
+  static void OnDue(void* self) { Wake(static_cast<SleepOperation*>(self)->handle_); }
+  Handle handle_;
+  net::Timer timer_;
+};
+
+void* Scheduler::Token() {
+  static char token;
+  return &token;
+}
+
+Scheduler::Scheduler(Vm& vm, net::Loop& loop, SchedulerOwner& owner)
+    : vm_(vm), loop_(loop), owner_(owner), id_(t_next_id++) {
+  t_schedulers.push_back(this);
+}
+
+Scheduler::~Scheduler() {
+  std::erase(t_schedulers, this);
+  for (auto& context : contexts_) {
+    if (context->live) Release(*context);
+  }
+}
+
+Scheduler* Scheduler::Of(uint32_t id) {
+  for (Scheduler* scheduler : t_schedulers) {
+    if (scheduler->id_ == id) return scheduler;
+  }
+  return nullptr;
+}
+
+// --- contexts
+
+Context& Scheduler::NewContext(Context::Kind kind, proxy::Exchange* exchange) {
+  if (free_contexts_.empty()) {
+    contexts_.push_back(std::make_unique<Context>());
+    contexts_.back()->slot = static_cast<uint32_t>(contexts_.size());
+    free_contexts_.push_back(contexts_.back().get());
+  }
+  Context& context = *free_contexts_.back();
+  free_contexts_.pop_back();
+  context.kind = kind;
+  context.live = true;
+  context.exchange = exchange;
+  for (Run& run : context.runs) run.context = &context;
+  live_contexts_++;
+  return context;
+}
+
+void Scheduler::Release(Context& context) {
+  if (!context.live || context.released) return;
+  context.released = true;
+  context.exchange = nullptr;
+  for (Run& run : context.runs) Abort(run);
+  if (context.uses == 0) Recycle(context);
+}
+
+void Scheduler::Leave(Context& context) {
+  if (--context.uses == 0 && context.released) Recycle(context);
+}
+
+void Scheduler::Recycle(Context& context) {
+  if (context.keeps_state) {
+    vm_.PushRuntime("states");
+    lua_pushnil(vm_.state());
+    lua_rawseti(vm_.state(), -2, static_cast<int>(context.slot));
+    lua_pop(vm_.state(), 1);
+  }
+  context.keeps_state = false;
+  context.live = false;
+  context.released = false;
+  context.cut_at = 0;
+  context.output_waiters.clear();
+  context.body_waiters.clear();
+  live_contexts_--;
+  free_contexts_.push_back(&context);
+}
+
+// --- coroutines
+
+Coroutine& Scheduler::TakeCoroutine() {
+  if (!idle_.empty()) {
+    Coroutine& coroutine = *idle_.back();
+    idle_.pop_back();
+    return coroutine;
+  }
+  if (free_slots_.empty()) {
+    coroutines_.push_back(std::make_unique<Coroutine>());
+    coroutines_.back()->slot = static_cast<uint32_t>(coroutines_.size() - 1);
+    free_slots_.push_back(coroutines_.back().get());
+  }
+  Coroutine& coroutine = *free_slots_.back();
+  free_slots_.pop_back();
+  return coroutine;
+}
+
+// A state that ended well runs again as it is; one that was left in the middle (an exit) where this LuaJIT can reset it.
+void Scheduler::GiveCoroutine(Coroutine& coroutine) {
+  bool failed = coroutine.state == Coroutine::State::kDone && !coroutine.ended_well;
+  bool left = coroutine.state != Coroutine::State::kDone;
+  bool pooled = !coroutine.light && !failed && idle_.size() < kIdleCoroutines && (!left || lua_resetthread != nullptr);
+  if (pooled && left) lua_resetthread(vm_.state(), coroutine.L);
+  coroutine.generation++;
+  coroutine.state = Coroutine::State::kIdle;
+  coroutine.run = nullptr;
+  coroutine.waited_for = coroutine.woken_early = coroutine.ended_well = coroutine.light = false;
+  coroutine.policy = 0;
+  coroutine.joining.clear();
+  coroutine.early = nullptr;
+  if (coroutine.operation) loop_.DestroyLater(std::move(coroutine.operation));
+  if (pooled) {
+    lua_settop(coroutine.L, 0);
+    idle_.push_back(&coroutine);
+    return;
+  }
+  luaL_unref(vm_.state(), LUA_REGISTRYINDEX, coroutine.ref);
+  coroutine.L = nullptr;
+  coroutine.ref = LUA_NOREF;
+  free_slots_.push_back(&coroutine);
+}
+
+Coroutine* Scheduler::Find(Handle handle) {
+  if (handle.slot >= coroutines_.size()) return nullptr;
+  Coroutine* coroutine = coroutines_[handle.slot].get();
+  return coroutine->generation == handle.generation && coroutine->wait == handle.wait ? coroutine : nullptr;
+}
+
+// --- runs
+
+Scheduler::Outcome Scheduler::Start(Context& context, Group group, const Code& code, const Push& push) {
+  Run& run = context.runs[static_cast<size_t>(group)];
+  MG_CHECK(run.code == nullptr && !vm_.running());
+  run.code = &code;
+  run.ending = Ending::kNone;
+  run.exec = false;
+  run.status = 0;
+  Prepare(run, 0, push);
+  if (!Drive(run)) return {false, Ending::kNone, 0};
+  return Finish(run);
+}
+
+// A main coroutine that is ready to call the hooks from `from` on.
+void Scheduler::Prepare(Run& run, uint32_t from, const Push& push) {
+  Coroutine& coroutine = TakeCoroutine();
+  if (coroutine.L == nullptr) {
+    coroutine.L = lua_newthread(vm_.state());
+    coroutine.ref = luaL_ref(vm_.state(), LUA_REGISTRYINDEX);
+  }
+  coroutine.run = &run;
+  coroutine.policy = from;
+  coroutine.state = Coroutine::State::kReady;
+  lua_rawgeti(coroutine.L, LUA_REGISTRYINDEX, run.code->runner);
+  lua_pushinteger(coroutine.L, static_cast<lua_Integer>(from) + 1);
+  coroutine.arguments = 1 + (push ? push(coroutine.L) : 0);
+  run.main = &coroutine;
+  run.coroutines.push_back(&coroutine);
+  run.ready.push_back(&coroutine);
+}
+
+bool Scheduler::Drive(Run& run) {
+  if (run.driving) return false;  // a call further down the stack goes on
+  run.driving = true;
+  run.context->uses++;
+  while (run.ending == Ending::kNone && !run.ready.empty()) {
+    Coroutine& coroutine = *run.ready.back();
+    run.ready.pop_back();
+    Resume(run, coroutine);
+  }
+  run.driving = false;
+  if (run.ending == Ending::kNone &&
+      std::ranges::all_of(run.coroutines, [](Coroutine* c) { return c->state == Coroutine::State::kDone; })) {
+    run.ending = Ending::kReturned;
+  }
+  if (run.ending == Ending::kNone) Leave(*run.context);
+  return run.ending != Ending::kNone;
+}
+
+// After Drive has answered true.
+Scheduler::Outcome Scheduler::Finish(Run& run) {
+  Outcome outcome{true, run.ending, run.status};
+  DropCoroutines(run);
+  run.code = nullptr;
+  vm_.CollectIfNeeded();
+  Leave(*run.context);
+  return outcome;
+}
+
+void Scheduler::DropCoroutines(Run& run) {
+  for (Coroutine* coroutine : run.coroutines) {
+    GiveCoroutine(*coroutine);
+  }
+  run.coroutines.clear();
+  run.ready.clear();
+  run.main = nullptr;
+}
+
+void Scheduler::Abort(Run& run) {
+  if (run.code == nullptr) return;
+  run.ending = Ending::kAborted;
+  if (run.driving) return;  // Drive ends it when Lua comes back
+  DropCoroutines(run);
+  run.code = nullptr;
+}
+
+void Scheduler::Resume(Run& run, Coroutine& coroutine) {
+  Context& context = *run.context;
+  coroutine.state = Coroutine::State::kRunning;
+  mg_current& current = vm_.current();
+  current = {run.code->phase, context.slot, context.exchange != nullptr, coroutine.policy};
+  Active before = t_active;
+  t_active.scheduler = this;
+  t_active.context = &context;
+  t_active.coroutine = &coroutine;
+  t_active.exchange = context.exchange;
+  int status = vm_.Resume(coroutine.L, coroutine.arguments, run.code->budget);
+  t_active = before;
+  coroutine.arguments = 0;
+  if (status == LUA_YIELD) {
+    Yielded(run, coroutine);
+  } else {
+    Ended(run, coroutine, status == 0);
+  }
+}
+
+void Scheduler::Yielded(Run& run, Coroutine& coroutine) {
+  lua_State* L = coroutine.L;
+  coroutine.state = Coroutine::State::kWaiting;
+  if (run.ending != Ending::kNone) return;  // aborted meanwhile
+  if (lua_touserdata(L, 1) != Token()) {
+    lua_settop(L, 0);
+    auto sleep = std::make_unique<SleepOperation>(loop_, 0);
+    sleep->SetHandle(NewWait(coroutine));
+    coroutine.operation = std::move(sleep);
+    return;
+  }
+  switch (lua_tointeger(L, 2)) {
+    case MG_OP_WAIT:
+      lua_settop(L, 0);
+      if (coroutine.woken_early) {
+        coroutine.woken_early = false;
+        Push push = std::move(coroutine.early);
+        coroutine.early = nullptr;
+        WakeNow(coroutine, push);
+      }
+      return;
+    case MG_OP_EXIT: return Exited(run);
+    case MG_OP_FILTER: return Filter(run, coroutine, false);
+    case MG_OP_END: return Filter(run, coroutine, true);
+    case MG_OP_SPAWN: return Spawn(run, coroutine);
+    case MG_OP_JOIN: return Join(run, coroutine);
+    case MG_OP_KILL: return Kill(run, coroutine);
+    default: MG_CHECK(false);
+  }
+}
+
+void Scheduler::Ended(Run& run, Coroutine& coroutine, bool well) {
+  coroutine.state = Coroutine::State::kDone;
+  coroutine.ended_well = well;
+  if (well && &coroutine == run.main) {
+    lua_settop(coroutine.L, 0);
+    return;
+  }
+  if (!well) {
+    if (coroutine.light) lua_pushvalue(coroutine.L, -1);  // one for ngx.thread.wait
+    std::string text = vm_.ErrorText(coroutine.L);
+    if (run.ending == Ending::kNone) owner_.OnError(run, coroutine, text);
+    if (&coroutine == run.main) {
+      // In the log phase one policy's error does not cost the next its log line.
+      if (run.code->phase == MG_PHASE_LOG) {
+        run.status = 0;
+        return Exited(run);
+      }
+      run.ending = Ending::kError;
+      return;
+    }
+    lua_insert(coroutine.L, 1);
+    lua_settop(coroutine.L, 1);
+  }
+  WakeJoiners(run, coroutine);
+}
+
+// ngx.exit and ngx.exec. OK and DECLINED end the function of one policy: the next one's begins on a new coroutine.
+void Scheduler::Exited(Run& run) {
+  if (run.exec || (run.status != MG_OK && run.status != MG_DECLINED)) {
+    run.ending = run.exec ? Ending::kExec : Ending::kExit;
+    return;
+  }
+  uint32_t next = run.main->policy + 1;
+  DropCoroutines(run);
+  run.status = 0;
+  if (next < run.code->steps) {
+    Prepare(run, next, {});
+  } else {
+    run.ending = Ending::kReturned;
+  }
+}
+
+// --- output
+
+void Scheduler::Filter(Run& run, Coroutine& coroutine, bool end) {
+  lua_settop(coroutine.L, 0);
+  Handle handle = NewWait(coroutine);
+  Context& context = *run.context;
+  auto filtered = end ? owner_.EndOutput(context) : owner_.RunFilters(context);
+  if (Find(handle) == nullptr || run.ending != Ending::kNone) return;  // the request has ended in there
+  switch (filtered) {
+    case SchedulerOwner::Filtered::kWait: context.output_waiters.push_back(handle); return;
+    case SchedulerOwner::Filtered::kDone:
+      lua_pushboolean(coroutine.L, 1);
+      coroutine.arguments = 1;
+      break;
+    case SchedulerOwner::Filtered::kFailed:
+      lua_pushnil(coroutine.L);
+      lua_pushliteral(coroutine.L, "filter failed");
+      coroutine.arguments = 2;
+      break;
+  }
+  coroutine.state = Coroutine::State::kReady;
+  run.ready.push_back(&coroutine);
+}
+
+// --- light threads
+
+// token, operation, thread (its function on its stack), arguments...
+void Scheduler::Spawn(Run& run, Coroutine& coroutine) {
+  lua_State* L = coroutine.L;
+  lua_State* thread = lua_tothread(L, 3);
+  int arguments = lua_gettop(L) - 3;
+  lua_xmove(L, thread, arguments);
+  if (free_slots_.empty()) {
+    coroutines_.push_back(std::make_unique<Coroutine>());
+    coroutines_.back()->slot = static_cast<uint32_t>(coroutines_.size() - 1);
+    free_slots_.push_back(coroutines_.back().get());
+  }
+  Coroutine& child = *free_slots_.back();
+  free_slots_.pop_back();
+  child.L = thread;
+  child.light = true;
+  child.run = &run;
+  child.policy = coroutine.policy;
+  child.arguments = arguments;
+  lua_pushvalue(L, 3);
+  child.ref = luaL_ref(L, LUA_REGISTRYINDEX);
+  lua_replace(L, 1);  // the thread itself is what the spawner is resumed with
+  lua_settop(L, 1);
+  coroutine.arguments = 1;
+  coroutine.state = child.state = Coroutine::State::kReady;
+  run.coroutines.push_back(&child);
+  run.ready.push_back(&coroutine);
+  run.ready.push_back(&child);
+}
+
+Coroutine* Scheduler::FindThread(Run& run, lua_State* L, int index) {
+  lua_State* thread = lua_tothread(L, index);
+  for (Coroutine* each : run.coroutines) {
+    if (each->light && each->L == thread) return each;
+  }
+  return nullptr;
+}
+
+// token, operation, threads...: resumed with true and the results of the first that ends, or false and its error.
+void Scheduler::Join(Run& run, Coroutine& coroutine) {
+  lua_State* L = coroutine.L;
+  int count = lua_gettop(L);
+  coroutine.joining.clear();
+  for (int i = 3; i <= count; i++) {
+    Coroutine* thread = FindThread(run, L, i);
+    if (thread == nullptr) {
+      lua_settop(L, 0);
+      lua_pushnil(L);
+      lua_pushliteral(L, "already waited or killed");
+      coroutine.arguments = 2;
+      coroutine.state = Coroutine::State::kReady;
+      run.ready.push_back(&coroutine);
+      return;
+    }
+    coroutine.joining.push_back(thread);
+  }
+  lua_settop(L, 0);
+  for (Coroutine* thread : coroutine.joining) {
+    if (thread->state == Coroutine::State::kDone) return GiveResults(run, *thread, coroutine);
+  }
+}
+
+void Scheduler::WakeJoiners(Run& run, Coroutine& ended) {
+  for (Coroutine* each : run.coroutines) {
+    if (each->state == Coroutine::State::kWaiting && std::ranges::find(each->joining, &ended) != each->joining.end()) {
+      return GiveResults(run, ended, *each);
+    }
+  }
+}
+
+// The results on the stack of an ended thread become those of the wait; the thread is gone afterwards.
+void Scheduler::GiveResults(Run& run, Coroutine& ended, Coroutine& joiner) {
+  int results = lua_gettop(ended.L);
+  lua_pushboolean(joiner.L, ended.ended_well);
+  lua_checkstack(joiner.L, results);
+  lua_xmove(ended.L, joiner.L, results);
+  joiner.arguments = results + 1;
+  joiner.joining.clear();
+  joiner.state = Coroutine::State::kReady;
+  run.ready.push_back(&joiner);
+  Remove(run, ended);
+}
+
+void Scheduler::Remove(Run& run, Coroutine& coroutine) {
+  std::erase(run.coroutines, &coroutine);
+  std::erase(run.ready, &coroutine);
+  for (Coroutine* each : run.coroutines) std::erase(each->joining, &coroutine);
+  GiveCoroutine(coroutine);
+}
+
+// token, operation, thread: resumed with 1, or nil and why not.
+void Scheduler::Kill(Run& run, Coroutine& coroutine) {
+  lua_State* L = coroutine.L;
+  Coroutine* thread = FindThread(run, L, 3);
+  lua_settop(L, 0);
+  const char* refusal = nullptr;
+  if (thread == nullptr) {
+    refusal = "already waited or killed";
+  } else if (thread->state == Coroutine::State::kDone) {
+    refusal = "already terminated";
+  } else if (thread == &coroutine) {
+    refusal = "not killable";
+  }
+  if (refusal == nullptr) {
+    Remove(run, *thread);
+    lua_pushinteger(L, 1);
+    coroutine.arguments = 1;
+  } else {
+    lua_pushnil(L);
+    lua_pushstring(L, refusal);
+    coroutine.arguments = 2;
+  }
+  coroutine.state = Coroutine::State::kReady;
+  run.ready.push_back(&coroutine);
+}
+
+// --- waits
+
+Handle Scheduler::BeginWait(std::unique_ptr<Operation> operation) {
+  Coroutine& coroutine = *t_active.coroutine;
+  Handle handle = t_active.scheduler->NewWait(coroutine);
+  coroutine.operation = std::move(operation);
+  return handle;
+}
+
+// A wait that was begun and never yielded for (the yield was refused inside a C callback) is cancelled here.
+Handle Scheduler::NewWait(Coroutine& coroutine) {
+  coroutine.wait++;
+  coroutine.woken_early = false;
+  if (coroutine.operation) loop_.DestroyLater(std::move(coroutine.operation));
+  return {id_, coroutine.slot, coroutine.generation, coroutine.wait};
+}
+
+void Scheduler::SetOperation(Handle handle, std::unique_ptr<Operation> operation) {
+  Scheduler* scheduler = Of(handle.scheduler);
+  Coroutine* coroutine = scheduler != nullptr ? scheduler->Find(handle) : nullptr;
+  if (coroutine != nullptr) coroutine->operation = std::move(operation);
+}
+
+void Scheduler::Sleep(Nanoseconds duration) {
+  auto sleep = std::make_unique<SleepOperation>(loop_, duration);
+  SleepOperation& operation = *sleep;
+  operation.SetHandle(BeginWait(std::move(sleep)));
+}
+
+void Scheduler::Wake(Handle handle, Push push) {
+  Scheduler* scheduler = Of(handle.scheduler);
+  Coroutine* coroutine = scheduler != nullptr ? scheduler->Find(handle) : nullptr;
+  if (coroutine == nullptr) return;
+  if (coroutine->state == Coroutine::State::kRunning) {
+    coroutine->woken_early = true;
+    coroutine->early = std::move(push);
+    return;
+  }
+  if (coroutine->state != Coroutine::State::kWaiting) return;
+  if (scheduler->vm_.running()) {  // another coroutine's call has ended this one's wait
+    scheduler->loop_.Defer([handle, push = std::move(push)] { Wake(handle, push); });
+    return;
+  }
+  Run& run = *coroutine->run;
+  scheduler->WakeNow(*coroutine, push);
+  if (!scheduler->Drive(run)) return;
+  SchedulerOwner& owner = scheduler->owner_;
+  run.context->uses++;  // for OnEnded, which may release the context
+  Outcome outcome = scheduler->Finish(run);
+  if (outcome.ending != Ending::kAborted) owner.OnEnded(run, outcome.ending, outcome.status);
+  scheduler->Leave(*run.context);
+}
+
+void Scheduler::WakeNow(Coroutine& coroutine, const Push& push) {
+  if (coroutine.operation) loop_.DestroyLater(std::move(coroutine.operation));
+  coroutine.arguments = push ? push(coroutine.L) : 0;
+  coroutine.state = Coroutine::State::kReady;
+  coroutine.run->ready.push_back(&coroutine);
+}
+
+}  // namespace mg::script

@@ -1,0 +1,108 @@
+// Scheduler: resumes the coroutines of a VM until each waits or has ended. Light threads, users' own coroutines and
+// exits all come down to what a coroutine yields: a private token and an operation (MG_OP_*), passed up through users'
+// coroutines by lua/moongate/coroutines.lua. A yield without the token is a script's own at top level: it goes on in
+// the loop's next turn.
+//
+// Owner: a Program. Thread: its loop's.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "script/context.h"
+#include "script/vm.h"
+
+namespace mg::script {
+
+// What the scheduler asks of whoever knows requests.
+class SchedulerOwner {
+ public:
+  virtual ~SchedulerOwner() = default;
+  // Results for a coroutine that asked for the output filters to run, or the response to end. kWait: it is woken later.
+  enum class Filtered : uint8_t { kDone, kWait, kFailed };
+  virtual Filtered RunFilters(Context& context) = 0;
+  virtual Filtered EndOutput(Context& context) = 0;
+  // A run that had suspended has ended; it is finished already (Scheduler::Finish).
+  virtual void OnEnded(Run& run, Ending ending, int status) = 0;
+  // An error that ends a run or a light thread, to be logged and counted.
+  virtual void OnError(const Run& run, const Coroutine& coroutine, const std::string& text) = 0;
+};
+
+class Scheduler {
+ public:
+  // What coroutines yield first when they speak to the scheduler.
+  static void* Token();
+
+  Scheduler(Vm& vm, net::Loop& loop, SchedulerOwner& owner);
+  ~Scheduler();
+
+  Context& NewContext(Context::Kind kind, proxy::Exchange* exchange);
+  // Ends all its runs without a word to the owner; recycled once nothing on the stack uses it.
+  void Release(Context& context);
+
+  // Begins a run of `code` at its first function; `push` adds arguments after the index. True: it has ended already, with
+  // `ending` and `status` set; false: suspended.
+  struct Outcome {
+    bool ended;
+    Ending ending;
+    int status;
+  };
+  Outcome Start(Context& context, Group group, const Code& code, const Push& push = {});
+  // Ends a run: cancels what its coroutines wait for. No OnEnded comes.
+  void Abort(Run& run);
+
+  // Resumes the coroutine with what `push` pushes, if it still waits. Inside Lua (an operation that ended at once) it is
+  // put off until the coroutine has yielded. Whatever the run does next happens within this call.
+  static void Wake(Handle handle, Push push = {});
+  // The running coroutine as a handle; for operations that are about to begin. `operation` may be null.
+  static Handle BeginWait(std::unique_ptr<Operation> operation);
+  static void SetOperation(Handle handle, std::unique_ptr<Operation> operation);
+
+  // Makes the running coroutine wait for a time.
+  void Sleep(Nanoseconds duration);
+
+  size_t contexts() const { return live_contexts_; }
+  Vm& vm() { return vm_; }
+  net::Loop& loop() { return loop_; }
+
+ private:
+  class SleepOperation;
+
+  Handle NewWait(Coroutine& coroutine);
+  Coroutine& TakeCoroutine();
+  void GiveCoroutine(Coroutine& coroutine);
+  void Prepare(Run& run, uint32_t from, const Push& push);
+  bool Drive(Run& run);  // true: it has ended (see run.ending)
+  void Resume(Run& run, Coroutine& coroutine);
+  void Yielded(Run& run, Coroutine& coroutine);
+  void Ended(Run& run, Coroutine& coroutine, bool well);
+  void Exited(Run& run);
+  void Filter(Run& run, Coroutine& coroutine, bool end);
+  void Spawn(Run& run, Coroutine& coroutine);
+  void Join(Run& run, Coroutine& coroutine);
+  void Kill(Run& run, Coroutine& coroutine);
+  void WakeJoiners(Run& run, Coroutine& ended);
+  void GiveResults(Run& run, Coroutine& ended, Coroutine& joiner);
+  void Remove(Run& run, Coroutine& coroutine);
+  static Coroutine* FindThread(Run& run, lua_State* L, int index);
+  void DropCoroutines(Run& run);
+  Outcome Finish(Run& run);
+  void Leave(Context& context);
+  void Recycle(Context& context);
+  void WakeNow(Coroutine& coroutine, const Push& push);
+  Coroutine* Find(Handle handle);
+  static Scheduler* Of(uint32_t id);
+
+  Vm& vm_;
+  net::Loop& loop_;
+  SchedulerOwner& owner_;
+  uint32_t id_;
+  std::vector<std::unique_ptr<Context>> contexts_;
+  std::vector<Context*> free_contexts_;
+  std::vector<std::unique_ptr<Coroutine>> coroutines_;
+  std::vector<Coroutine*> idle_;        // with a state that can run again
+  std::vector<Coroutine*> free_slots_;  // without one
+  size_t live_contexts_ = 0;
+};
+
+}  // namespace mg::script

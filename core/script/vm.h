@@ -1,0 +1,68 @@
+// Vm: one LuaJIT state with its limits, its libraries and the embedded runtime. Made on the control thread, then handed
+// to its loop; one thread at a time. Knows nothing of requests: program.h runs hooks on it.
+#pragma once
+
+#include <luajit-2.1/lua.hpp>
+
+#include <memory>
+#include <string>
+
+#include "base/result.h"
+#include "config/config.h"
+#include "script/chunks.h"
+#include "script/ffi/moongate_ffi.h"
+#include "script/limits.h"
+
+namespace mg::script {
+
+class Vm {
+ public:
+  // Opens the libraries, the surface and lua/moongate/runtime.lua. `chunks` outlives the Vm.
+  static Result<std::unique_ptr<Vm>> Create(const config::Lua& conf, Chunks& chunks);
+  ~Vm();
+  Vm(const Vm&) = delete;
+  Vm& operator=(const Vm&) = delete;
+
+  lua_State* state() { return L_; }
+  Chunks& chunks() { return *chunks_; }
+  mg_current& current() { return current_; }
+  Limits& limits() { return limits_; }
+  // What surface calls return text in; valid until the next one.
+  std::string& scratch() { return scratch_; }
+
+  // Resumes a coroutine under the limits. The answer is lua_resume's.
+  int Resume(lua_State* coroutine, int arguments, const Budget& budget);
+  // Calls the function below its arguments on the main state, under the limits. False: the error's text, with a
+  // traceback, replaces them.
+  bool Call(int arguments, int results, const Budget& budget);
+  // Whether Lua runs at this moment (then nothing may be resumed).
+  bool running() const { return running_; }
+
+  // The error on top of `coroutine` as text with a traceback, popped. Tells apart what the limits stopped.
+  std::string ErrorText(lua_State* coroutine);
+
+  // Pushes a function of the runtime's table (lua/moongate/runtime.lua).
+  void PushRuntime(const char* name);
+  // Compiled for scripts and policies: with strict globals where configured. The function is on top of the stack.
+  void MakeStrict();
+
+  // A full collection when the heap is near its cap. Between runs.
+  void CollectIfNeeded();
+
+ private:
+  Vm(const config::Lua& conf, Chunks& chunks) : conf_(conf), chunks_(&chunks) {}
+  Result<void> Open();
+  static int OpenProtected(lua_State* L);
+
+  const config::Lua& conf_;
+  Chunks* chunks_;
+  Limits limits_;
+  lua_State* L_ = nullptr;
+  mg_current current_{};
+  std::string scratch_;
+  bool running_ = false;
+  int runtime_ref_ = LUA_NOREF;
+  size_t collect_at_ = SIZE_MAX;
+};
+
+}  // namespace mg::script
