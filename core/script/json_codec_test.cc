@@ -153,15 +153,15 @@ TEST_F(JsonCodec, RefusesWhatHasNoJson) {
   EXPECT_EQ(Run("cjson.encode_invalid_numbers('null') return cjson.encode { 1/0 }"), "[null]");
   EXPECT_EQ(Run("cjson.encode_invalid_numbers(true) return cjson.encode { -1/0 }"), "[-Infinity]");
   EXPECT_EQ(Run("cjson.encode_skip_unsupported_value_types(true) return cjson.encode { a = print, b = 1 }"), "{\"b\":1}");
-  EXPECT_EQ(Run("local v = cjson.encode() return v"), "error: bad argument #1 to 'encode' (expected 1 argument)");
+  EXPECT_EQ(Run("return select(2, pcall(cjson.encode)):match '%(.*'"), "(expected 1 argument)");
 }
 
 TEST_F(JsonCodec, InstancesHaveTheirOwnSettings) {
   EXPECT_EQ(Run("local own = cjson.new() own.encode_number_precision(3) return own.encode(1.23456) .. cjson.encode(1.23456)"),
             "1.231.23456");
   EXPECT_EQ(Run("return cjson._NAME .. cjson._VERSION .. tostring(cjson.encode_keep_buffer())"), "cjson2.1.0true");
-  EXPECT_EQ(Run("local v = cjson.encode_number_precision(99) return v"),
-            "error: bad argument #1 to 'encode_number_precision' (expected integer between 1 and 17)");
+  EXPECT_EQ(Run("return select(2, pcall(cjson.encode_number_precision, 99)):match '%(.*'"),
+            "(expected integer between 1 and 17)");
 }
 
 TEST_F(JsonCodec, HugeOutputOfSharedTablesIsRefused) {

@@ -5,7 +5,6 @@
 #include <bit>
 #include <charconv>
 #include <cmath>
-#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 
@@ -249,7 +248,7 @@ bool Encoder::Number(double number) {
     return true;
   }
   char* at = out.Room(40);
-  out.size += static_cast<size_t>(snprintf(at, 40, "%.*g", options.precision, number));
+  out.size += static_cast<size_t>(std::to_chars(at, at + 40, number, std::chars_format::general, options.precision).ptr - at);
   return true;
 }
 
