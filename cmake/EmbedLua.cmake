@@ -1,6 +1,6 @@
-# mg_embed_lua(VARIABLE) writes the source that carries lua/ inside the binary (core/script/embedded.h) and sets VARIABLE
-# to its path. The assembler reads the files (.incbin), so their size costs no compile time; a changed file assembles it
-# anew, a new one configures anew.
+# mg_embed_lua(VARIABLE) writes the source that carries lua/ inside the binary (core/script/embedded.h) and sets
+# VARIABLE to its path. The assembler reads the files (.incbin), so their size costs no compile time; a changed file
+# assembles it anew, a new one configures anew.
 function(mg_embed_lua variable)
   file(GLOB_RECURSE files CONFIGURE_DEPENDS RELATIVE ${CMAKE_SOURCE_DIR}/lua ${CMAKE_SOURCE_DIR}/lua/*.lua)
   list(FILTER files EXCLUDE REGEX "_spec\\.lua$")

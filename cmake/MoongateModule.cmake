@@ -7,6 +7,7 @@ set(MG_WARNINGS -Wall -Wextra -Werror -Wshadow -Wnon-virtual-dtor -Wno-missing-f
 function(mg_compile_settings target)
   target_compile_options(${target} PRIVATE ${MG_WARNINGS})
   target_include_directories(${target} PUBLIC ${CMAKE_SOURCE_DIR}/core ${CMAKE_BINARY_DIR}/generated)
+  target_compile_definitions(${target} PRIVATE MG_VERSION="${PROJECT_VERSION}")
   if(MG_SANITIZE)
     target_compile_options(${target} PUBLIC -fsanitize=${MG_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
     target_link_options(${target} PUBLIC -fsanitize=${MG_SANITIZE})

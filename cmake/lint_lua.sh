@@ -5,7 +5,7 @@
 set -u
 find "$@" -name '*.lua' -print0 2>/dev/null | xargs -0 -r awk '
   FNR == 1 { split("", alias); alias["ffi.string"]; alias["ffi_string"]; alias["ffi_str"] }
-  match($0, /local +[A-Za-z_0-9]+ *= *ffi\.string *($|[^ (])/) || match($0, /local +[A-Za-z_0-9]+ *= *(require[ (]*"ffi"[ )]*|require[ (]*\x27ffi\x27[ )]*)\.string/) {
+  match($0, /local +[A-Za-z_0-9]+ *= *(ffi|require[ (]*["\x27]ffi["\x27][ )]*)[.]string *($|[^ (])/) {
     name = $0; sub(/^.*local +/, "", name); sub(/ *=.*/, "", name); alias[name]
   }
   { code = $0; sub(/--.*/, "", code)

@@ -140,4 +140,19 @@ std::optional<std::string> HexDecode(std::string_view text) {
   return bytes;
 }
 
+size_t Utf8SequenceSize(std::string_view text, size_t at) {
+  auto byte = [&](size_t i) { return at + i < text.size() ? static_cast<uint8_t>(text[at + i]) : 0; };
+  auto continues = [&](size_t i) { return (byte(i) & 0xc0) == 0x80; };
+  int first = byte(0), second = byte(1);
+  if (first < 0x80) return 1;
+  if (first < 0xc2) return 0;
+  if (first < 0xe0) return continues(1) ? 2 : 0;
+  if (first < 0xf0) {
+    if ((first == 0xe0 && second < 0xa0) || (first == 0xed && second > 0x9f)) return 0;
+    return continues(1) && continues(2) ? 3 : 0;
+  }
+  if (first > 0xf4 || (first == 0xf0 && second < 0x90) || (first == 0xf4 && second > 0x8f)) return 0;
+  return continues(1) && continues(2) && continues(3) ? 4 : 0;
+}
+
 }  // namespace mg

@@ -1,4 +1,5 @@
-// Bytes as text: base64 and base64url (RFC 4648 sections 4 and 5) and hexadecimal (section 8). Pure functions, any thread.
+// Bytes as text: base64 and base64url (RFC 4648 sections 4 and 5), hexadecimal (section 8), and UTF-8 (RFC 3629). Pure
+// functions, any thread.
 #pragma once
 
 #include <cstddef>
@@ -35,5 +36,8 @@ std::optional<std::string> Base64Decode(std::string_view text, Base64 form = Bas
 void HexEncodeTo(std::string_view bytes, char* to);  // room for twice the size
 std::string HexEncode(std::string_view bytes);
 std::optional<std::string> HexDecode(std::string_view text);
+
+// The size of the well-formed UTF-8 sequence that begins at `at` < text.size(); 0 if there is none.
+size_t Utf8SequenceSize(std::string_view text, size_t at);
 
 }  // namespace mg

@@ -7,8 +7,12 @@ namespace {
 
 // RFC 4648 section 10.
 TEST(Base64, KnowsTheVectorsOfTheRfc) {
-  const std::pair<const char*, const char*> vectors[] = {{"", ""},         {"f", "Zg=="},         {"fo", "Zm8="},
-                                                         {"foo", "Zm9v"},  {"foob", "Zm9vYg=="},  {"fooba", "Zm9vYmE="},
+  const std::pair<const char*, const char*> vectors[] = {{"", ""},
+                                                         {"f", "Zg=="},
+                                                         {"fo", "Zm8="},
+                                                         {"foo", "Zm9v"},
+                                                         {"foob", "Zm9vYg=="},
+                                                         {"fooba", "Zm9vYmE="},
                                                          {"foobar", "Zm9vYmFy"}};
   for (auto [bytes, text] : vectors) {
     EXPECT_EQ(Base64Encode(bytes), text);
@@ -37,8 +41,8 @@ TEST(Base64, RoundTripsEveryByteInEveryForm) {
 }
 
 TEST(Base64, IsStrictWhereItSaysSo) {
-  for (const char* text : {"Zg", "Zg=", "Zg===", "Z", "Zh==", "Zm9=", "Zm 9", "Zm9v\n", "====", "=", "Z===", "Zg==Zg==",
-                           "Zm9-", "Zm9_", "Zg=g"}) {
+  for (const char* text : {"Zg", "Zg=", "Zg===", "Z", "Zh==", "Zm9=", "Zm 9", "Zm9v\n", "====", "=",
+                           "Z===", "Zg==Zg==", "Zm9-", "Zm9_", "Zg=g"}) {
     EXPECT_FALSE(Base64Decode(text)) << text;
   }
   for (const char* text : {"Zg==", "Z", "Zh", "Zm9+", "Zm9/", "Zm8="}) EXPECT_FALSE(Base64Decode(text, Base64::kUrl));

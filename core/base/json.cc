@@ -7,6 +7,8 @@
 #include <cmath>
 #include <memory>
 
+#include "base/encoding.h"
+
 namespace mg {
 
 namespace {
@@ -46,22 +48,6 @@ class ThreadParser {
   }
 };
 
-// The length of the well-formed UTF-8 sequence at `at` (RFC 3629), 0 if there is none.
-size_t Utf8Length(std::string_view text, size_t at) {
-  auto byte = [&](size_t i) { return at + i < text.size() ? static_cast<uint8_t>(text[at + i]) : 0; };
-  auto continues = [&](size_t i) { return (byte(i) & 0xc0) == 0x80; };
-  int first = byte(0), second = byte(1);
-  if (first < 0x80) return 1;
-  if (first < 0xc2) return 0;
-  if (first < 0xe0) return continues(1) ? 2 : 0;
-  if (first < 0xf0) {
-    if ((first == 0xe0 && second < 0xa0) || (first == 0xed && second > 0x9f)) return 0;
-    return continues(1) && continues(2) ? 3 : 0;
-  }
-  if (first > 0xf4 || (first == 0xf0 && second < 0x90) || (first == 0xf4 && second > 0x8f)) return 0;
-  return continues(1) && continues(2) && continues(3) ? 4 : 0;
-}
-
 void AppendEscaped(std::string& to, char c) {
   switch (c) {
     case '"': to += "\\\""; return;
@@ -100,7 +86,7 @@ void AppendJsonString(std::string& to, std::string_view text) {
     auto c = static_cast<uint8_t>(text[at]);
     if (c < 0x80) {
       AppendEscaped(to, text[at++]);
-    } else if (size_t length = Utf8Length(text, at)) {
+    } else if (size_t length = Utf8SequenceSize(text, at)) {
       to.append(text, at, length);
       at += length;
     } else {
@@ -239,9 +225,7 @@ Result<JsonDocument> JsonDocument::Parse(std::string_view text, const JsonLimits
   return document;
 }
 
-JsonType JsonValue::type() const {
-  return document_ == nullptr ? JsonType::kNone : document_->nodes_[index_].type;
-}
+JsonType JsonValue::type() const { return document_ == nullptr ? JsonType::kNone : document_->nodes_[index_].type; }
 
 std::optional<bool> JsonValue::boolean() const {
   if (type() != JsonType::kBoolean) return std::nullopt;

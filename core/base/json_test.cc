@@ -25,8 +25,10 @@ TEST(ValidateJson, TellsJsonFromTheRest) {
                            "18446744073709551615"}) {
     EXPECT_TRUE(ValidateJson(text)) << text;
   }
-  for (const char* text : {"", " ", "[1,]", "{a:1}", "{\"a\":1,}", "01", "1.", ".5", "+1", "NaN", "1 2", "[1", "]", "'a'",
-                           "\"\t\"", "\"\\x\"", "\"\xff\"", "\xef\xbb\xbf{}", "nul", "[1]x", "\"\\ud800\""}) {
+  for (const char* text :
+       {"",    " ",    "[1,]",       "{a:1}", "{\"a\":1,}", "01",     "1.",      ".5",       "+1",
+        "NaN", "1 2",  "[1",         "]",     "'a'",        "\"\t\"", "\"\\x\"", "\"\xff\"", "\xef\xbb\xbf{}",
+        "nul", "[1]x", "\"\\ud800\""}) {
     EXPECT_FALSE(ValidateJson(text)) << text;
   }
   EXPECT_FALSE(ValidateJson(std::string_view("[1]\0", 4)));

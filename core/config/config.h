@@ -26,18 +26,18 @@ struct Address {
   std::string text;  // as written
 };
 
-struct Limits {
+struct Limits {  // 0 is no limit where it says so
   size_t head = 32 * 1024;
   size_t headers = 100;
   size_t uri = 16 * 1024;
-  size_t body = 10 * 1024 * 1024;
+  size_t body = 10 * 1024 * 1024;  // 0: no limit
   Duration head_timeout{10'000};
   Duration body_timeout{30'000};  // between two reads of a request body
   Duration send_timeout{30'000};  // between two writes to a client that does not read
   Duration idle_timeout{75'000};
   uint64_t requests = 0;  // on one connection; 0: no limit
   size_t connections = 100'000;
-  size_t per_address = 0;
+  size_t per_address = 0;  // connections from one address; 0: no limit
   size_t pipelined = 64;
 };
 
@@ -49,11 +49,11 @@ struct LuaLimits {
 
 // Lua text: a file, or a chunk in place (its position makes errors point into the YAML).
 struct LuaSource {
-  std::string file;   // absolute; empty for a chunk in place
-  std::string chunk;  // the text in place
-  Position position;  // of the chunk's first line, or of the file's name
-  std::string name;   // chunk name for Lua errors: "@/etc/moongate/hello.lua" or "@gateway.yaml"
-  uint32_t first_line = 1;  // of the chunk within the YAML: added to Lua's line numbers
+  std::string file;         // absolute; empty for a chunk in place
+  std::string chunk;        // the text in place
+  Position position;        // of the chunk's first line, or of the file's name
+  std::string name;         // chunk name for Lua errors: "@/etc/moongate/hello.lua" or "@gateway.yaml"
+  uint32_t first_line = 1;  // Lua's line n is line first_line + n - 1 of the YAML file
   bool empty() const { return file.empty() && chunk.empty(); }
 };
 
@@ -69,15 +69,19 @@ struct Lua {
 
 // A policy as written: its module's schema (Lua) checks `conf` when the generation is built.
 struct Policy {
-  std::string name;  // "jwt", "script", "lua", or a module of the user's own
-  const Node* conf = nullptr;  // owned by Config::document
+  std::string name;            // "jwt", "script", "lua", or a module of the user's own
+  const Node* conf = nullptr;  // owned by Config::document; null: none given ("- request_id")
   Position position;
   std::string path;  // "routes[3].policies[1].jwt"
 };
 
 struct Redis {
   std::string name;
-  Address address;
+  // Exactly one of: an address, the nodes of a cluster to begin with, sentinels (and the name they watch a master by).
+  std::optional<Address> address;
+  std::vector<Address> cluster;
+  std::vector<Address> sentinels;
+  std::string sentinel_master;
   Duration timeout{1'000};
   bool tls = false;
   std::string username, password;
@@ -86,8 +90,8 @@ struct Redis {
 };
 
 struct Certificate {
-  std::string cert, key;            // absolute paths
-  std::string cert_pem, key_pem;    // their contents
+  std::string cert, key;          // absolute paths
+  std::string cert_pem, key_pem;  // their contents
 };
 
 struct ListenerTls {
@@ -102,8 +106,7 @@ struct Listener {
   std::optional<ListenerTls> tls;
   bool proxy_protocol = false;
   int backlog = 4096;
-  std::vector<std::string> routes;  // names of the only routes it serves; empty: all without `listeners`
-  std::string name;
+  std::string name;  // for Route::listeners; may be empty
   Position position;
 };
 
@@ -152,8 +155,8 @@ struct UpstreamTimeouts {
 struct UpstreamTls {
   bool enabled = false;
   bool verify = true;
-  std::string ca_pem;      // empty: the system's
-  std::string server_name; // SNI and name to verify; empty: the target's host
+  std::string ca_pem;       // empty: the system's
+  std::string server_name;  // SNI and name to verify; empty: the target's host
   std::string cert_pem, key_pem;
 };
 
@@ -161,7 +164,7 @@ struct Upstream {
   std::string name;
   std::vector<Target> targets;
   enum class Balance : uint8_t { kRoundRobin, kLeastConn, kRandom, kEwma, kHash } balance = Balance::kRoundRobin;
-  std::string hash_key;
+  std::vector<std::string> hash_key;  // expressions (template.h), each length-prefixed; of kHash
   struct {
     Duration idle{60'000};
     uint32_t per_worker = 64;
@@ -175,6 +178,7 @@ struct Upstream {
   UpstreamTls tls;
   bool preserve_host = true;  // send the client's Host; false: the target's address
   Position position;
+  bool anonymous = false;  // written in a route's place; its name is "@" and the route's
 };
 
 struct Condition {
@@ -213,19 +217,24 @@ struct HeaderEdit {  // response headers the route adds, sets or removes, withou
   std::vector<std::string> remove;
 };
 
+enum class ClientAbort : uint8_t { kCancel, kIgnore };  // what a client that goes away does to its request
+
 struct Route {
-  std::string name;  // unique; "route-3" where none is given
+  std::string name;  // unique; "route-3" for routes[3] where none is given
   Match match;
   int priority = 0;
   bool internal = false;
   std::vector<Policy> policies;
   std::vector<std::pair<std::string, std::string>> vars;
   Rewrite rewrite;
-  HeaderEdit response_headers;
-  std::optional<size_t> body_limit;
-  std::map<uint16_t, std::string> error_pages;  // status -> path of a route (may be internal)
+  HeaderEdit response_headers;       // after Config::response_headers
+  std::optional<size_t> body_limit;  // in place of Limits::body; 0: no limit
+  std::map<uint16_t, std::string>
+      error_pages;  // status -> path of a route (may be internal); before Config::error_pages
+  ClientAbort client_abort = ClientAbort::kCancel;  // the gateway's where the route gives none
+  std::vector<std::string> listeners;               // names of the only listeners it is served on; empty: all
   // Exactly one of these.
-  std::string upstream;
+  std::string upstream;  // a name in Config::upstreams
   std::optional<Respond> respond;
   std::optional<Redirect> redirect;
   LuaSource content;
@@ -239,7 +248,7 @@ struct Output {  // of a log
 };
 
 struct Config {
-  std::string file;  // the main file, absolute
+  std::string file;      // the main file, absolute
   uint32_t workers = 0;  // never 0 after Load
   std::string user;
   std::string pid_file;
@@ -255,17 +264,21 @@ struct Config {
   std::string admin_token;
 
   Limits limits;
-  std::vector<std::string> trusted_proxies;    // CIDR, checked
-  std::vector<std::string> identity_headers;   // lower case; a trailing * matches a prefix
+  std::vector<std::string> trusted_proxies;   // CIDR, checked
+  std::vector<std::string> identity_headers;  // lower case; a trailing * matches a prefix
   Lua lua;
   std::vector<Redis> redis;
   std::vector<Listener> listeners;
   std::vector<Upstream> upstreams;
   std::vector<Policy> policies;
+  HeaderEdit response_headers;
+  std::map<uint16_t, std::string> error_pages;
+  ClientAbort client_abort = ClientAbort::kCancel;
   std::vector<Route> routes;
 
   std::shared_ptr<const Node> document;  // what the Policy::conf pointers point into
-  std::vector<std::string> files;        // names by Position::file
+  std::vector<std::string> files;        // names by Position::file, as users know them
+  std::vector<std::string> directories;  // by Position::file: absolute, where the file's relative paths start from
 };
 
 }  // namespace mg::config

@@ -1,5 +1,6 @@
-// Tokens and key sets from the network. Whatever the bytes: no crash, and what one thread remembers is what a fresh look
-// says. The input is a token as it stands, then a key set, then the claims and header of a token with a good signature.
+// Tokens and key sets from the network. Whatever the bytes: no crash, and what one thread remembers is what a fresh
+// look says. The input is a token as it stands, then a key set, then the claims and header of a token with a good
+// signature.
 #include <cstdint>
 
 #include "base/encoding.h"

@@ -13,8 +13,9 @@ namespace mg::crypto {
 
 namespace {
 
-constexpr std::array<std::string_view, 13> kAlgorithmNames{"HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256",
-                                                           "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"};
+constexpr std::array<std::string_view, 13> kAlgorithmNames{"HS256", "HS384", "HS512", "RS256", "RS384",
+                                                           "RS512", "PS256", "PS384", "PS512", "ES256",
+                                                           "ES384", "ES512", "EdDSA"};
 
 constexpr int kLeastRsaBits = 2048;  // RFC 7518 section 3.3
 constexpr int kMostRsaBits = 8192;   // the time to check grows with its square
@@ -87,7 +88,8 @@ Result<Jwk> ParseRsa(JsonValue value) {
   if (modulus->size() > kMostRsaBits / 8 + 1 || exponent->size() > 8) return Broken("RSA key is too large");
   BignumPtr n(BN_bin2bn(Bytes(*modulus), static_cast<int>(modulus->size()), nullptr));
   BignumPtr e(BN_bin2bn(Bytes(*exponent), static_cast<int>(exponent->size()), nullptr));
-  if (!n || !e || !BN_is_odd(n.get()) || !BN_is_odd(e.get()) || BN_is_one(e.get())) return Broken("JWK: not an RSA key");
+  if (!n || !e || !BN_is_odd(n.get()) || !BN_is_odd(e.get()) || BN_is_one(e.get()))
+    return Broken("JWK: not an RSA key");
   ParamBuilderPtr builder(OSSL_PARAM_BLD_new());
   if (!builder || OSSL_PARAM_BLD_push_BN(builder.get(), OSSL_PKEY_PARAM_RSA_N, n.get()) != 1 ||
       OSSL_PARAM_BLD_push_BN(builder.get(), OSSL_PKEY_PARAM_RSA_E, e.get()) != 1) {
@@ -103,7 +105,8 @@ Result<Jwk> ParseEc(JsonValue value) {
     Result<std::string> x = Member(value, "x"), y = Member(value, "y");
     if (!x) return std::unexpected(x.error());
     if (!y) return std::unexpected(y.error());
-    if (x->size() != curve.coordinate || y->size() != curve.coordinate) return Broken("JWK: coordinate of a wrong size");
+    if (x->size() != curve.coordinate || y->size() != curve.coordinate)
+      return Broken("JWK: coordinate of a wrong size");
     std::string point = '\x04' + *x + *y;  // uncompressed, SEC 1 section 2.3.3
     ParamBuilderPtr builder(OSSL_PARAM_BLD_new());
     if (!builder || OSSL_PARAM_BLD_push_utf8_string(builder.get(), OSSL_PKEY_PARAM_GROUP_NAME, curve.group, 0) != 1 ||

@@ -20,17 +20,29 @@ namespace mg::crypto {
 
 // RFC 7518 section 3.1 and RFC 8037. `none` is not among them.
 enum class JwsAlgorithm : uint8_t {
-  kHs256, kHs384, kHs512, kRs256, kRs384, kRs512, kPs256, kPs384, kPs512, kEs256, kEs384, kEs512, kEdDsa,
+  kHs256,
+  kHs384,
+  kHs512,
+  kRs256,
+  kRs384,
+  kRs512,
+  kPs256,
+  kPs384,
+  kPs512,
+  kEs256,
+  kEs384,
+  kEs512,
+  kEdDsa,
 };
 
 enum class KeyKind : uint8_t { kSecret, kRsa, kP256, kP384, kP521, kEd25519 };
 
-std::string_view JwsAlgorithmName(JwsAlgorithm algorithm);                     // "RS256"
-std::optional<JwsAlgorithm> FindJwsAlgorithm(std::string_view name);           // case matters
-Digest JwsDigest(JwsAlgorithm algorithm);                                      // not of EdDSA, which has its own
+std::string_view JwsAlgorithmName(JwsAlgorithm algorithm);            // "RS256"
+std::optional<JwsAlgorithm> FindJwsAlgorithm(std::string_view name);  // case matters
+Digest JwsDigest(JwsAlgorithm algorithm);                             // not of EdDSA, which has its own
 
 struct Jwk {
-  std::string id;                         // "kid"; "" if it has none
+  std::string id;  // "kid"; "" if it has none
   KeyKind kind = KeyKind::kSecret;
   std::optional<JwsAlgorithm> algorithm;  // "alg": the only one it serves. Without: those of its kind
   std::string secret;                     // of a kSecret

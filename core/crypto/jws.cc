@@ -144,8 +144,7 @@ bool JwsKeys::Verify(size_t index, JwsAlgorithm algorithm, std::string_view inpu
   const Jwk& key = keys_[index];
   if (!key.Serves(algorithm)) return false;
   std::unique_ptr<Contexts> spare;
-  KeyContext& context =
-      contexts_.Get(spare, [this] { return std::make_unique<Contexts>(keys_.size()); })[index];
+  KeyContext& context = contexts_.Get(spare, [this] { return std::make_unique<Contexts>(keys_.size()); })[index];
   bool good = false;
   if (context.Prepare(key, algorithm)) {
     switch (key.kind) {

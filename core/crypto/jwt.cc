@@ -96,8 +96,9 @@ struct JwtVerifier::Header {
 };
 
 std::string_view JwtReasonName(JwtReason reason) {
-  constexpr std::array<std::string_view, 10> kNames{"malformed",     "algorithm", "unknown_key", "signature",     "expired",
-                                                    "not_yet_valid", "issuer",    "audience",    "missing_claim", "scope"};
+  constexpr std::array<std::string_view, 10> kNames{"malformed",     "algorithm",     "unknown_key", "signature",
+                                                    "expired",       "not_yet_valid", "issuer",      "audience",
+                                                    "missing_claim", "scope"};
   return kNames[static_cast<size_t>(reason)];
 }
 
@@ -123,8 +124,8 @@ std::expected<JwtVerifier::Header, JwtError> JwtVerifier::ReadHeader(std::string
   if (!name.is_string()) return Refuse(JwtReason::kMalformed, "no algorithm");
   if (key_id && !key_id.is_string()) return Refuse(JwtReason::kMalformed, "the key id is not a string");
   std::optional<JwsAlgorithm> algorithm = FindJwsAlgorithm(name.string());
-  if (!algorithm || std::find(options_.algorithms.begin(), options_.algorithms.end(), *algorithm) ==
-                        options_.algorithms.end()) {
+  if (!algorithm ||
+      std::find(options_.algorithms.begin(), options_.algorithms.end(), *algorithm) == options_.algorithms.end()) {
     return Refuse(JwtReason::kAlgorithm, "the algorithm is not allowed");
   }
   Header header{*algorithm, std::nullopt};

@@ -1,10 +1,10 @@
-// JwtVerifier: decides whether a JSON Web Token (RFC 7519, signed: RFC 7515, compact form) is good, following the advice
-// of RFC 8725: a key serves its own algorithms only, `none` does not exist, an unknown `crit` is refused, and nothing of
-// the claims is believed before the signature is checked.
+// JwtVerifier: decides whether a JSON Web Token (RFC 7519, signed: RFC 7515, compact form) is good, following the
+// advice of RFC 8725: a key serves its own algorithms only, `none` does not exist, an unknown `crit` is refused, and
+// nothing of the claims is believed before the signature is checked.
 //
 // Owner: a snapshot's policy (or, for keys fetched from an URL, whoever fetches them: new keys make a new verifier).
-// Threads: immutable after Create, used by all. Verified tokens are remembered per thread until they expire (jwt_cache.h);
-// a new verifier never sees the tokens of an old one.
+// Threads: immutable after Create, used by all. Verified tokens are remembered per thread until they expire
+// (jwt_cache.h); a new verifier never sees the tokens of an old one.
 #pragma once
 
 #include <cstdint>
@@ -24,16 +24,16 @@ namespace mg::crypto {
 
 // Why a token was refused. The names are stable: they reach clients, logs and metrics.
 enum class JwtReason : uint8_t {
-  kMalformed,      // not three parts of base64url and JSON, claims of a wrong type, a `crit` header, too large
-  kAlgorithm,      // not an allowed one, or not the key's
-  kUnknownKey,     // no key for the header's `kid` and algorithm: the keys may be out of date
+  kMalformed,   // not three parts of base64url and JSON, claims of a wrong type, a `crit` header, too large
+  kAlgorithm,   // not an allowed one, or not the key's
+  kUnknownKey,  // no key for the header's `kid` and algorithm: the keys may be out of date
   kSignature,
   kExpired,
   kNotYetValid,
   kIssuer,
   kAudience,
   kMissingClaim,
-  kScope,          // good, but without a scope asked for (403 rather than 401, RFC 6750 section 3.1)
+  kScope,  // good, but without a scope asked for (403 rather than 401, RFC 6750 section 3.1)
 };
 std::string_view JwtReasonName(JwtReason reason);  // "malformed", "unknown_key", "not_yet_valid", ...
 
@@ -54,13 +54,13 @@ struct VerifiedToken {
 };
 
 struct JwtOptions {
-  std::vector<Jwk> keys;                       // may be empty (not fetched yet): every token meets kUnknownKey
-  std::vector<JwsAlgorithm> algorithms;        // allowed; at least one
-  std::vector<std::string> issuers;            // `iss` is one of these; none: not checked
-  std::vector<std::string> audiences;          // `aud` names one of these; none: not checked
-  std::vector<std::string> required_claims;    // present and not null
-  std::vector<std::string> scopes;             // all of them in `scope` (words) or `scp` (array or words)
-  int64_t leeway_seconds = 0;                  // for `exp` and `nbf`
+  std::vector<Jwk> keys;                     // may be empty (not fetched yet): every token meets kUnknownKey
+  std::vector<JwsAlgorithm> algorithms;      // allowed; at least one
+  std::vector<std::string> issuers;          // `iss` is one of these; none: not checked
+  std::vector<std::string> audiences;        // `aud` names one of these; none: not checked
+  std::vector<std::string> required_claims;  // present and not null
+  std::vector<std::string> scopes;           // all of them in `scope` (words) or `scp` (array or words)
+  int64_t leeway_seconds = 0;                // for `exp` and `nbf`
   size_t max_token_bytes = 16384;
 };
 
@@ -86,7 +86,7 @@ class JwtVerifier {
 
   JwtOptions options_;  // its keys are in keys_
   JwsKeys keys_;
-  uint64_t identity_;   // never used twice in a process
+  uint64_t identity_;  // never used twice in a process
 };
 
 // A compact token with the claims (a JSON object), for `moongate jwt sign` and tests. `kid` is key.id unless that is

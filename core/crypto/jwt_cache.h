@@ -1,5 +1,5 @@
-// JwtCache: a thread's memory of verified tokens, by the SHA-256 of the token and the verifier's identity. Holds no token
-// and nothing that was refused. The least recently used goes first.
+// JwtCache: a thread's memory of verified tokens, by the SHA-256 of the token and the verifier's identity. Holds no
+// token and nothing that was refused. The least recently used goes first.
 #pragma once
 
 #include <array>

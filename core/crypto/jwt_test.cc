@@ -88,8 +88,8 @@ TEST(JwsKeys, TakesTheExampleOfRfc8037A4) {
   auto set = ParseJwkSet(R"({"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"})");
   ASSERT_TRUE(set);
   JwsKeys keys(set->keys);
-  auto signature =
-      Base64Decode("hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg", Base64::kUrl);
+  auto signature = Base64Decode(
+      "hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg", Base64::kUrl);
   std::string_view input = "eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc";
   for (int i = 0; i < 3; i++) {
     EXPECT_TRUE(keys.Verify(0, kEdDsa, input, *signature));
@@ -107,9 +107,9 @@ Pair FromPrivate(PkeyPtr key) {
 }
 
 TEST(JwtVerifier, SignsAndVerifiesEveryAlgorithmAndMixesNone) {
-  std::vector<Pair> pairs{{Secret("s3cret"), Secret("s3cret")},       FromPrivate(testing::MakeRsa()),
-                          FromPrivate(testing::MakeEc("P-256")),      FromPrivate(testing::MakeEc("P-384")),
-                          FromPrivate(testing::MakeEc("P-521")),      FromPrivate(testing::MakeEd25519())};
+  std::vector<Pair> pairs{{Secret("s3cret"), Secret("s3cret")},  FromPrivate(testing::MakeRsa()),
+                          FromPrivate(testing::MakeEc("P-256")), FromPrivate(testing::MakeEc("P-384")),
+                          FromPrivate(testing::MakeEc("P-521")), FromPrivate(testing::MakeEd25519())};
   size_t signed_tokens = 0;
   for (size_t k = 0; k < pairs.size(); k++) {
     for (JwsAlgorithm algorithm : kAll) {
@@ -176,11 +176,24 @@ TEST(JwtVerifier, RefusesWhatIsMalformed) {
   const std::string good = Token("{}");
   EXPECT_EQ(Outcome(*verifier, good), "ok");
   for (const std::string& token :
-       {std::string(), std::string("."), std::string(".."), std::string("a.b"), good + ".x", good + "=", " " + good,
-        Raw("[]", "{}"), Raw(R"({"typ":"JWT"})", "{}"), Raw(R"({"alg":1})", "{}"), Raw(R"({"alg":"HS256","kid":1})", "{}"),
-        Raw(R"({"alg":"HS256","crit":["exp"],"exp":1})", "{}"), Raw(R"({"alg":"HS256","crit":[]})", "{}"),
-        Raw(R"({"alg":"HS256","alg":"HS256"})", "{}"), Raw(R"({"alg":"HS256"})", "[]"), Raw(R"({"alg":"HS256"})", "x"),
-        Raw(R"({"alg":"HS256"})", R"({"exp":"1"})"), Raw(R"({"alg":"HS256"})", R"({"nbf":null})"),
+       {std::string(),
+        std::string("."),
+        std::string(".."),
+        std::string("a.b"),
+        good + ".x",
+        good + "=",
+        " " + good,
+        Raw("[]", "{}"),
+        Raw(R"({"typ":"JWT"})", "{}"),
+        Raw(R"({"alg":1})", "{}"),
+        Raw(R"({"alg":"HS256","kid":1})", "{}"),
+        Raw(R"({"alg":"HS256","crit":["exp"],"exp":1})", "{}"),
+        Raw(R"({"alg":"HS256","crit":[]})", "{}"),
+        Raw(R"({"alg":"HS256","alg":"HS256"})", "{}"),
+        Raw(R"({"alg":"HS256"})", "[]"),
+        Raw(R"({"alg":"HS256"})", "x"),
+        Raw(R"({"alg":"HS256"})", R"({"exp":"1"})"),
+        Raw(R"({"alg":"HS256"})", R"({"nbf":null})"),
         Raw(R"({"alg":"HS256"})", R"({"a":1,"a":2})"),
         Raw(R"({"alg":"HS256"})", "{\"a\":" + std::string(40, '[') + std::string(40, ']') + "}"),
         Token("{\"a\":\"" + std::string(20000, 'x') + "\"}")}) {
@@ -303,7 +316,8 @@ TEST(JwkSet, SkipsWhatItDoesNotKnowAndWhatIsBroken) {
   EXPECT_EQ(set->keys[0].id, "good");
   EXPECT_EQ(set->keys[0].secret, "secret");
   EXPECT_EQ(set->keys[0].algorithm, kHs256);
-  for (const char* text : {"", "[]", "{}", R"({"keys":{}})", R"({"kty":"oct"})"}) EXPECT_FALSE(ParseJwkSet(text)) << text;
+  for (const char* text : {"", "[]", "{}", R"({"keys":{}})", R"({"kty":"oct"})"})
+    EXPECT_FALSE(ParseJwkSet(text)) << text;
 }
 
 TEST(JwkSet, ReadsAnRsaKey) {

@@ -31,7 +31,9 @@ inline std::string PublicPem(EVP_PKEY* key) {
   return BioText(bio.get());
 }
 
-inline PkeyPtr MakeRsa(unsigned bits = 2048) { return PkeyPtr(EVP_PKEY_Q_keygen(nullptr, nullptr, "RSA", size_t{bits})); }
+inline PkeyPtr MakeRsa(unsigned bits = 2048) {
+  return PkeyPtr(EVP_PKEY_Q_keygen(nullptr, nullptr, "RSA", size_t{bits}));
+}
 inline PkeyPtr MakeEc(const char* curve) { return PkeyPtr(EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", curve)); }
 inline PkeyPtr MakeEd25519() { return PkeyPtr(EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519")); }
 

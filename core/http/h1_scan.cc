@@ -20,6 +20,38 @@ constexpr std::array<bool, 256> kTokenByte = [] {
   return table;
 }();
 
+// Judges the LF at `at`; kNone: just a line's end.
+inline HeadEnd JudgeLf(std::string_view bytes, size_t at) {
+  if (at == 0 || bytes[at - 1] != '\r') return {HeadEnd::kBareLf, at};
+  if (at >= 3 && bytes[at - 2] == '\n' && bytes[at - 3] == '\r') return {HeadEnd::kFound, at + 1};
+  return {HeadEnd::kNone, 0};
+}
+
+inline HeadEnd FindHeadEndPlain(std::string_view bytes, size_t from) {
+  for (size_t at = from; at < bytes.size(); at++) {
+    if (bytes[at] != '\n') continue;
+    HeadEnd end = JudgeLf(bytes, at);
+    if (end.kind != HeadEnd::kNone) return end;
+  }
+  return {HeadEnd::kNone, 0};
+}
+
+size_t IndexLinesPlain(std::string_view head, uint32_t* ends, size_t most) {
+  size_t count = 0;
+  bool after_cr = false;
+  for (size_t at = 0; at < head.size(); at++) {
+    uint8_t c = static_cast<uint8_t>(head[at]);
+    if ((c == '\n') != after_cr || (c < 0x20 && c != '\t' && c != '\r' && c != '\n') || c == 0x7F) return kBad;
+    after_cr = c == '\r';
+    if (c != '\n') continue;
+    if (count == most) return most + 1;
+    ends[count++] = static_cast<uint32_t>(at);
+  }
+  return count;
+}
+
+#if defined(__x86_64__)
+
 // 64 bytes as three bit sets, the first byte lowest.
 struct Masks {
   uint64_t control;  // below 0x20 but for HTAB, and DEL
@@ -49,24 +81,6 @@ struct LineIndex {
     return true;
   }
 };
-
-// Judges the LF at `at`; kNone: just a line's end.
-inline HeadEnd JudgeLf(std::string_view bytes, size_t at) {
-  if (at == 0 || bytes[at - 1] != '\r') return {HeadEnd::kBareLf, at};
-  if (at >= 3 && bytes[at - 2] == '\n' && bytes[at - 3] == '\r') return {HeadEnd::kFound, at + 1};
-  return {HeadEnd::kNone, 0};
-}
-
-inline HeadEnd FindHeadEndPlain(std::string_view bytes, size_t from) {
-  for (size_t at = from; at < bytes.size(); at++) {
-    if (bytes[at] != '\n') continue;
-    HeadEnd end = JudgeLf(bytes, at);
-    if (end.kind != HeadEnd::kNone) return end;
-  }
-  return {HeadEnd::kNone, 0};
-}
-
-#if defined(__x86_64__)
 
 struct Masks16 {
   uint32_t control, cr, lf;
@@ -172,37 +186,34 @@ MG_AVX2 HeadEnd FindHeadEndAvx2(std::string_view bytes, size_t from) {
   return FindHeadEndPlain(bytes, from);
 }
 
-bool HasAvx2() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi"); }
+constexpr Kernels kKernels[] = {
+    {"avx2", IndexLinesAvx2, FindHeadEndAvx2},
+    {"sse2", IndexLinesSse2, FindHeadEndSse2},
+    {"plain", IndexLinesPlain, FindHeadEndPlain},
+};
 
-const auto kIndexLines = HasAvx2() ? IndexLinesAvx2 : IndexLinesSse2;
-const auto kFindHeadEnd = HasAvx2() ? FindHeadEndAvx2 : FindHeadEndSse2;
+std::span<const Kernels> Supported() {
+  bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi");
+  return std::span(kKernels).subspan(avx2 ? 0 : 1);
+}
 
 #else
 
-size_t IndexLinesPlain(std::string_view head, uint32_t* ends, size_t most) {
-  size_t count = 0;
-  bool after_cr = false;
-  for (size_t at = 0; at < head.size(); at++) {
-    uint8_t c = static_cast<uint8_t>(head[at]);
-    if ((c == '\n') != after_cr || (c < 0x20 && c != '\t' && c != '\r' && c != '\n') || c == 0x7F) return kBad;
-    after_cr = c == '\r';
-    if (c != '\n') continue;
-    if (count == most) return most + 1;
-    ends[count++] = static_cast<uint32_t>(at);
-  }
-  return count;
-}
+constexpr Kernels kKernels[] = {{"plain", IndexLinesPlain, FindHeadEndPlain}};
 
-const auto kIndexLines = IndexLinesPlain;
-const auto kFindHeadEnd = FindHeadEndPlain;
+std::span<const Kernels> Supported() { return kKernels; }
 
 #endif
 
+const Kernels kBest = Supported().front();
+
 }  // namespace
 
-size_t IndexLines(std::string_view head, uint32_t* ends, size_t most) { return kIndexLines(head, ends, most); }
+size_t IndexLines(std::string_view head, uint32_t* ends, size_t most) { return kBest.index_lines(head, ends, most); }
 
-HeadEnd FindHeadEnd(std::string_view bytes, size_t from) { return kFindHeadEnd(bytes, from); }
+HeadEnd FindHeadEnd(std::string_view bytes, size_t from) { return kBest.find_head_end(bytes, from); }
+
+std::span<const Kernels> SupportedKernels() { return Supported(); }
 
 size_t TokenLength(std::string_view text) {
   size_t at = 0;

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string_view>
 
 namespace mg::http::scan {
@@ -19,6 +20,15 @@ struct HeadEnd {
   size_t length;  // kFound: with that empty line
 };
 HeadEnd FindHeadEnd(std::string_view bytes, size_t from);
+
+// The implementations of the two above that this processor can run, the best first. The functions use the best; the
+// others are here to be tested against it.
+struct Kernels {
+  std::string_view name;
+  size_t (*index_lines)(std::string_view head, uint32_t* ends, size_t most);
+  HeadEnd (*find_head_end)(std::string_view bytes, size_t from);
+};
+std::span<const Kernels> SupportedKernels();
 
 // How many token characters (RFC 9110 5.6.2) `text` starts with. Made for field names: letters, digits, "-".
 size_t TokenLength(std::string_view text);

@@ -120,19 +120,6 @@ std::string Encode(std::string_view text, uint8_t bare, char also) {
   return out;
 }
 
-// Whether `encoded`, decoded leniently, is `plain`.
-bool DecodesTo(std::string_view encoded, std::string_view plain) {
-  size_t at = 0;
-  for (char wanted : plain) {
-    if (at >= encoded.size()) return false;
-    int byte = DecodeTriplet(encoded.substr(at));
-    char c = byte >= 0 ? static_cast<char>(byte) : encoded[at] == '+' ? ' ' : encoded[at];
-    if (c != wanted) return false;
-    at += byte >= 0 ? 3 : 1;
-  }
-  return at == encoded.size();
-}
-
 // Removes from `text` what comes before the separator, which goes too, and returns it.
 std::string_view TakePart(std::string_view& text, char separator) {
   size_t end = text.find(separator);
@@ -227,12 +214,24 @@ std::string DecodeLenient(std::string_view text, Plus plus) {
 std::string EncodeComponent(std::string_view text) { return Encode(text, kUnreserved, '\0'); }
 std::string EncodePath(std::string_view text) { return Encode(text, kPathByte, '/'); }
 
+bool QueryTextIs(std::string_view encoded, std::string_view plain) {
+  size_t at = 0;
+  for (char wanted : plain) {
+    if (at >= encoded.size()) return false;
+    int byte = DecodeTriplet(encoded.substr(at));
+    char c = byte >= 0 ? static_cast<char>(byte) : encoded[at] == '+' ? ' ' : encoded[at];
+    if (c != wanted) return false;
+    at += byte >= 0 ? 3 : 1;
+  }
+  return at == encoded.size();
+}
+
 std::optional<std::string_view> QueryArgument(std::string_view query, std::string_view name) {
   while (!query.empty()) {
     std::string_view value = TakePart(query, '&');
     if (value.empty()) continue;
     std::string_view key = TakePart(value, '=');
-    if (DecodesTo(key, name)) return value;
+    if (QueryTextIs(key, name)) return value;
   }
   return std::nullopt;
 }

@@ -28,8 +28,12 @@ std::string DecodeLenient(std::string_view text, Plus plus);
 std::string EncodeComponent(std::string_view text);
 std::string EncodePath(std::string_view text);
 
-// The value of the first argument of that name in a query string, as received (still encoded); nullopt: there is none.
+// The value of the first argument of that name (compared decoded) in a query string, as received (still encoded);
+// nullopt: there is none.
 std::optional<std::string_view> QueryArgument(std::string_view query, std::string_view name);
+
+// Whether a name or value of a query string, decoded leniently and with "+" as a space, is `plain`. No allocation.
+bool QueryTextIs(std::string_view encoded, std::string_view plain);
 
 // The value of a cookie in a Cookie field; nullopt: there is none.
 std::optional<std::string_view> CookieValue(std::string_view cookies, std::string_view name);

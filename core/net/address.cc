@@ -64,6 +64,13 @@ uint16_t SocketAddress::port() const {
   return 0;
 }
 
+SocketAddress SocketAddress::WithPort(uint16_t port) const {
+  SocketAddress other = *this;
+  if (family() == AF_INET) other.storage_.v4.sin_port = htons(port);
+  if (family() == AF_INET6) other.storage_.v6.sin6_port = htons(port);
+  return other;
+}
+
 std::string_view SocketAddress::ip_bytes() const {
   if (family() == AF_INET) return {reinterpret_cast<const char*>(&storage_.v4.sin_addr), 4};
   if (family() != AF_INET6) return {};

@@ -1,5 +1,7 @@
-// Resolver: names to addresses on a loop, by c-ares (A, AAAA, /etc/hosts, search domains), with a cache that keeps to
-// the records' TTLs and serves a stale answer while DNS fails. One per loop.
+// Resolver: names to addresses on a loop, by c-ares (A and AAAA, /etc/hosts, search domains), with a cache that keeps to
+// the records' TTLs (at least 1 s, at most 1 h; a failure for 1 s) and serves a stale answer while DNS fails. Equal
+// questions share one lookup. The addresses come in the order of RFC 6724. "localhost" and names below it are loopback
+// (RFC 6761 6.3). One per loop, on its thread.
 #pragma once
 
 #include <functional>
@@ -17,13 +19,15 @@ class Resolver {
   explicit Resolver(Loop& loop);
   ~Resolver();
 
-  // Calls back on the loop, possibly from within this call when the answer is known (an address, the cache).
-  // The addresses carry `port`. Cancel by destroying the returned handle.
+  // Calls back on the loop, possibly from within this call when the answer is known (an address, the cache): then it
+  // returns null. The addresses carry `port`. Cancel by destroying the returned handle. `done` may do anything but
+  // destroy the resolver. Errors: kResolve (retryable unless the name does not exist), kUnavailable (too many lookups).
   class Query;
   using Done = std::function<void(Result<std::vector<SocketAddress>>)>;
   std::unique_ptr<Query> Resolve(const std::string& name, uint16_t port, Done done);
 
-  // Servers to ask instead of resolv.conf's ("127.0.0.1:5353"); empty: resolv.conf's.
+  // Servers to ask instead of resolv.conf's ("127.0.0.1:5353"); empty: resolv.conf's. Forgets the cache. Lookups under
+  // way go on with the servers they began with.
   void SetServers(const std::vector<std::string>& servers);
 
  private:

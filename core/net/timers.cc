@@ -92,12 +92,12 @@ void Loop::FireTimers() {
   impl_->armed_for = Timer::kNever;
   while (!heap_.empty() && heap_[0]->scheduled_ <= firing_) {
     Timer& timer = *heap_[0];
-    if (timer.due_ > firing_ && timer.due_ != Timer::kNever) {  // moved later since
+    if (timer.due_ > timer.scheduled_ && timer.due_ != Timer::kNever) {  // moved later since
       timer.scheduled_ = timer.due_;
       SiftDown(0);
       continue;
     }
-    bool fires = timer.due_ <= firing_;
+    bool fires = timer.armed();
     Unschedule(timer);
     timer.due_ = Timer::kNever;
     if (fires) timer.fire_(timer.context_);  // may destroy any timer, this one too

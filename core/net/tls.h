@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -18,7 +19,9 @@ namespace mg::net {
 class ServerTls {
  public:
   // Errors name the file and say what is wrong with it (a key that does not fit, an expired certificate is a warning).
-  static Result<std::unique_ptr<ServerTls>> Make(const config::ListenerTls& conf);
+  // `alpn`: the protocols offered, the best first; a client that offers only others is refused (RFC 7301 3.2).
+  static Result<std::unique_ptr<ServerTls>> Make(const config::ListenerTls& conf,
+                                                 const std::vector<std::string>& alpn = {"http/1.1"});
   ~ServerTls();
   ssl_ctx_st* context() const;
 
@@ -28,8 +31,8 @@ class ServerTls {
   std::unique_ptr<Impl> impl_;
 };
 
-// An upstream's or a client's context: verification against a CA (default: the system's), session reuse, an optional
-// client certificate.
+// An upstream's or a client's context: verification against a CA (default: the system's, or SSL_CERT_FILE), session
+// reuse by server name, an optional client certificate. Connections outlive it safely.
 class ClientTls {
  public:
   static Result<std::unique_ptr<ClientTls>> Make(const config::UpstreamTls& conf);
@@ -44,12 +47,21 @@ class ClientTls {
 
 // What a handshake agreed on and the client's certificate says, for expressions and the access log.
 struct TlsInfo {
-  std::string_view version, cipher, alpn, server_name;
+  std::string_view version, cipher, alpn, server_name;  // valid as long as the connection
   bool resumed = false;
 };
 TlsInfo DescribeTls(ssl_st* tls);
 
-// Keys that encrypt session tickets, shared by all loops and generations, rotated by time (RFC 5077's advice).
+struct TlsPeerCertificate {
+  bool present = false;  // then it was verified, where the context verifies: an unverified one ends the handshake
+  std::string subject, issuer;  // RFC 2253
+  std::string serial;           // upper-case hex
+  std::string fingerprint;      // SHA-256 of the certificate, lower-case hex
+};
+TlsPeerCertificate DescribePeerCertificate(ssl_st* tls);
+
+// Makes a new key for session tickets, shared by all loops, listeners and generations (RFC 5077 5.5). The two keys before
+// it still open the tickets they sealed. Any thread; to be called every few hours.
 void RotateTicketKeys();
 
 }  // namespace mg::net

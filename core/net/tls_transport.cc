@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "net/tls_context.h"
 #include "net/tls_errors.h"
 #include "net/transport.h"
 
@@ -34,7 +35,7 @@ size_t Gather(const iovec* pieces, int count, size_t offset, size_t most) {
   size_t size = 0;
   for (; count > 0 && size < most; pieces++, count--, offset = 0) {
     size_t part = std::min(pieces->iov_len - offset, most - size);
-    std::memcpy(record + size, static_cast<const char*>(pieces->iov_base) + offset, part);
+    if (part > 0) std::memcpy(record + size, static_cast<const char*>(pieces->iov_base) + offset, part);
     size += part;
   }
   return size;
@@ -70,7 +71,10 @@ bool Transport::BeginTls(ssl_ctx_st* context, bool server, const std::string& se
     return true;
   }
   SSL_set_connect_state(ssl_);
-  if (ExpectName(ssl_, server_name, to)) return true;
+  if (ExpectName(ssl_, server_name, to)) {
+    ReuseSession(ssl_);
+    return true;
+  }
   error_text_ = TakeTlsError("the certificate cannot be verified without a server name");
   return false;
 }

@@ -59,7 +59,7 @@ void WriteAccessLog(Exchange& x) {
       AppendEscaped(line, value);
     }
   }
-  x.context.access_log->Write(x.context.index, line);
+  x.context.access_log->Write(snapshot.access_output, line);
 }
 
 }  // namespace mg::proxy

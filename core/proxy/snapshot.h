@@ -14,6 +14,7 @@
 #include "config/config.h"
 #include "config/template.h"
 #include "net/tls.h"
+#include "observe/line_writer.h"
 #include "proxy/hook_program.h"
 #include "proxy/identity.h"
 #include "proxy/phase.h"
@@ -53,6 +54,7 @@ class Snapshot {
   std::shared_ptr<const config::Limits> limits;                // what sessions keep of it
   config::Template access_format;
   bool access_log = false;
+  observe::LineWriter::Output access_output;
 
   // By a process-wide counter of live snapshots (tests, /metrics).
   Snapshot();

@@ -31,6 +31,12 @@ class SocketSource {
   virtual void Keep(const std::vector<config::Listener>& listeners) = 0;
 };
 
+// Names a listener's sockets: its address as written, a unix socket's path made absolute.
+std::string SocketKey(const config::Listener& listener);
+
+// Opens the sockets of one listener.
+Result<std::vector<int>> OpenSockets(const config::Listener& listener, int count);
+
 // Sockets of this process: for the tester, and for `run` without a supervisor. A port of 0 picks a free one.
 class OwnSockets final : public SocketSource {
  public:
@@ -44,8 +50,12 @@ class OwnSockets final : public SocketSource {
 
 struct GatewayOptions {
   int loops = 1;
-  SocketSource* sockets = nullptr;  // outlives the gateway
+  SocketSource* sockets = nullptr;          // outlives the gateway
+  observe::LineWriter* writer = nullptr;    // of access logs; null: none are written
 };
+
+// What a LineWriter opens for a log's configuration.
+std::string OutputTarget(const config::Output& output);
 
 class Gateway {
  public:
@@ -70,7 +80,7 @@ class Gateway {
 
   // No new connections; idle ones close; true when no session is left. Stop ends everything at once.
   void Drain();
-  bool Drained() const;
+  bool Drained();
   void Stop();
 
   // Empties the shared dictionaries, limiters, connection pools and target states: between two tests.
@@ -82,7 +92,9 @@ class Gateway {
   struct LoopThread;
   std::shared_ptr<proxy::Snapshot> Build(std::unique_ptr<config::Config> config, config::FileSource& files,
                                          config::Diagnostics& diagnostics);
-  void Publish(std::shared_ptr<const proxy::Snapshot> next);
+  void Publish(std::shared_ptr<const proxy::Snapshot> next, const std::vector<std::vector<int>>& fds);
+  void OpenAccessLog(proxy::Snapshot& snapshot, config::Diagnostics& diagnostics);
+  void ReconcileDictionaries(const config::Lua& lua);
   template <class F>
   void OnEveryLoop(F&& task);  // and waits
 
@@ -90,6 +102,7 @@ class Gateway {
   uint64_t generation_ = 0;
   std::shared_ptr<const proxy::Snapshot> snapshot_;
   upstream::Registry upstreams_;
+  store::SharedDictRegistry dictionaries_;
   std::vector<std::unique_ptr<LoopThread>> loops_;
   std::vector<net::SocketAddress> bound_;
 };

@@ -41,8 +41,8 @@ DictStatus CheckKey(std::string_view key) {
 
 std::string_view DictStatusText(DictStatus status) {
   constexpr std::array<std::string_view, 9> kTexts{
-      "", "not found", "exists", "no memory", "not a number", "value not a list", "value is a list", "empty key",
-      "key too long"};
+      "",          "not found",   "exists", "no memory", "not a number", "value not a list", "value is a list",
+      "empty key", "key too long"};
   return kTexts[static_cast<size_t>(status)];
 }
 
@@ -230,9 +230,7 @@ SetResult SharedDict::Set(std::string_view key, const DictInput& value, Millisec
   return {status, room.forcible};
 }
 
-DictStatus SharedDict::Delete(std::string_view key) {
-  return Set(key, DictInput{}, 0, 0, 0).status;
-}
+DictStatus SharedDict::Delete(std::string_view key) { return Set(key, DictInput{}, 0, 0, 0).status; }
 
 IncrResult SharedDict::Incr(std::string_view key, double delta, std::optional<double> init, Milliseconds init_ttl,
                             Milliseconds now) {

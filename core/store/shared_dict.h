@@ -1,10 +1,10 @@
-// SharedDict: a dictionary for all loops of the process, with the semantics of ngx.shared.DICT (documented by OpenResty's
-// lua-nginx-module): values are booleans, numbers, strings or lists of numbers and strings, with user flags and an
-// expiry; when memory is out, what was least recently used goes.
+// SharedDict: a dictionary for all loops of the process, with the semantics of ngx.shared.DICT (documented by
+// OpenResty's lua-nginx-module): values are booleans, numbers, strings or lists of numbers and strings, with user flags
+// and an expiry; when memory is out, what was least recently used goes.
 //
-// Owner: SharedDictRegistry (and, by reference, the generations that use it). Threads: any. A dictionary of 1 MiB or more
-// is cut into shards by key, each with its lock, which is held for one look-up and a copy; memory is counted for the
-// whole. In shards, "least recently used" is told within a shard, and shards take turns.
+// Owner: SharedDictRegistry (and, by reference, the generations that use it). Threads: any. A dictionary of 1 MiB or
+// more is cut into shards by key, each with its lock, which is held for one look-up and a copy; memory is counted for
+// the whole. In shards, "least recently used" is told within a shard, and shards take turns.
 //
 // Times are milliseconds of one clock, the caller's (a loop's cached one); a time to live of 0 means "for ever". An
 // expired entry is as good as absent (but for GetStale) and its memory is taken back when needed.
@@ -120,8 +120,8 @@ class SharedDict {
   LengthResult Length(std::string_view key, Milliseconds now);
 
   // These visit every entry, a shard at a time.
-  void FlushAll();                                      // everything expires now; memory stays taken
-  size_t FlushExpired(size_t max, Milliseconds now);    // frees expired entries, at most `max`; 0: all
+  void FlushAll();                                              // everything expires now; memory stays taken
+  size_t FlushExpired(size_t max, Milliseconds now);            // frees expired entries, at most `max`; 0: all
   std::vector<std::string> Keys(size_t max, Milliseconds now);  // at most `max`; 0: all
 
   size_t capacity() const { return capacity_.load(std::memory_order_relaxed); }

@@ -1,5 +1,5 @@
-// SipHash (Aumasson and Bernstein, 2012): a keyed hash for tables whose keys strangers choose. Who does not know the key
-// cannot make keys collide. Any thread.
+// SipHash (Aumasson and Bernstein, 2012): a keyed hash for tables whose keys strangers choose. Who does not know the
+// key cannot make keys collide. Any thread.
 #pragma once
 
 #include <bit>
@@ -25,7 +25,9 @@ struct Hash128 {
 class SipState {
  public:
   SipState(SipKey key, uint64_t variant)
-      : v0_(key.k0 ^ 0x736f6d6570736575), v1_(key.k1 ^ 0x646f72616e646f6d ^ variant), v2_(key.k0 ^ 0x6c7967656e657261),
+      : v0_(key.k0 ^ 0x736f6d6570736575),
+        v1_(key.k1 ^ 0x646f72616e646f6d ^ variant),
+        v2_(key.k0 ^ 0x6c7967656e657261),
         v3_(key.k1 ^ 0x7465646279746573) {}
 
   template <int kRounds>

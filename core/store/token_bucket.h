@@ -3,8 +3,8 @@
 //
 // A bucket is known by a 128-bit keyed hash of its key, so all take 48 bytes. Owner: the process; it outlives
 // generations, so that a reload forgives nothing. Threads: any; a shard's lock is held for one look-up.
-// Memory is bounded by the number of keys. When a shard is full, a bucket that is full again goes (it says nothing that a
-// new one would not); if none is at hand, of those looked at the one that would be full first.
+// Memory is bounded by the number of keys. When a shard is full, a bucket that is full again goes (it says nothing that
+// a new one would not); if none is at hand, of those looked at the one that would be full first.
 #pragma once
 
 #include <cstddef>
@@ -23,9 +23,9 @@ namespace mg::store {
 struct TakeResult {
   static constexpr Nanoseconds kNever = std::numeric_limits<Nanoseconds>::max();
   bool allowed;
-  double remaining;          // tokens left, at least 0
-  Nanoseconds retry_after;   // until `cost` tokens are there; 0 if allowed, kNever if they never will be
-  Nanoseconds reset;         // until the bucket is full; kNever without a rate
+  double remaining;         // tokens left, at least 0
+  Nanoseconds retry_after;  // until `cost` tokens are there; 0 if allowed, kNever if they never will be
+  Nanoseconds reset;        // until the bucket is full; kNever without a rate
 };
 
 class TokenBuckets {

@@ -143,7 +143,8 @@ TEST(TokenBuckets, IsExactOverManyThreads) {
         Nanoseconds now = clock.fetch_add(1000);  // threads overtake each other: their clocks lag
         if (!buckets.Take("k", kRate, kBurst, 1, now).allowed) continue;
         int64_t sum = given.fetch_add(1) + 1;
-        if (static_cast<double>(sum) > kBurst + kRate * static_cast<double>(clock.load()) * 1e-9 + 1e-6) exceeded = true;
+        if (static_cast<double>(sum) > kBurst + kRate * static_cast<double>(clock.load()) * 1e-9 + 1e-6)
+          exceeded = true;
       }
     });
   }

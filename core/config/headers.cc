@@ -1,0 +1,89 @@
+// Response headers, error pages and what a client's abort does: of the gateway and of a route.
+#include <fmt/format.h>
+
+#include "base/strings.h"
+#include "config/build.h"
+#include "config/section.h"
+#include "config/syntax.h"
+
+namespace mg::config {
+
+using namespace build;  // NOLINT: the tables read better
+
+Schema HeaderEditSchema() {
+  return Map("What is changed in the headers of responses: first removed, then set, then added.",
+             {
+                 {"set", MapOf("Replaces, or adds where there is none.", Text(""))},
+                 {"add", MapOf("Adds beside what is there; a list adds several.", OneOrMore("", Text("")))},
+                 {"remove", OneOrMore("Names.", Text("").AtLeast(1))},
+             });
+}
+
+Schema ErrorPagesSchema() {
+  return MapOf("Status -> path of a route (it may be `internal`) that answers in its place.", Text("").AtLeast(1));
+}
+
+Schema ClientAbortSchema() {
+  return Text("Whether a client that goes away ends its request, or it goes on to its end.")
+      .OneOf({"cancel", "ignore"})
+      .Default("cancel");
+}
+
+void ReadClientAbort(const Value& map, ClientAbort& out) {
+  std::string text;
+  Get(map, "client_abort", text);
+  if (text == "ignore") out = ClientAbort::kIgnore;
+  if (text == "cancel") out = ClientAbort::kCancel;
+}
+
+std::vector<std::pair<std::string, std::string>> ReadHeaders(const Value* value, const std::string& path,
+                                                             Reading& reading) {
+  std::vector<std::pair<std::string, std::string>> headers;
+  if (value == nullptr) return headers;
+  for (const auto& [name, texts] : value->entries) {
+    if (!IsToken(name))
+      reading.diagnostics.Error(KeyPosition(*value, name), path, fmt::format("\"{}\" is not a header's name", name));
+    for (const Value* text : ItemsOf(&texts)) {
+      if (!IsFieldValue(text->text)) {
+        reading.Error(*text, path + "." + name, "a header's value holds no control characters and no line ends");
+      }
+      headers.emplace_back(name, text->text);
+    }
+  }
+  return headers;
+}
+
+HeaderEdit ReadHeaderEdit(const Value* value, const std::string& path, Reading& reading) {
+  HeaderEdit edit;
+  if (value == nullptr || value->kind != Value::Kind::kMap) return edit;
+  edit.set = ReadHeaders(value->Find("set"), path + ".set", reading);
+  edit.add = ReadHeaders(value->Find("add"), path + ".add", reading);
+  size_t index = 0;
+  for (const Value* name : ItemsOf(value->Find("remove"))) {
+    if (!IsToken(name->text)) {
+      reading.Error(*name, fmt::format("{}.remove[{}]", path, index),
+                    fmt::format("{} is not a header's name", Quote(*name)));
+    }
+    edit.remove.push_back(name->text);
+    index++;
+  }
+  return edit;
+}
+
+std::map<uint16_t, std::string> ReadErrorPages(const Value* value, const std::string& path, Reading& reading) {
+  std::map<uint16_t, std::string> pages;
+  if (value == nullptr) return pages;
+  for (const auto& [status, page] : value->entries) {
+    auto number = ParseDecimal<uint16_t>(status);
+    if (!number || *number < 400 || *number > 599) {
+      reading.diagnostics.Error(KeyPosition(*value, status), path,
+                                fmt::format("\"{}\" is not a status from 400 to 599", status));
+      continue;
+    }
+    if (!page.text.starts_with('/')) reading.Error(page, path + "." + status, "a path begins with /");
+    pages[*number] = page.text;
+  }
+  return pages;
+}
+
+}  // namespace mg::config

@@ -1,0 +1,137 @@
+#include "config/template.h"
+
+#include <fmt/format.h>
+
+#include "base/strings.h"
+#include "config/syntax.h"
+
+namespace mg::config {
+namespace {
+
+using Kind = Expression::Kind;
+
+enum class Name : uint8_t { kNone, kOptional, kRequired };
+
+struct Row {
+  std::string_view word;
+  Kind kind;
+  Name name = Name::kNone;
+  TemplateUse use = TemplateUse::kRequest;
+};
+
+constexpr Row kRows[] = {
+    {"consumer", Kind::kConsumer},
+    {"route", Kind::kRoute},
+    {"remote_addr", Kind::kRemoteAddr},
+    {"method", Kind::kMethod},
+    {"host", Kind::kHost},
+    {"path", Kind::kPath, Name::kOptional},
+    {"header", Kind::kHeader, Name::kRequired},
+    {"query", Kind::kQuery, Name::kRequired},
+    {"cookie", Kind::kCookie, Name::kRequired},
+    {"claim", Kind::kClaim, Name::kRequired},
+    {"var", Kind::kVar, Name::kRequired},
+    {"request_id", Kind::kRequestId},
+    {"uri", Kind::kUri},
+    {"scheme", Kind::kScheme},
+    {"protocol", Kind::kProtocol},
+    {"status", Kind::kStatus, Name::kNone, TemplateUse::kLog},
+    {"bytes_sent", Kind::kBytesSent, Name::kNone, TemplateUse::kLog},
+    {"bytes_received", Kind::kBytesReceived, Name::kNone, TemplateUse::kLog},
+    {"request_time", Kind::kRequestTime, Name::kNone, TemplateUse::kLog},
+    {"upstream_time", Kind::kUpstreamTime, Name::kNone, TemplateUse::kLog},
+    {"upstream_addr", Kind::kUpstreamAddr, Name::kNone, TemplateUse::kLog},
+    {"upstream_status", Kind::kUpstreamStatus, Name::kNone, TemplateUse::kLog},
+    {"time_iso8601", Kind::kTimeIso8601, Name::kNone, TemplateUse::kLog},
+    {"time_local", Kind::kTimeLocal, Name::kNone, TemplateUse::kLog},
+    {"user_agent", Kind::kUserAgent, Name::kNone, TemplateUse::kLog},
+    {"referer", Kind::kReferer, Name::kNone, TemplateUse::kLog},
+    {"generation", Kind::kGeneration, Name::kNone, TemplateUse::kLog},
+    {"request_line", Kind::kRequestLine, Name::kNone, TemplateUse::kLog},
+    {"tls_version", Kind::kTlsVersion, Name::kNone, TemplateUse::kLog},
+    {"tls_cipher", Kind::kTlsCipher, Name::kNone, TemplateUse::kLog},
+};
+
+std::string CheckName(Kind kind, std::string_view name) {
+  bool plain = true;
+  for (char c : name) plain = plain && static_cast<unsigned char>(c) > 0x20 && c != 0x7f && c != '{' && c != '}';
+  if (!plain) return "a name holds no spaces and no braces";
+  if ((kind == Kind::kHeader || kind == Kind::kCookie) && !IsToken(name)) return "not a name of a header or a cookie";
+  if ((kind == Kind::kPath || kind == Kind::kVar) && !IsIdentifier(name))
+    return "a name has letters, digits and _ only";
+  return "";
+}
+
+}  // namespace
+
+Result<Expression> ParseExpression(std::string_view text, TemplateUse use) {
+  size_t dot = text.find('.');
+  std::string_view word = text.substr(0, dot);
+  const Row* row = nullptr;
+  for (const Row& candidate : kRows) {
+    if (candidate.word == word) row = &candidate;
+  }
+  if (row == nullptr) {
+    std::vector<std::string_view> known;
+    for (const Row& candidate : kRows) {
+      if (candidate.use == TemplateUse::kRequest || use == TemplateUse::kLog) known.push_back(candidate.word);
+    }
+    std::string message = fmt::format("unknown expression \"{}\"", text.substr(0, 80));
+    std::string_view nearest = Nearest(word, known);
+    if (!nearest.empty()) message += fmt::format("; did you mean \"{}\"?", nearest);
+    return Fail(ErrorCode::kInvalid, std::move(message));
+  }
+  if (row->use == TemplateUse::kLog && use == TemplateUse::kRequest) {
+    return Fail(ErrorCode::kInvalid, fmt::format("\"{}\" is known in access logs only", word));
+  }
+  Expression expression{row->kind, ""};
+  if (dot == std::string_view::npos) {
+    if (row->name == Name::kRequired)
+      return Fail(ErrorCode::kInvalid, fmt::format("\"{0}\" needs a name: {0}.NAME", word));
+    return expression;
+  }
+  std::string_view name = text.substr(dot + 1);
+  if (row->name == Name::kNone) return Fail(ErrorCode::kInvalid, fmt::format("\"{}\" takes no name", word));
+  if (name.empty()) return Fail(ErrorCode::kInvalid, fmt::format("\"{0}.\" needs a name: {0}.NAME", word));
+  if (std::string why = CheckName(row->kind, name); !why.empty()) {
+    return Fail(ErrorCode::kInvalid, fmt::format("\"{}\": {}", text.substr(0, 80), why));
+  }
+  expression.name = row->kind == Kind::kHeader ? Lower(name) : std::string(name);
+  return expression;
+}
+
+Result<Template> Template::Parse(std::string_view text, TemplateUse use) {
+  Template parsed;
+  std::string literal;
+  auto flush = [&] {
+    if (!literal.empty()) parsed.pieces_.push_back({std::move(literal), {}, true});
+    literal.clear();
+  };
+  while (!text.empty()) {
+    size_t open = text.find('{');
+    literal.append(text.substr(0, open));
+    if (open == std::string_view::npos) break;
+    if (text.substr(open).starts_with("{{")) {
+      literal += '{';
+      text.remove_prefix(open + 2);
+      continue;
+    }
+    size_t close = text.find('}', open);
+    if (close == std::string_view::npos) {
+      return Fail(ErrorCode::kInvalid, "\"{\" without \"}\"; \"{{\" stands for a brace");
+    }
+    Result<Expression> expression = ParseExpression(text.substr(open + 1, close - open - 1), use);
+    if (!expression) {
+      std::string message = expression.error().message;
+      if (close == open + 1) message = "\"{}\" is empty";
+      return Fail(ErrorCode::kInvalid, message + "; \"{{\" stands for a brace");
+    }
+    flush();
+    parsed.pieces_.push_back({"", std::move(*expression), false});
+    text.remove_prefix(close + 1);
+  }
+  flush();
+  return parsed;
+}
+
+}  // namespace mg::config

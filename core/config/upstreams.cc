@@ -1,0 +1,361 @@
+// upstreams: the servers behind the gateway, and how they are chosen, watched and retried.
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "base/strings.h"
+#include "config/build.h"
+#include "config/section.h"
+#include "config/syntax.h"
+#include "config/template.h"
+
+namespace mg::config {
+
+using namespace build;  // NOLINT: the tables read better
+
+namespace {
+
+constexpr double kMillisecond = 0.001;
+
+const std::vector<std::pair<std::string, Upstream::Balance>> kBalances = {
+    {"round_robin", Upstream::Balance::kRoundRobin},
+    {"least_conn", Upstream::Balance::kLeastConn},
+    {"random", Upstream::Balance::kRandom},
+    {"ewma", Upstream::Balance::kEwma},
+};
+
+std::vector<std::string> BalanceNames() {
+  std::vector<std::string> names;
+  for (const auto& [name, balance] : kBalances) names.push_back(name);
+  return names;
+}
+
+Target ReadTarget(const Value& value, const std::string& path, Reading& reading) {
+  Target target;
+  target.position = value.position;
+  const Value* address = value.kind == Value::Kind::kMap ? value.Find("address") : &value;
+  if (address != nullptr && address->kind == Value::Kind::kString) {
+    target.address = ReadAddress(*address, reading);
+    if (target.address.kind != Address::Kind::kUnix && target.address.port == 0) {
+      reading.Error(*address, path, Quote(*address) + ": not a port: \"0\"");
+    }
+  }
+  Get(value, "weight", target.weight);
+  Get(value, "backup", target.backup);
+  return target;
+}
+
+void ReadBalance(const Value& value, const std::string& path, Upstream& upstream, Reading& reading) {
+  for (const auto& [name, balance] : kBalances) {
+    if (value.text == name) upstream.balance = balance;
+  }
+  const Value* hash = value.Find("hash");
+  if (hash == nullptr) return;
+  upstream.balance = Upstream::Balance::kHash;
+  const Value* key = hash->kind == Value::Kind::kMap ? hash->Find("key") : hash;
+  for (const Value* item : ItemsOf(key)) {
+    Result<Expression> expression = ParseExpression(item->text);
+    if (!expression) reading.Error(*item, path + ".hash.key", expression.error().message);
+    upstream.hash_key.push_back(item->text);
+  }
+}
+
+// A status, or a range such as 200-299, into the list.
+void AddStatuses(const Value& value, const std::string& path, std::vector<uint16_t>& out, Reading& reading) {
+  std::string_view text = value.text;
+  size_t dash = text.find('-');
+  auto first = ParseDecimal<uint16_t>(text.substr(0, dash));
+  auto last = dash == std::string_view::npos ? first : ParseDecimal<uint16_t>(text.substr(dash + 1));
+  if (!first || !last || *first < 100 || *last > 599 || *first > *last) {
+    reading.Error(value, path,
+                  fmt::format("{} is not a status from 100 to 599, or a range such as 200-299", Quote(value)));
+    return;
+  }
+  for (uint16_t status = *first; status <= *last; status++) out.push_back(status);
+}
+
+void ReadRetries(const Value& value, const std::string& path, Retries& retries, Reading& reading) {
+  Get(value, "attempts", retries.attempts);
+  GetPercent(value, "budget", retries.budget_percent);
+  if (const Value* when = value.Find("when")) {
+    retries.on_connect = retries.on_reset = retries.on_timeout = false;
+    size_t index = 0;
+    for (const Value* item : ItemsOf(when)) {
+      std::string item_path = fmt::format("{}.when[{}]", path, index++);
+      if (item->text == "connect") {
+        retries.on_connect = true;
+      } else if (item->text == "reset") {
+        retries.on_reset = true;
+      } else if (item->text == "timeout") {
+        retries.on_timeout = true;
+      } else if (item->text.empty() || !IsDigit(item->text[0])) {
+        reading.Error(*item, item_path,
+                      fmt::format("{} is not one of connect, reset, timeout, or a status", Quote(*item)));
+      } else {
+        AddStatuses(*item, item_path, retries.statuses, reading);
+      }
+    }
+  }
+  size_t index = 0;
+  for (const Value* item : ItemsOf(value.Find("methods"))) {
+    if (!IsToken(item->text))
+      reading.Error(*item, fmt::format("{}.methods[{}]", path, index), fmt::format("{} is not a method", Quote(*item)));
+    retries.methods.push_back(item->text);
+    index++;
+  }
+}
+
+void ReadHealth(const Value& value, const std::string& path, Upstream& upstream, Reading& reading) {
+  if (const Value* active = value.Find("active")) {
+    ActiveHealth& health = upstream.active.emplace();
+    std::string type;
+    Get(*active, "type", type);
+    if (type == "tcp") health.kind = ActiveHealth::Kind::kTcp;
+    Get(*active, "path", health.path);
+    Get(*active, "host", health.host);
+    Get(*active, "interval", health.interval);
+    Get(*active, "timeout", health.timeout);
+    Get(*active, "healthy", health.healthy);
+    Get(*active, "unhealthy", health.unhealthy);
+    size_t index = 0;
+    for (const Value* item : ItemsOf(active->Find("statuses"))) {
+      AddStatuses(*item, fmt::format("{}.active.statuses[{}]", path, index++), health.statuses, reading);
+    }
+    bool printable = IsFieldValue(health.path) && health.path.find_first_of(" \t") == std::string::npos;
+    if (!health.path.starts_with('/') || !printable) {
+      reading.Error(*active->Find("path"), path + ".active.path", "a path begins with / and holds no spaces");
+    }
+  }
+  if (const Value* passive = value.Find("passive")) {
+    PassiveHealth& health = upstream.passive.emplace();
+    Get(*passive, "failures", health.failures);
+    Get(*passive, "window", health.window);
+    Get(*passive, "eject", health.eject);
+    GetPercent(*passive, "max_ejected", health.max_ejected_percent);
+  }
+}
+
+void ReadBreaker(const Value& value, CircuitBreaker& breaker) {
+  GetPercent(value, "failure_ratio", breaker.failure_percent);
+  Get(value, "window", breaker.window);
+  Get(value, "minimum", breaker.minimum);
+  Get(value, "open", breaker.open);
+  Get(value, "half_open", breaker.half_open);
+  if (const Value* fallback = value.Find("fallback")) {
+    Get(*fallback, "status", breaker.fallback_status);
+    Get(*fallback, "body", breaker.fallback_body);
+  }
+}
+
+void ReadUpstreamTls(const Value& value, const std::string& path, UpstreamTls& tls, Reading& reading) {
+  if (value.kind == Value::Kind::kBool) tls.enabled = value.boolean;
+  if (value.kind != Value::Kind::kMap) return;
+  tls.enabled = true;
+  Get(value, "verify", tls.verify);
+  Get(value, "server_name", tls.server_name);
+  ReadFile(value, "ca", path + ".ca", tls.ca_pem, reading);
+  ReadFile(value, "cert", path + ".cert", tls.cert_pem, reading);
+  ReadFile(value, "key", path + ".key", tls.key_pem, reading);
+  const Value* cert = value.Find("cert");
+  const Value* key = value.Find("key");
+  if ((cert == nullptr) != (key == nullptr)) {
+    reading.Error(value, path, cert == nullptr ? "key is given without cert" : "cert is given without key");
+  }
+  if (const Value* name = value.Find("server_name"); name != nullptr && !IsHostName(name->text)) {
+    reading.Error(*name, path + ".server_name", fmt::format("{} is not a host name", Quote(*name)));
+  }
+}
+
+Schema BalanceSchema() {
+  Schema key = OneOrMore("Expressions; a list combines them.", Text("").AtLeast(1));
+  Schema hash = Map("", {{"key", OneOrMore("Expressions; a list combines them.", Text("").AtLeast(1)).Required()}})
+                    .Or(Text("").AtLeast(1));
+  return Text(
+             "How a target is chosen: `round_robin` (one position for all loops), `least_conn`, `random` (the better "
+             "of two), `ewma` (the fastest lately), or `hash: { key: EXPRESSIONS }` (consistent).")
+      .OneOf(BalanceNames())
+      .Or(Map("", {{"hash", hash}}).ExactlyOneOf({"hash"}))
+      .Default("round_robin");
+}
+
+Schema HealthSchema() {
+  const ActiveHealth a;
+  const PassiveHealth p;
+  auto count = [](std::string doc, uint32_t value) {
+    return Integer(std::move(doc)).AtLeast(1).AtMost(1000000).Default(value);
+  };
+  auto time = [](std::string doc, Duration value) { return Time(std::move(doc)).AtLeast(kMillisecond).Default(value); };
+  return Map(
+      "Which targets are fit; none is watched unless it is given here.",
+      {
+          {"active",
+           Map("Each target is asked regularly.",
+               {
+                   {"type",
+                    Text("`http` asks for the path, `tcp` only connects.").OneOf({"http", "tcp"}).Default("http")},
+                   {"path", Text("What to GET.").AtLeast(1).Default("/")},
+                   {"host", Text("The Host to send; the target's address where none is given.").AtLeast(1)},
+                   {"interval", time("Between two checks.", a.interval)},
+                   {"timeout", time("Of one check.", a.timeout)},
+                   {"healthy", count("Good answers in a row that bring a target back.", a.healthy)},
+                   {"unhealthy", count("Bad ones in a row that take it out.", a.unhealthy)},
+                   {"statuses",
+                    OneOrMore("Good answers: statuses and ranges such as `200-299`; 200-399 where none is given.",
+                              Text(""))},
+               })},
+          {"passive",
+           Map("Requests' own failures count.",
+               {
+                   {"failures", count("Failures within the window that eject a target.", p.failures)},
+                   {"window", time("How long a failure counts.", p.window)},
+                   {"eject", time("For how long.", p.eject)},
+                   {"max_ejected", Share("Never more of the targets than this.").DefaultPercent(p.max_ejected_percent)},
+               })},
+      });
+}
+
+Schema BreakerSchema() {
+  const CircuitBreaker d;
+  auto count = [](std::string doc, uint32_t value) {
+    return Integer(std::move(doc)).AtLeast(1).AtMost(1000000).Default(value);
+  };
+  auto time = [](std::string doc, Duration value) { return Time(std::move(doc)).AtLeast(kMillisecond).Default(value); };
+  return Map(
+      "Stops asking an upstream that fails; none where it is not given.",
+      {
+          {"failure_ratio",
+           Share("Of the requests in the window, what opens it.").AtLeast(0.01).DefaultPercent(d.failure_percent)},
+          {"window", time("How far back it looks.", d.window)},
+          {"minimum", count("Fewer requests than this in the window open nothing.", d.minimum)},
+          {"open", time("How long it stays open.", d.open)},
+          {"half_open", count("Requests let through then, all of which must succeed.", d.half_open)},
+          {"fallback",
+           Map("What clients get while it is open.",
+               {
+                   {"status", Integer("").AtLeast(200).AtMost(599).Default(d.fallback_status)},
+                   {"body", Text("The gateway's error document where none is given.").Keep(Schema::Environment::kKeep)},
+               })},
+      });
+}
+
+Schema RetriesSchema() {
+  const Retries d;
+  return Map(
+      "When a request is sent again, to another target where there is one.",
+      {
+          {"attempts", Integer("Attempts beyond the first.").AtLeast(0).AtMost(10).Default(d.attempts)},
+          {"when", OneOrMore("What is tried again: `connect`, `reset`, `timeout`, statuses.", Text("").AtLeast(1))},
+          {"methods", OneOrMore("Which methods; only the idempotent ones where none is given.", Text("").AtLeast(1))},
+          {"budget", Share("Retries may add this much to the requests.").DefaultPercent(d.budget_percent)},
+      });
+}
+
+Schema TimeoutsSchema() {
+  const UpstreamTimeouts d;
+  auto time = [](std::string doc, Duration value) { return Time(std::move(doc)).AtLeast(kMillisecond).Default(value); };
+  return Map("How long an upstream may take.",
+             {
+                 {"connect", time("To accept a connection, TLS included.", d.connect)},
+                 {"first_byte", time("From the request sent to the answer's first byte.", d.first_byte)},
+                 {"between", time("Between two reads of the answer.", d.between)},
+                 {"send", time("Between two writes of the request.", d.send)},
+                 {"total", Time("For all of it, retries included; `0`: no limit.").Default(d.total)},
+             });
+}
+
+Schema UpstreamTlsSchema() {
+  const UpstreamTls d;
+  return Bool("Whether to speak TLS to the targets; or how.")
+      .Default(false)
+      .Or(Map("",
+              {
+                  {"verify", Bool("Whether to verify the target's certificate.").Default(d.verify)},
+                  {"ca", File("The authorities to trust, PEM; the system's where none is given.")},
+                  {"server_name",
+                   Text("The name to ask for (SNI) and to verify; the target's host where none is given.").AtLeast(1)},
+                  {"cert", File("A client certificate, PEM.")},
+                  {"key", File("Its private key, PEM.")},
+              }));
+}
+
+}  // namespace
+
+Schema UpstreamSchema() {
+  const Upstream d;
+  Schema target =
+      Map("",
+          {
+              {"address", At("`host:port` or `unix:PATH`; a name's addresses are all used.").Required()},
+              {"weight",
+               Integer("Its share, relative to the others'.").AtLeast(1).AtMost(65535).Default(Target{}.weight)},
+              {"backup", Bool("Used only while no other target is fit.").Default(false)},
+          })
+          .Or(At(""));
+  return Map("",
+             {
+                 {"targets", ListOf("The servers.", target).Items(1).Required()},
+                 {"balance", BalanceSchema()},
+                 {"keepalive",
+                  Map("Connections that are kept for the next request.",
+                      {
+                          {"idle", Time("How long one may wait.").AtLeast(kMillisecond).Default(d.keepalive.idle)},
+                          {"per_worker", Integer("How many wait, for each event loop; `0`: none.")
+                                             .AtLeast(0)
+                                             .AtMost(100000)
+                                             .Default(d.keepalive.per_worker)},
+                          {"requests", Integer("Requests after which one is closed; `0`: no limit.")
+                                           .AtLeast(0)
+                                           .Default(d.keepalive.requests)},
+                      })},
+                 {"timeouts", TimeoutsSchema()},
+                 {"retries", RetriesSchema()},
+                 {"health", HealthSchema()},
+                 {"circuit_breaker", BreakerSchema()},
+                 {"tls", UpstreamTlsSchema()},
+                 {"preserve_host",
+                  Bool("Whether to send the client's Host; otherwise the target's address.").Default(d.preserve_host)},
+             });
+}
+
+Upstream ReadUpstream(const std::string& name, const Value& value, const std::string& path, Reading& reading) {
+  Upstream upstream;
+  upstream.name = name;
+  upstream.position = value.position;
+  size_t index = 0;
+  for (const Value* item : ItemsOf(value.Find("targets"))) {
+    upstream.targets.push_back(ReadTarget(*item, fmt::format("{}.targets[{}]", path, index++), reading));
+  }
+  if (const Value* balance = value.Find("balance")) ReadBalance(*balance, path + ".balance", upstream, reading);
+  if (const Value* keepalive = value.Find("keepalive")) {
+    Get(*keepalive, "idle", upstream.keepalive.idle);
+    Get(*keepalive, "per_worker", upstream.keepalive.per_worker);
+    Get(*keepalive, "requests", upstream.keepalive.requests);
+  }
+  if (const Value* timeouts = value.Find("timeouts")) {
+    Get(*timeouts, "connect", upstream.timeouts.connect);
+    Get(*timeouts, "first_byte", upstream.timeouts.first_byte);
+    Get(*timeouts, "between", upstream.timeouts.between);
+    Get(*timeouts, "send", upstream.timeouts.send);
+    Get(*timeouts, "total", upstream.timeouts.total);
+  }
+  if (const Value* retries = value.Find("retries")) ReadRetries(*retries, path + ".retries", upstream.retries, reading);
+  if (const Value* health = value.Find("health")) ReadHealth(*health, path + ".health", upstream, reading);
+  if (const Value* breaker = value.Find("circuit_breaker")) ReadBreaker(*breaker, upstream.breaker.emplace());
+  if (const Value* tls = value.Find("tls")) ReadUpstreamTls(*tls, path + ".tls", upstream.tls, reading);
+  Get(value, "preserve_host", upstream.preserve_host);
+  return upstream;
+}
+
+void ReadUpstreams(const Value& root, Reading& reading) {
+  const Value* section = root.Find("upstreams");
+  if (section == nullptr) return;
+  for (const auto& [name, value] : section->entries) {
+    std::string path = "upstreams." + name;
+    if (!IsName(name))
+      reading.diagnostics.Error(KeyPosition(*section, name), "upstreams",
+                                fmt::format("\"{}\" is not a name: letters, digits and _-./:@", name));
+    reading.config.upstreams.push_back(ReadUpstream(name, value, path, reading));
+  }
+}
+
+}  // namespace mg::config

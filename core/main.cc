@@ -1,0 +1,15 @@
+// moongate: the table of verbs.
+#include "server/cli.h"
+
+int main(int argc, char** argv) {
+  using namespace mg;
+  static constexpr server::Verb kVerbs[] = {
+      {"run", "-c FILE", "run the gateway in the foreground", server::RunGateway},
+      {"check", "-c FILE", "check a configuration and everything it names", server::RunCheck},
+      {"reload", "-c FILE", "make the running gateway take its files anew", server::RunReload},
+      {"stop", "-c FILE", "stop the running gateway", server::RunStop},
+      {"schema", "", "print a JSON Schema of the configuration", server::RunSchema},
+      {"version", "", "print the version", server::RunVersion},
+  };
+  return server::RunCommandLine(argc, argv, kVerbs);
+}

@@ -1,0 +1,446 @@
+#include "net/tls.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <openssl/ssl.h>
+
+#include <memory>
+
+#include "net/test_certificates.h"
+#include "net/test_support.h"
+
+namespace mg::net {
+namespace {
+
+using test::Authority;
+using test::Identity;
+using test::Peer;
+using test::RunUntil;
+using test::TcpPair;
+using testing::HasSubstr;
+using Auth = config::ListenerTls::ClientAuth;
+
+class Tls : public testing::Test {
+ protected:
+  config::ListenerTls ServerConf(const std::vector<Identity>& identities) {
+    config::ListenerTls conf;
+    for (size_t i = 0; i < identities.size(); i++) {
+      std::string label = "server" + std::to_string(i);
+      conf.certificates.push_back({label + ".crt", label + ".key", identities[i].cert_pem, identities[i].key_pem});
+    }
+    return conf;
+  }
+  std::unique_ptr<ServerTls> Server(const config::ListenerTls& conf) {
+    auto made = ServerTls::Make(conf);
+    EXPECT_TRUE(made) << made.error().message;
+    return std::move(*made);
+  }
+  std::unique_ptr<ClientTls> Client(const Identity& identity = {}) {
+    config::UpstreamTls conf;
+    conf.ca_pem = ca.pem();
+    conf.cert_pem = identity.cert_pem;
+    conf.key_pem = identity.key_pem;
+    auto made = ClientTls::Make(conf);
+    EXPECT_TRUE(made) << made.error().message;
+    return std::move(*made);
+  }
+
+  // A client and a server shaking hands over TCP.
+  struct Connection {
+    Connection(Loop& loop, ssl_ctx_st* server_tls, ssl_ctx_st* client_tls, const std::string& name)
+        : server(loop), client(loop) {
+      auto [a, b] = TcpPair();
+      server.transport.Accept(a, server_tls);
+      client.transport.Accept(b);
+      client.transport.StartTls(client_tls, name);
+      EXPECT_EQ(client.connects + server.connects, 0);
+      done = RunUntil(loop, [&] {
+        // Who fails is closed by its owner, as a session would.
+        if (client.connects == 1 && !client.connected) client.transport.Close();
+        if (server.connects == 1 && !server.connected) server.transport.Close();
+        return server.connects == 1 && client.connects == 1;
+      });
+    }
+    bool ok() const { return done && server.connected && client.connected; }
+    // Carries a byte to the client and back: its ticket has come with it.
+    bool Exchange(Loop& loop) {
+      server.transport.Write("s");
+      if (!RunUntil(loop, [&] { return client.received.ends_with("s"); })) return false;
+      client.transport.Write("c");
+      return RunUntil(loop, [&] { return server.received.ends_with("c"); });
+    }
+    bool done = false;
+    Peer server, client;
+  };
+
+  Loop loop;
+  Authority ca;
+  Identity example = ca.Issue("example", "DNS:example.com,DNS:*.example.org,IP:127.0.0.1");
+};
+
+TEST_F(Tls, CarriesBytesAndDescribesItself) {
+  auto server = Server(ServerConf({example}));
+  auto client = Client();
+  Connection one(loop, server->context(), client->context(), "example.com");
+  ASSERT_TRUE(one.ok()) << one.client.failure << one.server.failure;
+  ASSERT_TRUE(one.Exchange(loop));
+  TlsInfo info = DescribeTls(one.server.transport.tls());
+  EXPECT_EQ(info.version, "TLSv1.3");
+  EXPECT_EQ(info.cipher, "TLS_AES_128_GCM_SHA256");
+  EXPECT_EQ(info.server_name, "example.com");
+  EXPECT_EQ(info.alpn, "");
+  EXPECT_FALSE(info.resumed);
+  EXPECT_EQ(DescribePeerCertificate(one.client.transport.tls()).subject, "CN=example");
+  EXPECT_FALSE(DescribePeerCertificate(one.server.transport.tls()).present);
+}
+
+TEST_F(Tls, SmallPiecesLeaveInOneRecord) {
+  auto server = Server(ServerConf({example}));
+  auto client = Client();
+  Connection one(loop, server->context(), client->context(), "example.com");
+  ASSERT_TRUE(one.ok());
+  ASSERT_TRUE(one.Exchange(loop));
+  std::string body(5000, 'b');
+  iovec pieces[] = {{const_cast<char*>("head"), 4}, {nullptr, 0}, {body.data(), body.size()}};
+  EXPECT_EQ(one.server.transport.Write(pieces, 3).bytes, 5004u);
+  char buffer[20000];
+  IoResult first{};
+  one.client.on_readable = [&] {
+    if (first.bytes == 0) first = one.client.transport.Read(buffer, sizeof buffer);
+  };
+  ASSERT_TRUE(RunUntil(loop, [&] { return first.bytes > 0; }));
+  EXPECT_EQ(first.bytes, 5004u);  // SSL_read gives a record at a time
+}
+
+TEST_F(Tls, ManyBytesBothWaysThroughFullSockets) {
+  auto server = Server(ServerConf({example}));
+  auto client = Client();
+  Connection one(loop, server->context(), client->context(), "example.com");
+  ASSERT_TRUE(one.ok());
+  std::string payload(6 << 20, 0);
+  for (size_t i = 0; i < payload.size(); i++) payload[i] = static_cast<char>(i * 2654435761u >> 13);
+  // Pieces of odd sizes, cut differently each time: what was refused comes again, and first.
+  struct Sender {
+    Peer& peer;
+    std::string_view left;
+    size_t step = 1;
+    void Send() {
+      while (!left.empty()) {
+        iovec pieces[4];
+        size_t at = 0;
+        int count = 0;
+        while (count < 4 && at < left.size()) {
+          step = step * 7 % 30011 + 20000 * (count == 3);
+          size_t part = std::min(step, left.size() - at);
+          pieces[count++] = {const_cast<char*>(left.data() + at), part};
+          at += part;
+        }
+        if (at < std::min<size_t>(left.size(), 16384)) pieces[count - 1].iov_len += std::min<size_t>(left.size(), 16384) - at;
+        IoResult result = peer.transport.Write(pieces, count);
+        if (result.status != IoResult::kOk) {
+          EXPECT_EQ(result.status, IoResult::kAgain) << peer.transport.last_error();
+          return;
+        }
+        left.remove_prefix(result.bytes);
+      }
+    }
+  };
+  Sender down{one.server, payload}, up{one.client, payload, 5};
+  one.server.on_writable = [&] { down.Send(); };
+  one.client.on_writable = [&] { up.Send(); };
+  down.Send();
+  up.Send();
+  EXPECT_FALSE(down.left.empty());  // the sockets did fill
+  ASSERT_TRUE(RunUntil(loop, [&] {
+    return one.client.received.size() == payload.size() && one.server.received.size() == payload.size();
+  }));
+  EXPECT_TRUE(one.client.received == payload);
+  EXPECT_TRUE(one.server.received == payload);
+  EXPECT_GT(one.server.writables, 0);
+}
+
+TEST_F(Tls, GivingLessThanWasRefusedEndsTheConnection) {
+  auto server = Server(ServerConf({example}));
+  auto client = Client();
+  Connection one(loop, server->context(), client->context(), "example.com");
+  ASSERT_TRUE(one.ok());
+  one.client.on_readable = [] {};
+  std::string chunk(16384, 'x');
+  while (one.server.transport.Write(chunk).status == IoResult::kOk) {
+  }
+  one.server.on_writable = [&] { EXPECT_EQ(one.server.transport.Write("x").status, IoResult::kError); };
+  one.client.on_readable = nullptr;
+  one.client.Drain();
+  ASSERT_TRUE(RunUntil(loop, [&] { return one.server.writables == 1; }));
+}
+
+TEST_F(Tls, TellsAnOrderlyEndFromACut) {
+  auto server = Server(ServerConf({example}));
+  auto client = Client();
+  {
+    Connection one(loop, server->context(), client->context(), "example.com");
+    ASSERT_TRUE(one.ok());
+    one.server.transport.Write("all of it");
+    one.server.transport.ShutdownWrite();  // data, close_notify and FIN at once
+    ASSERT_TRUE(RunUntil(loop, [&] { return one.client.ended || one.client.failed; }));
+    EXPECT_EQ(one.client.received, "all of it");
+    EXPECT_TRUE(one.client.ended);
+    one.client.transport.Write("still heard");  // half closed
+    ASSERT_TRUE(RunUntil(loop, [&] { return one.server.received == "still heard"; }));
+  }
+  {
+    Connection one(loop, server->context(), client->context(), "example.com");
+    ASSERT_TRUE(one.ok());
+    one.server.transport.Write("part");
+    one.server.transport.Close();  // says goodbye too
+    ASSERT_TRUE(RunUntil(loop, [&] { return one.client.ended; }));
+    EXPECT_EQ(one.client.received, "part");
+  }
+  {
+    Connection one(loop, server->context(), client->context(), "example.com");
+    ASSERT_TRUE(one.ok());
+    one.server.transport.Write("part");
+    shutdown(one.server.transport.fd(), SHUT_RDWR);  // behind OpenSSL's back: no close_notify
+    ASSERT_TRUE(RunUntil(loop, [&] { return one.client.failed; }));
+    EXPECT_EQ(one.client.received, "part");
+    EXPECT_THAT(one.client.transport.last_error(), HasSubstr("close_notify"));
+  }
+}
+
+TEST_F(Tls, PicksTheCertificateByName) {
+  Identity other = ca.Issue("other", "DNS:other.net,DNS:www.example.org");
+  Identity rsa = ca.Issue("other rsa", "DNS:other.net,DNS:www.example.org", true);
+  auto server = Server(ServerConf({example, other, rsa}));
+  auto client = Client();
+  auto subject = [&](const std::string& name) -> std::string {
+    Connection one(loop, server->context(), client->context(), name);
+    if (!one.ok()) return one.client.failure;
+    return DescribePeerCertificate(one.client.transport.tls()).subject;
+  };
+  EXPECT_EQ(subject("example.com"), "CN=example");
+  EXPECT_EQ(subject("OTHER.net"), "CN=other");
+  EXPECT_EQ(subject("www.example.org"), "CN=other");  // exact before wildcard
+  EXPECT_EQ(subject("api.example.org"), "CN=example");
+  EXPECT_THAT(subject("a.b.example.org"), HasSubstr("hostname mismatch"));  // a wildcard is one label
+  EXPECT_THAT(subject("nowhere.test"), HasSubstr("hostname mismatch"));     // the first certificate
+  EXPECT_EQ(subject("127.0.0.1"), "CN=example");                            // no SNI for an address
+  EXPECT_EQ(subject(""), "CN=example");                                     // the peer's address is verified
+  // A client that knows RSA only gets the sister of the same names.
+  config::UpstreamTls any;
+  any.verify = false;
+  client = *ClientTls::Make(any);
+  ASSERT_EQ(SSL_CTX_set1_sigalgs_list(client->context(), "RSA-PSS+SHA256"), 1);
+  EXPECT_EQ(subject("other.net"), "CN=other rsa");
+}
+
+TEST_F(Tls, RefusesWhatItCannotVerify) {
+  auto server = Server(ServerConf({example}));
+  Authority stranger("Stranger");
+  config::UpstreamTls conf;
+  conf.ca_pem = stranger.pem();
+  auto client = *ClientTls::Make(conf);
+  {
+    Connection one(loop, server->context(), client->context(), "example.com");
+    EXPECT_FALSE(one.client.connected);
+    EXPECT_THAT(one.client.failure, HasSubstr("unable to get local issuer certificate"));
+    EXPECT_FALSE(one.server.connected);
+    EXPECT_THAT(one.server.failure, HasSubstr("unknown ca"));
+  }
+  conf.verify = false;
+  client = *ClientTls::Make(conf);
+  {
+    Connection one(loop, server->context(), client->context(), "whatever.test");
+    EXPECT_TRUE(one.ok()) << one.client.failure;
+  }
+  auto expired = Server(ServerConf({ca.Issue("old", "DNS:example.com", false, -60)}));
+  client = Client();
+  {
+    Connection one(loop, expired->context(), client->context(), "example.com");
+    EXPECT_THAT(one.client.failure, HasSubstr("certificate has expired"));
+  }
+  // No name and no address to check: refused rather than trusted.
+  auto [a, b] = test::Pair();
+  Peer local(loop);
+  local.transport.Accept(a);
+  local.transport.StartTls(client->context(), "");
+  ASSERT_TRUE(RunUntil(loop, [&] { return local.connects == 1; }));
+  EXPECT_THAT(local.failure, HasSubstr("server name"));
+  close(b);
+}
+
+TEST_F(Tls, ResumesAcrossContextsUntilItsKeyIsGone) {
+  auto server = Server(ServerConf({example}));
+  auto client = Client();
+  auto resumed = [&](const std::string& name) {
+    Connection one(loop, server->context(), client->context(), name);
+    EXPECT_TRUE(one.ok()) << one.client.failure;
+    EXPECT_TRUE(one.Exchange(loop));
+    bool result = DescribeTls(one.client.transport.tls()).resumed;
+    EXPECT_EQ(DescribeTls(one.server.transport.tls()).resumed, result);
+    one.client.transport.Close();
+    return result;
+  };
+  EXPECT_FALSE(resumed("example.com"));
+  EXPECT_TRUE(resumed("example.com"));
+  EXPECT_FALSE(resumed("x.example.org"));  // another name
+  server = Server(ServerConf({example}));  // a reload
+  EXPECT_TRUE(resumed("example.com"));
+  RotateTicketKeys();
+  RotateTicketKeys();
+  EXPECT_TRUE(resumed("example.com"));
+  for (int i = 0; i < 3; i++) RotateTicketKeys();
+  EXPECT_FALSE(resumed("example.com"));
+  ASSERT_EQ(SSL_CTX_set_max_proto_version(client->context(), TLS1_2_VERSION), 1);
+  EXPECT_FALSE(resumed("y.example.org"));
+  EXPECT_TRUE(resumed("y.example.org"));
+  EXPECT_TRUE(resumed("y.example.org"));
+}
+
+TEST_F(Tls, AsksClientsForCertificates) {
+  config::ListenerTls conf = ServerConf({example});
+  conf.client_ca_pem = ca.pem();
+  conf.client_ca = "clients.pem";
+  auto plain = Server(conf);
+  conf.client_auth = Auth::kOptional;
+  auto optional = Server(conf);
+  conf.client_auth = Auth::kRequired;
+  auto required = Server(conf);
+  auto anonymous = Client();
+  auto known = Client(ca.Issue("alice", ""));
+  Authority stranger;
+  auto unknown = Client(stranger.Issue("mallory", ""));
+  auto subject = [&](ServerTls& server, ClientTls& client) -> std::string {
+    Connection one(loop, server.context(), client.context(), "example.com");
+    if (!one.server.connected) return one.server.failure;
+    EXPECT_TRUE(one.Exchange(loop));
+    return DescribePeerCertificate(one.server.transport.tls()).subject;
+  };
+  EXPECT_EQ(subject(*optional, *anonymous), "");
+  EXPECT_EQ(subject(*optional, *known), "CN=alice");
+  EXPECT_THAT(subject(*optional, *unknown), HasSubstr("certificate verification failed"));
+  EXPECT_EQ(subject(*required, *known), "CN=alice");
+  EXPECT_EQ(subject(*required, *known), "CN=alice");  // resumed
+  EXPECT_THAT(subject(*required, *anonymous), HasSubstr("peer did not return a certificate"));
+  // A ticket from a listener that asks for nothing opens none that does.
+  EXPECT_EQ(subject(*plain, *anonymous), "");
+  EXPECT_NE(subject(*required, *anonymous), "");
+}
+
+TEST_F(Tls, SpeaksOnlyWhatItOffers) {
+  auto server = Server(ServerConf({example}));
+  auto client = Client();
+  auto offer = [&](std::string_view wire) {
+    SSL_CTX_set_alpn_protos(client->context(), reinterpret_cast<const unsigned char*>(wire.data()),
+                            static_cast<unsigned>(wire.size()));
+    Connection one(loop, server->context(), client->context(), "example.com");
+    return one.ok() ? std::string(DescribeTls(one.client.transport.tls()).alpn) : one.client.failure;
+  };
+  EXPECT_EQ(offer("\x02h2\x08http/1.1"), "http/1.1");
+  EXPECT_THAT(offer("\x02h2"), HasSubstr("no application protocol"));
+  auto both = ServerTls::Make(ServerConf({example}), {"h2", "http/1.1"});
+  server = std::move(*both);
+  EXPECT_EQ(offer("\x08http/1.1\x02h2"), "h2");
+  // TLS 1.1 is too old.
+  SSL_CTX_set_min_proto_version(client->context(), TLS1_1_VERSION);
+  SSL_CTX_set_max_proto_version(client->context(), TLS1_1_VERSION);
+  Connection old(loop, server->context(), client->context(), "example.com");
+  EXPECT_FALSE(old.ok());
+}
+
+TEST_F(Tls, SaysWhatIsWrongWithAHandshake) {
+  auto server = Server(ServerConf({example}));
+  for (std::string_view bytes : {"GET / HTTP/1.1\r\n\r\n", ""}) {
+    auto [a, b] = TcpPair();
+    Peer peer(loop);
+    peer.transport.Accept(a, server->context());
+    ASSERT_EQ(send(b, bytes.data(), bytes.size(), 0), static_cast<ssize_t>(bytes.size()));
+    shutdown(b, SHUT_WR);
+    ASSERT_TRUE(RunUntil(loop, [&] { return peer.connects == 1; }));
+    EXPECT_FALSE(peer.connected);
+    EXPECT_EQ(peer.failure, bytes.empty() ? "TLS handshake: unexpected eof while reading" : "TLS handshake: http request");
+    EXPECT_EQ(peer.readables, 0);
+    close(b);
+  }
+}
+
+TEST_F(Tls, ConnectsWithTlsAndOutlivesItsContexts) {
+  auto server_tls = Server(ServerConf({example}));
+  auto client_tls = Client();
+  int fd = *OpenListeningSocket(*SocketAddress::FromIp("127.0.0.1", 0), 8, ReusePort::kNo);
+  Peer server(loop), client(loop);
+  Listener listener(loop, fd, [&](int socket, const SocketAddress&) {
+    server.transport.Accept(socket, server_tls->context());
+    server_tls.reset();
+  });
+  server.on_connected = [&] { server.transport.Write("hello"); };
+  client.transport.Connect(test::AddressOf(fd), client_tls->context(), "example.com");
+  ASSERT_TRUE(RunUntil(loop, [&] { return server_tls == nullptr; }));
+  client_tls.reset();
+  ASSERT_TRUE(RunUntil(loop, [&] { return client.received == "hello"; })) << client.failure << server.failure;
+  close(fd);
+}
+
+TEST_F(Tls, CloseDuringTheHandshakeEndsAllCalls) {
+  auto server = Server(ServerConf({example}));
+  auto client_tls = Client();
+  auto [a, b] = TcpPair();
+  Peer one(loop), other(loop);
+  one.transport.Accept(a, server->context());
+  other.transport.Accept(b);
+  other.transport.StartTls(client_tls->context(), "example.com");
+  other.transport.Close();
+  one.on_connected = [&] { one.transport.Close(); };
+  ASSERT_TRUE(RunUntil(loop, [&] { return one.connects == 1; }));
+  EXPECT_EQ(other.connects, 0);
+  EXPECT_EQ(one.readables, 0);
+}
+
+TEST_F(Tls, NamesTheFileThatIsWrong) {
+  Identity other = ca.Issue("other", "DNS:other.net");
+  auto message = [&](const Identity& identity) {
+    auto made = ServerTls::Make(ServerConf({example, identity}));
+    return made ? "" : made.error().message;
+  };
+  EXPECT_EQ(message({example.cert_pem, other.key_pem}),
+            "server1.key: the key does not belong to the certificate in server1.crt");
+  EXPECT_THAT(message({"", other.key_pem}), HasSubstr("server1.crt: no PEM certificate"));
+  EXPECT_THAT(message({"garbage", other.key_pem}), HasSubstr("server1.crt: no PEM certificate"));
+  EXPECT_THAT(message({other.cert_pem, "garbage"}), HasSubstr("server1.key: no PEM private key"));
+  EXPECT_THAT(message({other.cert_pem, Authority::KeyPem(ca.key(), "secret")}),
+              HasSubstr("server1.key: the key has a passphrase"));
+  EXPECT_THAT(message({other.cert_pem + "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", other.key_pem}),
+              HasSubstr("server1.crt: broken chain"));
+  EXPECT_EQ(message({other.cert_pem + ca.pem(), other.key_pem}), "");
+  EXPECT_FALSE(ServerTls::Make({}));
+  config::ListenerTls conf = ServerConf({example});
+  conf.client_auth = Auth::kRequired;
+  conf.client_ca = "clients.pem";
+  auto made = ServerTls::Make(conf);
+  ASSERT_FALSE(made);
+  EXPECT_THAT(made.error().message, HasSubstr("clients.pem: no PEM certificates"));
+  config::UpstreamTls upstream;
+  upstream.ca_pem = "garbage";
+  EXPECT_FALSE(ClientTls::Make(upstream));
+}
+
+TEST_F(Tls, TrustsTheSystemsAuthoritiesByDefault) {
+  std::string path = testing::TempDir() + "mg-ca-" + std::to_string(getpid()) + ".pem";
+  FILE* file = fopen(path.c_str(), "w");
+  ASSERT_NE(file, nullptr);
+  fputs(ca.pem().c_str(), file);
+  fclose(file);
+  setenv("SSL_CERT_FILE", path.c_str(), 1);
+  auto client = ClientTls::Make({});
+  auto again = ClientTls::Make({});
+  unsetenv("SSL_CERT_FILE");
+  unlink(path.c_str());
+  ASSERT_TRUE(client) << client.error().message;
+  ASSERT_TRUE(again);
+  EXPECT_EQ(SSL_CTX_get_cert_store((*client)->context()), SSL_CTX_get_cert_store((*again)->context()));
+  auto server = Server(ServerConf({example}));
+  Connection one(loop, server->context(), (*client)->context(), "example.com");
+  EXPECT_TRUE(one.ok()) << one.client.failure;
+}
+
+}  // namespace
+}  // namespace mg::net

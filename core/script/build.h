@@ -1,0 +1,29 @@
+// BuildPrograms: from a configuration to the hook programs of a generation. Resolves each policy to its module, checks
+// its configuration against the module's schema, compiles every chunk once, and makes one VM a loop with `init` run.
+// Control thread; blocks on the disk. Every error is a diagnostic; any error refuses the generation.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "config/config.h"
+#include "config/node.h"
+#include "proxy/hook_program.h"
+#include "redis/redis.h"
+#include "store/shared_dict.h"
+
+namespace mg::script {
+
+struct BuildOptions {
+  int loops = 1;
+  // The dictionaries that the configuration names, by name.
+  std::vector<std::shared_ptr<store::SharedDict>> dicts;
+  // Each loop's Redis connections; empty where nothing will run (`moongate check`).
+  std::vector<redis::Connections*> redis;
+};
+
+// Null when there is nothing to run, or when an error was added to `diagnostics`.
+std::unique_ptr<proxy::HookPrograms> BuildPrograms(const config::Config& config, const BuildOptions& options,
+                                                   config::FileSource& files, config::Diagnostics& diagnostics);
+
+}  // namespace mg::script

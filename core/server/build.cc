@@ -1,0 +1,142 @@
+#include "server/build.h"
+
+#include <unordered_set>
+
+#include "script/build.h"
+
+namespace mg::server {
+
+namespace {
+
+std::vector<route::Condition> Conditions(const std::vector<config::Condition>& from) {
+  std::vector<route::Condition> to;
+  for (const config::Condition& condition : from) {
+    using From = config::Condition::Kind;
+    using To = route::Condition;
+    To::Kind kind = To::kEquals;
+    if (condition.kind == From::kPresent) kind = To::kPresent;
+    if (condition.kind == From::kAbsent) kind = To::kAbsent;
+    if (condition.kind == From::kRegex) kind = To::kRegex;
+    to.push_back({kind, condition.name, condition.value});
+  }
+  return to;
+}
+
+void BuildMatcher(proxy::Snapshot& snapshot, config::Diagnostics& diagnostics) {
+  std::vector<route::RouteSpec> specs;
+  specs.reserve(snapshot.config->routes.size());
+  for (const config::Route& route : snapshot.config->routes) {
+    route::RouteSpec spec;
+    spec.name = route.name;
+    spec.hosts = route.match.hosts;
+    spec.path = route.match.path;
+    spec.methods = route.match.methods;
+    spec.headers = Conditions(route.match.headers);
+    spec.query = Conditions(route.match.query);
+    spec.priority = route.priority;
+    spec.internal = route.internal;
+    specs.push_back(std::move(spec));
+  }
+  auto matcher = route::Matcher::Build(specs);
+  if (matcher) {
+    snapshot.matcher = std::move(*matcher);
+    return;
+  }
+  for (const route::RouteError& error : matcher.error()) {
+    const config::Route& route = snapshot.config->routes[error.route];
+    diagnostics.Error(route.position, route.path + ".match." + error.key, error.message);
+  }
+}
+
+void BuildUpstreams(proxy::Snapshot& snapshot, const BuildContext& context) {
+  for (const config::Upstream& conf : snapshot.config->upstreams) {
+    Result<std::unique_ptr<upstream::Upstream>> made = context.upstreams.Build(conf);
+    if (!made) {
+      context.diagnostics.Error(conf.position, "upstreams." + conf.name, made.error().message);
+      continue;
+    }
+    snapshot.upstream_names[conf.name] = made->get();
+    snapshot.upstreams.push_back(std::move(*made));
+  }
+}
+
+void BuildListeners(proxy::Snapshot& snapshot, config::Diagnostics& diagnostics) {
+  size_t index = 0;
+  for (const config::Listener& listener : snapshot.config->listeners) {
+    std::unique_ptr<net::ServerTls> tls;
+    if (listener.tls) {
+      Result<std::unique_ptr<net::ServerTls>> made = net::ServerTls::Make(*listener.tls);
+      if (made) {
+        tls = std::move(*made);
+      } else {
+        diagnostics.Error(listener.position, "listeners[" + std::to_string(index) + "].tls", made.error().message);
+      }
+    }
+    snapshot.listener_tls.push_back(std::move(tls));
+    index++;
+  }
+}
+
+// A template that Load has checked already.
+config::Template Checked(const std::string& text, config::TemplateUse use = config::TemplateUse::kRequest) {
+  return config::Template::Parse(text, use).value_or(config::Template());
+}
+
+void FillRoute(proxy::Snapshot& snapshot, const config::Route& route, uint32_t index) {
+  proxy::RouteEntry& entry = snapshot.routes.emplace_back();
+  entry.conf = &route;
+  entry.index = index;
+  entry.body_limit = route.body_limit.value_or(snapshot.config->limits.body);
+  if (!route.upstream.empty()) {
+    auto found = snapshot.upstream_names.find(route.upstream);
+    if (found != snapshot.upstream_names.end()) entry.upstream = found->second;
+  }
+  if (route.redirect) entry.redirect = Checked(route.redirect->location);
+  if (route.respond && route.respond->is_template) entry.respond_body = Checked(route.respond->body);
+  if (!route.rewrite.path.empty()) entry.rewrite_path = Checked(route.rewrite.path);
+  if (!route.rewrite.host.empty()) entry.rewrite_host = Checked(route.rewrite.host);
+  if (entry.upstream != nullptr) {
+    for (const std::string& key : entry.upstream->conf().hash_key) {
+      if (Result<config::Expression> expression = config::ParseExpression(key)) entry.hash_key.push_back(*expression);
+    }
+  }
+}
+
+constexpr std::string_view kCombined =
+    "{remote_addr} - {consumer} [{time_local}] \"{request_line}\" {status} {bytes_sent} \"{referer}\" \"{user_agent}\"";
+
+}  // namespace
+
+std::shared_ptr<proxy::Snapshot> BuildSnapshot(std::unique_ptr<config::Config> config, const BuildContext& context) {
+  auto snapshot = std::make_shared<proxy::Snapshot>();
+  snapshot->config = std::move(config);
+  const config::Config& conf = *snapshot->config;
+  BuildMatcher(*snapshot, context.diagnostics);
+  BuildUpstreams(*snapshot, context);
+  BuildListeners(*snapshot, context.diagnostics);
+  snapshot->identity_headers = proxy::IdentityHeaders(conf.identity_headers);
+  snapshot->trusted = proxy::TrustedProxies(conf.trusted_proxies);
+  snapshot->limits = std::make_shared<const config::Limits>(conf.limits);
+  snapshot->access_log = conf.access_output.kind != config::Output::Kind::kOff;
+  if (snapshot->access_log && conf.access_format != "json") {
+    std::string format(conf.access_format == "combined" ? kCombined : std::string_view(conf.access_format));
+    snapshot->access_format = Checked(format, config::TemplateUse::kLog);
+  }
+  snapshot->routes.reserve(conf.routes.size());
+  for (uint32_t i = 0; i < conf.routes.size(); i++) {
+    FillRoute(*snapshot, conf.routes[i], i);
+    snapshot->route_names[conf.routes[i].name] = i;
+  }
+  if (context.diagnostics.failed()) return nullptr;
+
+  script::BuildOptions options{context.loops, {}, context.redis};
+  for (const auto& [name, size] : conf.lua.shared_dicts) options.dicts.push_back(context.dictionaries.Find(name));
+  snapshot->programs = script::BuildPrograms(conf, options, context.files, context.diagnostics);
+  if (context.diagnostics.failed()) return nullptr;
+  if (snapshot->programs) {
+    for (proxy::RouteEntry& entry : snapshot->routes) entry.hooks = snapshot->programs->MaskOf(entry.index);
+  }
+  return snapshot;
+}
+
+}  // namespace mg::server

@@ -1,0 +1,28 @@
+// From a validated configuration to a Snapshot: routes compiled, upstreams and certificates made, scripts checked and
+// compiled. Control thread. Every error goes to the diagnostics.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "config/config.h"
+#include "proxy/snapshot.h"
+#include "redis/redis.h"
+#include "store/registry.h"
+#include "upstream/upstream.h"
+
+namespace mg::server {
+
+struct BuildContext {
+  config::FileSource& files;
+  config::Diagnostics& diagnostics;
+  upstream::Registry& upstreams;
+  store::SharedDictRegistry& dictionaries;
+  int loops;
+  std::vector<redis::Connections*> redis;  // of each loop
+};
+
+// Null when an error was added.
+std::shared_ptr<proxy::Snapshot> BuildSnapshot(std::unique_ptr<config::Config> config, const BuildContext& context);
+
+}  // namespace mg::server

@@ -1,0 +1,286 @@
+#include "server/gateway.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <condition_variable>
+
+#include "base/log.h"
+#include "http/h1_session.h"
+#include "proxy/exchange.h"
+#include "redis/redis.h"
+#include "server/build.h"
+
+namespace mg::server {
+
+// --- OwnSockets
+
+OwnSockets::~OwnSockets() {
+  for (auto& [address, fds] : sockets_) {
+    for (int fd : fds) close(fd);
+  }
+}
+
+Result<std::vector<int>> OwnSockets::Open(const config::Listener& listener, int count) {
+  for (auto& [address, fds] : sockets_) {
+    if (address == SocketKey(listener)) return fds;
+  }
+  Result<std::vector<int>> fds = OpenSockets(listener, count);
+  if (fds) sockets_.emplace_back(SocketKey(listener), *fds);
+  return fds;
+}
+
+void OwnSockets::Keep(const std::vector<config::Listener>& listeners) {
+  std::erase_if(sockets_, [&](auto& entry) {
+    bool wanted = std::ranges::any_of(listeners, [&](const config::Listener& l) { return SocketKey(l) == entry.first; });
+    if (!wanted) {
+      for (int fd : entry.second) close(fd);
+    }
+    return !wanted;
+  });
+}
+
+std::string SocketKey(const config::Listener& listener) {
+  bool local = listener.address.kind == config::Address::Kind::kUnix;
+  return local ? "unix:" + listener.address.host : listener.address.text;
+}
+
+Result<std::vector<int>> OpenSockets(const config::Listener& listener, int count) {
+  Result<net::SocketAddress> address = net::SocketAddress::From(listener.address);
+  if (!address) return std::unexpected(address.error());
+  bool shared = listener.address.kind == config::Address::Kind::kUnix || count == 1;
+  std::vector<int> fds;
+  for (int i = 0; i < (shared ? 1 : count); i++) {
+    net::ReusePort reuse = shared ? net::ReusePort::kNo : net::ReusePort::kYes;
+    Result<int> fd = net::OpenListeningSocket(*address, listener.backlog, reuse);
+    if (!fd) {
+      for (int open : fds) close(open);
+      return std::unexpected(fd.error());
+    }
+    fds.push_back(*fd);
+    if (address->port() == 0 && !shared) {  // the others share the port that the first one got
+      sockaddr_storage bound;
+      socklen_t size = sizeof bound;
+      getsockname(*fd, reinterpret_cast<sockaddr*>(&bound), &size);
+      address = net::SocketAddress::FromRaw(reinterpret_cast<sockaddr*>(&bound), size);
+    }
+  }
+  return fds;
+}
+
+// --- Gateway
+
+// A loop thread and what it accepts on. Everything but `thread` is touched on the loop alone once it runs.
+struct Gateway::LoopThread {
+  LoopThread(int index, int count) : context(index, count), factory(context), sessions(context.loop) {}
+
+  struct Accepting {
+    int fd;
+    std::unique_ptr<net::Listener> listener;
+  };
+
+  void Listen(const std::vector<int>& fds);
+  void Accept(uint32_t listener, int fd, const net::SocketAddress& peer);
+
+  proxy::LoopContext context;
+  redis::Connections redis{context.loop, context.resolver};
+  proxy::ExchangeFactory factory;
+  http::SessionList sessions;
+  std::vector<Accepting> accepting;  // by listener
+  std::thread thread;
+};
+
+void Gateway::LoopThread::Accept(uint32_t listener, int fd, const net::SocketAddress& peer) {
+  const proxy::Snapshot& snapshot = *context.current->snapshot;
+  if (sessions.size() >= snapshot.limits->connections) {
+    close(fd);
+    return;
+  }
+  http::SessionOptions options;
+  options.factory = &factory;
+  options.limits = snapshot.limits.get();
+  options.keeps = snapshot.limits;
+  options.listener = listener;
+  options.tls = snapshot.listener_tls[listener] ? snapshot.listener_tls[listener]->context() : nullptr;
+  auto session = std::make_unique<http::H1Session>(context.loop, options);
+  http::H1Session& started = *session;
+  sessions.Add(std::move(session));
+  proxy::Count(context.counters.connections);
+  started.Start(fd, peer);
+}
+
+void Gateway::LoopThread::Listen(const std::vector<int>& fds) {
+  std::vector<Accepting> next;
+  for (uint32_t i = 0; i < fds.size(); i++) {
+    auto on_accept = [this, i](int fd, const net::SocketAddress& peer) { Accept(i, fd, peer); };
+    next.push_back({fds[i], nullptr});
+    // The same socket for the same place in the configuration goes on as it is.
+    if (i < accepting.size() && accepting[i].fd == fds[i]) {
+      next.back().listener = std::move(accepting[i].listener);
+    } else {
+      for (Accepting& old : accepting) {
+        if (old.fd == fds[i]) old.listener.reset();
+      }
+      next.back().listener = std::make_unique<net::Listener>(context.loop, fds[i], on_accept);
+    }
+  }
+  accepting = std::move(next);
+}
+
+Gateway::Gateway(const GatewayOptions& options) : options_(options) {
+  for (int i = 0; i < options.loops; i++) {
+    loops_.push_back(std::make_unique<LoopThread>(i, options.loops));
+    LoopThread& loop = *loops_.back();
+    loop.context.access_log = options_.writer;
+    loop.thread = std::thread([&loop, writer = options_.writer] {
+      if (writer != nullptr) writer->Attach();
+      loop.context.loop.Run();
+      if (writer != nullptr) writer->Detach();
+    });
+  }
+}
+
+Gateway::~Gateway() { Stop(); }
+
+template <class F>
+void Gateway::OnEveryLoop(F&& task) {
+  std::mutex mutex;
+  std::condition_variable done;
+  size_t left = loops_.size();
+  for (auto& loop : loops_) {
+    loop->context.loop.Post([&, raw = loop.get()] {
+      task(*raw);
+      std::lock_guard lock(mutex);
+      if (--left == 0) done.notify_one();
+    });
+  }
+  std::unique_lock lock(mutex);
+  done.wait(lock, [&] { return left == 0; });
+}
+
+bool Gateway::Load(std::unique_ptr<config::Config> config, config::FileSource& files, config::Diagnostics& diagnostics) {
+  std::shared_ptr<proxy::Snapshot> next = Build(std::move(config), files, diagnostics);
+  if (!next) return false;
+  std::vector<std::vector<int>> fds;  // by listener
+  for (const config::Listener& listener : next->config->listeners) {
+    Result<std::vector<int>> opened = options_.sockets->Open(listener, options_.loops);
+    if (!opened) {
+      diagnostics.Error(listener.position, "listeners[" + std::to_string(fds.size()) + "].address", opened.error().message);
+    }
+    fds.push_back(opened.value_or(std::vector<int>()));
+  }
+  OpenAccessLog(*next, diagnostics);
+  if (diagnostics.failed()) {
+    if (snapshot_) options_.sockets->Keep(snapshot_->config->listeners);
+    return false;
+  }
+  next->generation = ++generation_;
+  Publish(std::move(next), fds);
+  return true;
+}
+
+void Gateway::OpenAccessLog(proxy::Snapshot& snapshot, config::Diagnostics& diagnostics) {
+  if (!snapshot.access_log) return;
+  if (options_.writer == nullptr) {
+    snapshot.access_log = false;
+    return;
+  }
+  Result<observe::LineWriter::Output> output = options_.writer->Open(OutputTarget(snapshot.config->access_output));
+  if (output) {
+    snapshot.access_output = *output;
+  } else {
+    diagnostics.Error({}, "access_log.output", output.error().message);
+  }
+}
+
+std::string OutputTarget(const config::Output& output) {
+  switch (output.kind) {
+    case config::Output::Kind::kOff: return "";
+    case config::Output::Kind::kStderr: return "stderr";
+    case config::Output::Kind::kSyslog: return "syslog";
+    case config::Output::Kind::kFile: return output.file;
+  }
+  return "";
+}
+
+bool Gateway::Check(std::unique_ptr<config::Config> config, config::FileSource& files, config::Diagnostics& diagnostics) {
+  return Build(std::move(config), files, diagnostics) != nullptr;
+}
+
+std::shared_ptr<proxy::Snapshot> Gateway::Build(std::unique_ptr<config::Config> config, config::FileSource& files,
+                                                config::Diagnostics& diagnostics) {
+  ReconcileDictionaries(config->lua);
+  BuildContext context{files, diagnostics, upstreams_, dictionaries_, options_.loops, {}};
+  for (auto& loop : loops_) context.redis.push_back(&loop->redis);
+  auto snapshot = BuildSnapshot(std::move(config), context);
+  if (!snapshot && snapshot_) ReconcileDictionaries(snapshot_->config->lua);  // as they were
+  return snapshot;
+}
+
+void Gateway::ReconcileDictionaries(const config::Lua& lua) {
+  std::vector<store::SharedDictRegistry::Definition> definitions;
+  for (const auto& [name, size] : lua.shared_dicts) definitions.push_back({name, size});
+  dictionaries_.Reconcile(definitions);
+}
+
+void Gateway::Publish(std::shared_ptr<const proxy::Snapshot> next, const std::vector<std::vector<int>>& fds) {
+  bound_.clear();
+  for (const std::vector<int>& of_listener : fds) {
+    sockaddr_storage bound;
+    socklen_t size = sizeof bound;
+    getsockname(of_listener.front(), reinterpret_cast<sockaddr*>(&bound), &size);
+    bound_.push_back(net::SocketAddress::FromRaw(reinterpret_cast<sockaddr*>(&bound), size));
+  }
+  OnEveryLoop([&](LoopThread& loop) {
+    auto generation = std::make_unique<proxy::Generation>();
+    generation->snapshot = next;
+    if (next->programs) generation->program = next->programs->TakeProgram(loop.context.index);
+    loop.redis.Reconcile(next->config->redis);
+    std::vector<int> mine;
+    for (const std::vector<int>& of_listener : fds) mine.push_back(of_listener[loop.context.index % of_listener.size()]);
+    loop.context.Switch(std::move(generation));
+    loop.Listen(mine);
+  });
+  options_.sockets->Keep(next->config->listeners);
+  snapshot_ = std::move(next);
+}
+
+net::SocketAddress Gateway::BoundAddress(size_t listener) const { return bound_.at(listener); }
+
+void Gateway::Drain() {
+  OnEveryLoop([](LoopThread& loop) {
+    loop.accepting.clear();
+    loop.sessions.Drain();
+  });
+}
+
+bool Gateway::Drained() {
+  std::atomic<size_t> left{0};
+  OnEveryLoop([&](LoopThread& loop) { left += loop.sessions.size(); });
+  return left == 0;
+}
+
+void Gateway::Stop() {
+  if (loops_.empty()) return;
+  OnEveryLoop([](LoopThread& loop) {
+    loop.accepting.clear();
+    loop.sessions.CloseAll();
+    if (loop.context.current && loop.context.current->program) loop.context.current->program->Retire();
+  });
+  for (auto& loop : loops_) loop->context.loop.Stop();
+  for (auto& loop : loops_) loop->thread.join();
+  loops_.clear();
+}
+
+void Gateway::ClearState() {
+  for (const std::shared_ptr<store::SharedDict>& dict : dictionaries_.All()) dict->FlushAll();
+  OnEveryLoop([](LoopThread& loop) { loop.context.pools.CloseIdle(); });
+}
+
+std::vector<proxy::LoopContext*> Gateway::loops() {
+  std::vector<proxy::LoopContext*> contexts;
+  for (auto& loop : loops_) contexts.push_back(&loop->context);
+  return contexts;
+}
+
+}  // namespace mg::server

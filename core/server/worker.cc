@@ -1,0 +1,292 @@
+#include "server/worker.h"
+
+#include <fmt/format.h>
+#include <grp.h>
+#include <poll.h>
+#include <pwd.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <optional>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "config/load.h"
+#include "observe/line_writer.h"
+#include "server/control_socket.h"
+#include "server/file_watch.h"
+#include "server/gateway.h"
+
+namespace mg::server {
+
+namespace {
+
+constexpr int kSettle = 8;  // ms without a further change before watched files are read: editors save in several steps
+
+// Listening sockets that the supervisor opens and keeps.
+class SupervisorSockets final : public SocketSource {
+ public:
+  explicit SupervisorSockets(Channel& channel) : channel_(channel) {}
+
+  Result<std::vector<int>> Open(const config::Listener& listener, int count) override {
+    std::string key = SocketKey(listener);
+    auto found = sockets_.find(key);
+    if (found != sockets_.end()) return found->second;
+    channel_.Send({Message::kOpen, fmt::format("{} {} {}", count, listener.backlog, key), {}});
+    std::optional<Message> answer = channel_.Receive();
+    if (!answer) return Fail(ErrorCode::kSystem, "the supervisor has gone");
+    if (answer->kind != Message::kSockets) return Fail(ErrorCode::kSystem, answer->text);
+    return sockets_[key] = answer->descriptors;
+  }
+
+  void Keep(const std::vector<config::Listener>& listeners) override {
+    std::string lines;
+    std::map<std::string, std::vector<int>> kept;
+    for (const config::Listener& listener : listeners) {
+      std::string key = SocketKey(listener);
+      lines += key + "\n";
+      auto found = sockets_.find(key);
+      if (found != sockets_.end()) kept.insert(sockets_.extract(found));
+    }
+    for (auto& [key, fds] : sockets_) {
+      for (int fd : fds) close(fd);
+    }
+    sockets_ = std::move(kept);
+    channel_.Send({Message::kKeep, lines, {}});
+  }
+
+ private:
+  Channel& channel_;
+  std::map<std::string, std::vector<int>> sockets_;
+};
+
+void LogLines(std::string_view lines) {
+  while (!lines.empty()) {
+    size_t end = lines.find('\n');
+    MG_LOG(kError, "{}", lines.substr(0, end));
+    lines.remove_prefix(end == std::string_view::npos ? lines.size() : end + 1);
+  }
+}
+
+class Worker {
+ public:
+  Worker(const WorkerOptions& options, Channel& supervisor)
+      : options_(options), supervisor_(supervisor), sockets_(supervisor) {}
+
+  int Run() {
+    sigset_t signals;
+    sigemptyset(&signals);
+    for (int s : {SIGHUP, SIGTERM, SIGINT, SIGQUIT, SIGUSR1}) sigaddset(&signals, s);
+    pthread_sigmask(SIG_BLOCK, &signals, nullptr);  // before any thread is made
+    signal(SIGPIPE, SIG_IGN);
+    signal_fd_ = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (!Start()) {
+      supervisor_.Send({Message::kFailed, {}, {}});
+      return 1;
+    }
+    OpenControl();
+    while (!done_) Turn();
+    gateway_->Stop();
+    SetLogSink(nullptr);
+    if (!pid_file_.empty()) unlink(pid_file_.c_str());
+    return 0;
+  }
+
+ private:
+  // --- generations
+
+  // Loads from `files`; the errors, empty when it went live.
+  std::string Load(config::FileSource& files) {
+    config::Diagnostics diagnostics;
+    std::unique_ptr<config::Config> conf = config::Load(options_.config_file, files, diagnostics);
+    if (conf && !gateway_) {
+      gateway_ = std::make_unique<Gateway>(
+          GatewayOptions{static_cast<int>(std::max(conf->workers, 1u)), &sockets_, &writer_});
+    }
+    if (!conf || !gateway_->Load(std::move(conf), files, diagnostics)) return diagnostics.ToString();
+    for (const config::Diagnostic& warning : diagnostics.all()) MG_LOG(kWarn, "{}", warning.ToString());
+    ApplyLog();
+    return {};
+  }
+
+  bool Start() {
+    config::DiskFiles disk;
+    std::string errors = Load(disk);
+    if (errors.empty()) {
+      WentLive(disk.files());
+    } else if (!options_.last_good.empty()) {
+      MG_LOG(kError, "the configuration on disk is refused, the last good one is served instead");
+      LogLines(errors);
+      config::MemoryFiles memory(config::FileList(options_.last_good.begin(), options_.last_good.end()));
+      std::string older = Load(memory);
+      if (!older.empty()) return false;
+      WentLive(config::FileList(options_.last_good.begin(), options_.last_good.end()));
+    } else {
+      std::fputs(errors.c_str(), stderr);
+      return false;
+    }
+    const config::Config& conf = *gateway_->snapshot()->config;
+    WritePidFile(conf);
+    return DropPrivileges(conf);
+  }
+
+  // HUP, `moongate reload`, a watched file: the answer for whoever asked.
+  std::string Reload() {
+    Nanoseconds began = MonotonicNow();
+    config::DiskFiles disk;
+    std::string errors = Load(disk);
+    if (!errors.empty()) {
+      MG_LOG(kError, "reload refused, generation {} stays", gateway_->generation());
+      LogLines(errors);
+      // What was read is watched all the same: the next save may mend it.
+      std::vector<std::string> names = live_files_;
+      for (const auto& [path, content] : disk.files()) names.push_back(path);
+      if (watching_) watch_.Watch(names);
+      return "error\n" + errors;
+    }
+    WentLive(disk.files());
+    double ms = static_cast<double>(MonotonicNow() - began) / 1e6;
+    MG_LOG(kNotice, "generation {} is live after {:.1f} ms", gateway_->generation(), ms);
+    return fmt::format("ok\ngeneration {} is live after {:.1f} ms\n", gateway_->generation(), ms);
+  }
+
+  void WentLive(const config::FileList& files) {
+    live_files_.clear();
+    for (const auto& [path, content] : files) {
+      live_files_.push_back(path);
+      supervisor_.Send({Message::kFile, path + '\0' + content, {}});
+    }
+    supervisor_.Send({Message::kReady, {}, {}});
+    watching_ = gateway_->snapshot()->config->watch;
+    watch_.Watch(watching_ ? live_files_ : std::vector<std::string>());
+  }
+
+  void ApplyLog() {
+    const config::Config& conf = *gateway_->snapshot()->config;
+    SetLogLevel(conf.log_level);
+    Result<observe::LineWriter::Output> output = writer_.Open(OutputTarget(conf.log_output));
+    if (!output) {
+      MG_LOG(kError, "log.output: {}", output.error().message);
+      return;
+    }
+    if (log_) {
+      log_->SetOutput(*output);
+    } else {
+      log_ = std::make_unique<observe::LogToWriter>(writer_, *output);
+      SetLogSink(log_.get());
+    }
+  }
+
+  void WritePidFile(const config::Config& conf) {
+    if (conf.pid_file.empty()) return;
+    std::error_code ignored;
+    std::filesystem::create_directories(std::filesystem::path(conf.pid_file).parent_path(), ignored);
+    std::ofstream file(conf.pid_file, std::ios::trunc);
+    file << getppid() << "\n";
+    if (file) {
+      pid_file_ = conf.pid_file;
+    } else {
+      MG_LOG(kError, "the pid file {} cannot be written", conf.pid_file);
+    }
+  }
+
+  bool DropPrivileges(const config::Config& conf) {
+    if (conf.user.empty() || getuid() != 0) return true;
+    passwd* user = getpwnam(conf.user.c_str());
+    if (user == nullptr) {
+      std::fprintf(stderr, "%s: user: there is no user \"%s\" on this machine\n", conf.file.c_str(), conf.user.c_str());
+      return false;
+    }
+    if (initgroups(user->pw_name, user->pw_gid) != 0 || setgid(user->pw_gid) != 0 || setuid(user->pw_uid) != 0) {
+      std::fprintf(stderr, "cannot become user \"%s\"\n", conf.user.c_str());
+      return false;
+    }
+    return true;
+  }
+
+  // --- the control thread's turn
+
+  void OpenControl() {
+    Result<ControlSocket> opened = ControlSocket::Open(ControlSocketPath(options_.config_file));
+    if (opened) {
+      control_.emplace(std::move(*opened));
+    } else {
+      MG_LOG(kWarn, "`moongate reload` and `stop` will not reach this gateway (signals do): {}", opened.error().message);
+    }
+  }
+
+  void Turn() {
+    pollfd fds[4] = {{signal_fd_, POLLIN, 0},
+                     {watch_.fd(), POLLIN, 0},
+                     {control_ ? control_->fd() : -1, POLLIN, 0},
+                     {supervisor_.fd(), POLLIN, 0}};
+    int timeout = draining_ ? 50 : changed_ ? kSettle : -1;
+    int ready = poll(fds, 4, timeout);
+    if (ready == 0 && changed_) {
+      changed_ = false;
+      Reload();
+    }
+    if (fds[1].revents != 0 && watch_.Changed()) changed_ = true;
+    if (fds[2].revents != 0) control_->Serve([this](const std::string& line) { return Answer(line); });
+    if (fds[0].revents != 0) OnSignals();
+    if (fds[3].revents != 0) done_ = true;  // the supervisor has gone
+    if (draining_ && gateway_->Drained()) done_ = true;
+  }
+
+  std::string Answer(const std::string& line) {
+    if (line == "reload") return Reload();
+    if (line == "stop") {
+      done_ = true;
+      return "ok\n";
+    }
+    if (line == "quit") {
+      Drain();
+      return "ok\n";
+    }
+    if (line == "status") return fmt::format("ok\ngeneration {}\nfiles {}\n", gateway_->generation(), live_files_.size());
+    return "error\nknown are: reload, stop, quit, status\n";
+  }
+
+  void OnSignals() {
+    signalfd_siginfo info;
+    while (read(signal_fd_, &info, sizeof info) == sizeof info) {
+      switch (info.ssi_signo) {
+        case SIGHUP: Reload(); break;
+        case SIGTERM:
+        case SIGINT: done_ = true; break;
+        case SIGQUIT: Drain(); break;
+        case SIGUSR1: writer_.Reopen(); break;
+        default: break;
+      }
+    }
+  }
+
+  void Drain() {
+    if (draining_) return;
+    draining_ = true;
+    MG_LOG(kNotice, "draining: no new connections, what is under way is finished");
+    gateway_->Drain();
+  }
+
+  WorkerOptions options_;
+  Channel& supervisor_;
+  SupervisorSockets sockets_;
+  observe::LineWriter writer_;
+  std::unique_ptr<observe::LogToWriter> log_;
+  std::unique_ptr<Gateway> gateway_;
+  std::optional<ControlSocket> control_;
+  FileWatch watch_;
+  std::vector<std::string> live_files_;
+  std::string pid_file_;
+  int signal_fd_ = -1;
+  bool watching_ = false, changed_ = false, draining_ = false, done_ = false;
+};
+
+}  // namespace
+
+int RunWorker(const WorkerOptions& options, Channel& supervisor) { return Worker(options, supervisor).Run(); }
+
+}  // namespace mg::server
