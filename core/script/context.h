@@ -71,6 +71,7 @@ enum class Ending : uint8_t { kNone, kReturned, kExit, kExec, kError, kAborted }
 struct Run {
   Context* context = nullptr;
   const Code* code = nullptr;         // null: idle
+  uint32_t phase = 0;                 // MG_PHASE_* of the last code
   Coroutine* main = nullptr;
   std::vector<Coroutine*> coroutines;  // main and the light threads
   std::vector<Coroutine*> ready;       // resumed from the back

@@ -95,7 +95,9 @@ Limits::~Limits() {
   if (state_ != nullptr) Watchdog::Get().Unwatch(*this);
 }
 
-void Limits::Detach(lua_State* L) { lua_setallocf(L, memory.inner, memory.inner_data); }
+void Limits::Detach(lua_State* L) {
+  if (memory.inner != nullptr) lua_setallocf(L, memory.inner, memory.inner_data);
+}
 
 void Limits::Enter(const Budget& budget) {
   MG_CHECK(!on_ && t_running == nullptr);

@@ -156,6 +156,7 @@ Scheduler::Outcome Scheduler::Start(Context& context, Group group, const Code& c
   Run& run = context.runs[static_cast<size_t>(group)];
   MG_CHECK(run.code == nullptr && !vm_.running());
   run.code = &code;
+  run.phase = code.phase;
   run.ending = Ending::kNone;
   run.exec = false;
   run.status = 0;

@@ -9,13 +9,11 @@
 
 namespace mg::script {
 
-class Program;
 class Scheduler;
 
 struct Active {
   Vm* vm = nullptr;                      // never null while Lua runs
-  Program* program = nullptr;            // null while a generation is built (init, a policy's load)
-  Scheduler* scheduler = nullptr;        // null then, too
+  Scheduler* scheduler = nullptr;        // null while a generation is built (init, a policy's load)
   Context* context = nullptr;            // null then, too
   Coroutine* coroutine = nullptr;        // null where nothing can wait
   proxy::Exchange* exchange = nullptr;   // null: no request
@@ -42,6 +40,9 @@ inline void GiveScratch(mg_string* out, std::string text) {
   t_active.vm->scratch() = std::move(text);
   Give(out, t_active.vm->scratch());
 }
+
+// Whether the running code may wait: in a coroutine of a context.
+inline bool CanWait() { return t_active.coroutine != nullptr; }
 
 // Refers to each file of ffi/, so that the linker takes them in although only Lua, by name, calls them.
 void LinkSurface();

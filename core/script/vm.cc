@@ -60,9 +60,9 @@ int SearchModule(lua_State* L) {
 
 }  // namespace
 
-Result<std::unique_ptr<Vm>> Vm::Create(const config::Lua& conf, Chunks& chunks) {
+Result<std::unique_ptr<Vm>> Vm::Create(const config::Lua& conf, Chunks& chunks, Surroundings around) {
   LinkSurface();
-  std::unique_ptr<Vm> vm(new Vm(conf, chunks));
+  std::unique_ptr<Vm> vm(new Vm(conf, chunks, std::move(around)));
   if (auto opened = vm->Open(); !opened) return std::unexpected(opened.error());
   return vm;
 }
@@ -80,6 +80,7 @@ Result<void> Vm::Open() {
   if (auto prepared = Limits::Prepare(L_, limits_); !prepared) return prepared;
   limits_.memory.cap = conf_.limits.memory;
   collect_at_ = limits_.memory.cap / 4 * 3;
+  current_.phase = MG_PHASE_INIT;
   lua_pushcfunction(L_, OpenProtected);
   lua_pushlightuserdata(L_, this);
   if (!Call(1, 1, Budget{})) {

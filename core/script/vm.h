@@ -6,6 +6,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "config/config.h"
@@ -13,12 +14,31 @@
 #include "script/ffi/moongate_ffi.h"
 #include "script/limits.h"
 
+namespace mg::store {
+class SharedDict;
+}
+namespace mg::redis {
+class Connections;
+}
+
 namespace mg::script {
+
+class Program;
+
+// What scripts see of the gateway beyond a request.
+struct Surroundings {
+  std::vector<std::shared_ptr<store::SharedDict>> dicts;  // those the configuration names, by name
+  int worker = -1, workers = 1;                           // -1: no loop yet (init)
+  std::string prefix;                                     // folder of the configuration, with a slash at its end
+  Program* program = nullptr;                             // null while a generation is built
+  redis::Connections* redis = nullptr;                    // of the loop; null while a generation is built, and in `check`
+  bool exiting = false;                                   // the generation has retired
+};
 
 class Vm {
  public:
-  // Opens the libraries, the surface and lua/moongate/runtime.lua. `chunks` outlives the Vm.
-  static Result<std::unique_ptr<Vm>> Create(const config::Lua& conf, Chunks& chunks);
+  // Opens the libraries, the surface and lua/moongate/runtime.lua. `conf` and `chunks` outlive the Vm.
+  static Result<std::unique_ptr<Vm>> Create(const config::Lua& conf, Chunks& chunks, Surroundings around);
   ~Vm();
   Vm(const Vm&) = delete;
   Vm& operator=(const Vm&) = delete;
@@ -27,6 +47,7 @@ class Vm {
   Chunks& chunks() { return *chunks_; }
   mg_current& current() { return current_; }
   Limits& limits() { return limits_; }
+  Surroundings around;
   // What surface calls return text in; valid until the next one.
   std::string& scratch() { return scratch_; }
 
@@ -50,7 +71,8 @@ class Vm {
   void CollectIfNeeded();
 
  private:
-  Vm(const config::Lua& conf, Chunks& chunks) : conf_(conf), chunks_(&chunks) {}
+  Vm(const config::Lua& conf, Chunks& chunks, Surroundings surroundings)
+      : around(std::move(surroundings)), conf_(conf), chunks_(&chunks) {}
   Result<void> Open();
   static int OpenProtected(lua_State* L);
 

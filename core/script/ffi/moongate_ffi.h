@@ -32,6 +32,17 @@ typedef struct {
   mg_string name, value;
 } mg_header;
 
+/* A value of a shared dictionary, and what else an operation on one answers. */
+typedef struct {
+  int type; /* MG_NIL, ... */
+  int boolean;
+  double number;
+  const char *data;
+  size_t size;
+  uint32_t flags;
+  int stale, forcible;
+} mg_value;
+
 /* The state of a VM that both sides read; C writes it before each resume. */
 typedef struct {
   uint32_t phase;       /* one bit of MG_PHASE_* */
@@ -51,6 +62,12 @@ enum {
   MG_ENDED = -13,      /* the response is complete */
   MG_FILTER = -14,     /* yield MG_OP_FILTER: filters must run over what was written */
   MG_BUSY = -15,       /* too many of them */
+
+  MG_NIL = 0,
+  MG_BOOLEAN = 1,
+  MG_NUMBER = 2,
+  MG_STRING = 3,
+  MG_SHARED_NOT_FOUND = 1, /* other statuses: mg_shared_message */
 
   MG_PHASE_INIT = 0x1,
   MG_PHASE_INIT_WORKER = 0x2,
@@ -82,6 +99,7 @@ void mg_context_policy(uint32_t index) MG_NOEXCEPT; /* the next function of the 
 /* --- control */
 int mg_control_exit(int status) MG_NOEXCEPT;
 int mg_control_exec(const char *path, size_t path_size, const char *query, size_t query_size) MG_NOEXCEPT;
+void mg_control_jump(void) MG_NOEXCEPT; /* match the route again with the URI as it is now */
 int mg_log_enabled(int level) MG_NOEXCEPT;
 void mg_log_write(int level, const char *text, size_t size) MG_NOEXCEPT;
 
@@ -93,7 +111,9 @@ int mg_output_flush(int wait) MG_NOEXCEPT;
 /* --- response */
 int mg_response_status(void) MG_NOEXCEPT; /* 0: none yet */
 int mg_response_set_status(int status) MG_NOEXCEPT;
+int mg_response_started(void) MG_NOEXCEPT; /* output was made: status and fields are fixed */
 int mg_response_head_sent(void) MG_NOEXCEPT;
+int mg_response_ended(void) MG_NOEXCEPT;
 /* The values of a field, at most `most`; their number. */
 int mg_response_header(const char *name, size_t size, mg_string *values, int most) MG_NOEXCEPT;
 /* Replaces all fields of that name; no values: removes them. MG_ERROR: a name or value that may not stand in a head. */
@@ -113,7 +133,9 @@ int mg_request_is_internal(void) MG_NOEXCEPT;
 int mg_request_query(mg_string *out) MG_NOEXCEPT;
 int mg_request_set_query(const char *query, size_t size) MG_NOEXCEPT;
 int mg_request_set_path(const char *path, size_t size) MG_NOEXCEPT;
-int mg_request_read_body(mg_string *error) MG_NOEXCEPT; /* MG_AGAIN: resumed with true, or nil and an error */
+/* MG_AGAIN: resumed with true, or nil; mg_request_body_error then is the status to end with. */
+int mg_request_read_body(int can_wait) MG_NOEXCEPT;
+int mg_request_body_error(void) MG_NOEXCEPT;
 int mg_request_discard_body(void) MG_NOEXCEPT;
 int mg_request_body(mg_string *out) MG_NOEXCEPT; /* MG_DECLINED: not read, or empty */
 int mg_request_set_body(const char *data, size_t size) MG_NOEXCEPT;
@@ -142,6 +164,7 @@ int mg_worker_id(void) MG_NOEXCEPT; /* -1: none (init) */
 int mg_worker_count(void) MG_NOEXCEPT;
 int mg_worker_pid(void) MG_NOEXCEPT;
 int mg_worker_exiting(void) MG_NOEXCEPT;
+void mg_worker_prefix(mg_string *out) MG_NOEXCEPT;
 
 /* --- encoding, digests: results in scratch */
 /* kind 0: a URI as a whole (ngx.escape_uri with 0), 2: a component */
@@ -155,6 +178,28 @@ void mg_encode_hmac_sha1(const char *key, size_t key_size, const char *data, siz
 void mg_encode_hex(const char *data, size_t size, mg_string *out) MG_NOEXCEPT;
 uint32_t mg_encode_crc32(const char *data, size_t size) MG_NOEXCEPT;
 void mg_encode_quote_sql(const char *data, size_t size, mg_string *out) MG_NOEXCEPT;
+
+/* --- shared dictionaries, by index; times in seconds; 0: ok, else a status */
+int mg_shared_count(void) MG_NOEXCEPT;
+void mg_shared_name(int dict, mg_string *out) MG_NOEXCEPT;
+void mg_shared_message(int status, mg_string *out) MG_NOEXCEPT;
+int mg_shared_get(int dict, const char *key, size_t size, int stale, mg_value *out) MG_NOEXCEPT;
+/* mode 0: always, 1: only new, 2: only existing; safe: fail rather than evict. MG_NIL deletes. */
+int mg_shared_set(int dict, const char *key, size_t size, const mg_value *value, double ttl, uint32_t flags, int mode,
+                  int safe, mg_value *out) MG_NOEXCEPT;
+int mg_shared_incr(int dict, const char *key, size_t size, double delta, int has_init, double init, double init_ttl,
+                   mg_value *out) MG_NOEXCEPT;
+int mg_shared_ttl(int dict, const char *key, size_t size, mg_value *out) MG_NOEXCEPT;
+int mg_shared_expire(int dict, const char *key, size_t size, double ttl) MG_NOEXCEPT;
+int mg_shared_push(int dict, const char *key, size_t size, const mg_value *value, int left, mg_value *out) MG_NOEXCEPT;
+int mg_shared_pop(int dict, const char *key, size_t size, int left, mg_value *out) MG_NOEXCEPT;
+int mg_shared_length(int dict, const char *key, size_t size, mg_value *out) MG_NOEXCEPT;
+void mg_shared_flush_all(int dict) MG_NOEXCEPT;
+double mg_shared_flush_expired(int dict, double most) MG_NOEXCEPT;
+int mg_shared_keys(int dict, double most) MG_NOEXCEPT; /* their number; each by mg_shared_key until the next call */
+void mg_shared_key(int index, mg_string *out) MG_NOEXCEPT;
+double mg_shared_capacity(int dict) MG_NOEXCEPT;
+double mg_shared_free_space(int dict) MG_NOEXCEPT;
 
 /* ffi.cdef: to here */
 

@@ -1,0 +1,190 @@
+// The request as scripts read and change it, and variables.
+#include "http/url.h"
+#include "proxy/exchange.h"
+#include "script/ffi/fields.h"
+#include "script/program.h"
+#include "script/surface.h"
+
+using mg::proxy::BodyState;
+using mg::proxy::Exchange;
+using mg::proxy::HookStatus;
+using mg::script::Give;
+using mg::script::GiveScratch;
+using mg::script::t_active;
+using mg::script::View;
+
+namespace {
+
+// A path as a script writes it, in any characters: what may not stand in one is encoded, a percent sign that encodes
+// nothing too.
+std::string EncodeScriptPath(std::string_view path) {
+  std::string encoded;
+  for (size_t i = 0; i < path.size(); i++) {
+    bool triplet = path[i] == '%' && i + 2 < path.size() && mg::HexDigit(path[i + 1]) >= 0 && mg::HexDigit(path[i + 2]) >= 0;
+    if (triplet) {
+      encoded += '%';
+    } else {
+      encoded += mg::http::EncodePath(path.substr(i, 1));
+    }
+  }
+  return encoded;
+}
+
+// ngx.var.args and the like: variables that stand for a part of the request.
+bool SetPart(Exchange& exchange, std::string_view name, std::string_view value) {
+  if (name == "args" || name == "query_string") {
+    exchange.SetQuery(value);
+    return true;
+  }
+  return false;
+}
+
+bool IsOwn(const Exchange& exchange, std::string_view name) {
+  for (const mg::proxy::Variable* v = exchange.variables; v != nullptr; v = v->next) {
+    if (v->name == name) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+extern "C" {
+
+int mg_request_method(mg_string* out) noexcept {
+  if (t_active.exchange == nullptr) return MG_NO_REQUEST;
+  Give(out, t_active.exchange->request.method_text);
+  return MG_OK;
+}
+
+int mg_request_set_method(const char* method, size_t size) noexcept {
+  if (t_active.exchange == nullptr) return MG_NO_REQUEST;
+  t_active.exchange->SetMethod(View(method, size));
+  return MG_OK;
+}
+
+int mg_request_headers(mg_header* out, int most) noexcept {
+  if (t_active.exchange == nullptr) return 0;
+  return mg::script::ListFields(t_active.exchange->request.headers, out, most);
+}
+
+int mg_request_set_header(const char* name, size_t size, const mg_string* values, int count, int add) noexcept {
+  if (t_active.exchange == nullptr) return MG_NO_REQUEST;
+  Exchange& exchange = *t_active.exchange;
+  std::string_view field = View(name, size);
+  mg::script::ReplaceFields(exchange.request.headers, exchange.arena, field, {values, static_cast<size_t>(count)},
+                            add != 0 ? mg::script::Keep::kYes : mg::script::Keep::kNo);
+  if (count > 0 && mg::EqualsIgnoreCase(field, "host")) {
+    exchange.request.authority = exchange.request.headers.Get(mg::http::HeaderId::kHost);
+  }
+  return MG_OK;
+}
+
+int mg_request_raw_header(int without_line, mg_string* out) noexcept {
+  if (t_active.exchange == nullptr) return MG_NO_REQUEST;
+  std::string_view raw = t_active.exchange->raw_head;
+  if (without_line != 0) {
+    size_t line = raw.find('\n');
+    raw.remove_prefix(line == std::string_view::npos ? raw.size() : line + 1);
+  }
+  Give(out, raw);
+  return MG_OK;
+}
+
+double mg_request_http_version(void) noexcept {
+  if (t_active.exchange == nullptr) return 0;
+  const mg::http::RequestHead& head = t_active.exchange->request;
+  return head.major + head.minor / 10.0;
+}
+
+double mg_request_start_time(void) noexcept {
+  if (t_active.exchange == nullptr) return 0;
+  return static_cast<double>(t_active.exchange->timing.wall / 1'000'000) / 1e3;
+}
+
+int mg_request_is_internal(void) noexcept { return t_active.exchange != nullptr && t_active.exchange->in.is_internal; }
+
+int mg_request_query(mg_string* out) noexcept {
+  if (t_active.exchange == nullptr) return MG_NO_REQUEST;
+  Give(out, t_active.exchange->request.query);
+  return t_active.exchange->request.query.empty() ? MG_DECLINED : MG_OK;
+}
+
+int mg_request_set_query(const char* query, size_t size) noexcept {
+  if (t_active.exchange == nullptr) return MG_NO_REQUEST;
+  t_active.exchange->SetQuery(View(query, size));
+  return MG_OK;
+}
+
+int mg_request_set_path(const char* path, size_t size) noexcept {
+  if (t_active.exchange == nullptr) return MG_NO_REQUEST;
+  std::string_view text = View(path, size);
+  if (text.empty() || text[0] != '/') return MG_ERROR;
+  return t_active.exchange->SetPath(EncodeScriptPath(text)) ? MG_OK : MG_ERROR;
+}
+
+int mg_request_read_body(int can_wait) noexcept {
+  if (t_active.exchange == nullptr) return MG_NO_REQUEST;
+  switch (t_active.exchange->ReadBody()) {
+    case HookStatus::kDone: return MG_OK;
+    case HookStatus::kSuspended:
+      // The bytes may have been there already.
+      if (t_active.exchange->in.body_state == BodyState::kRead) return MG_OK;
+      if (t_active.exchange->in.body_state == BodyState::kFailed || can_wait == 0) return MG_ERROR;
+      t_active.context->body_waiters.push_back(mg::script::Scheduler::BeginWait(nullptr));
+      return MG_AGAIN;
+    default: return MG_ERROR;
+  }
+}
+
+int mg_request_body_error(void) noexcept {
+  if (t_active.exchange == nullptr) return 500;
+  return t_active.exchange->failure.status != 0 ? t_active.exchange->failure.status : 400;
+}
+
+int mg_request_discard_body(void) noexcept {
+  if (t_active.exchange == nullptr) return MG_NO_REQUEST;
+  t_active.exchange->DiscardBody();
+  return MG_OK;
+}
+
+int mg_request_body(mg_string* out) noexcept {
+  if (t_active.exchange == nullptr) return MG_NO_REQUEST;
+  const mg::proxy::RequestPart& in = t_active.exchange->in;
+  if (in.body_state != BodyState::kRead || in.body.empty()) return MG_DECLINED;
+  if (in.body.Front().size() == in.body.size()) {
+    Give(out, in.body.Front());
+  } else {
+    GiveScratch(out, in.body.ToString());
+  }
+  return MG_OK;
+}
+
+int mg_request_set_body(const char* data, size_t size) noexcept {
+  if (t_active.exchange == nullptr) return MG_NO_REQUEST;
+  t_active.exchange->ReplaceBody(View(data, size));
+  return MG_OK;
+}
+
+int mg_variable_get(const char* name, size_t size, mg_string* out) noexcept {
+  if (t_active.exchange == nullptr) return MG_NO_REQUEST;
+  std::optional<std::string_view> value = t_active.exchange->GetVariable(View(name, size));
+  if (!value) return MG_DECLINED;
+  Give(out, *value);
+  return MG_OK;
+}
+
+int mg_variable_set(const char* name, size_t size, const char* value, size_t value_size) noexcept {
+  if (t_active.exchange == nullptr) return MG_NO_REQUEST;
+  Exchange& exchange = *t_active.exchange;
+  std::string_view text = View(name, size);
+  if (SetPart(exchange, text, View(value, value_size))) return MG_OK;
+  if (!IsOwn(exchange, text) && exchange.GetVariable(text)) return MG_DECLINED;
+  exchange.SetVariable(text, View(value, value_size));
+  return MG_OK;
+}
+
+}  // extern "C"
+
+namespace mg::script {
+void LinkRequest() {}
+}  // namespace mg::script

@@ -1,0 +1,275 @@
+#include "script/policy_set.h"
+
+#include <filesystem>
+
+#include "base/strings.h"
+#include "script/embedded.h"
+#include "script/schema_from_lua.h"
+
+namespace mg::script {
+
+using proxy::Phase;
+
+namespace {
+
+// Phases that a policy can hook.
+constexpr Phase kPolicyPhases[] = {Phase::kRewrite, Phase::kAccess, Phase::kBalance, Phase::kHeaderFilter, Phase::kBodyFilter,
+                                   Phase::kLog};
+
+bool IsPolicyName(std::string_view name) {
+  for (char c : name) {
+    if (!IsAlpha(c) && !IsDigit(c) && c != '_' && c != '-' && c != '.') return false;
+  }
+  return !name.empty() && name[0] != '.' && name.find("..") == std::string_view::npos;
+}
+
+std::string PathOfName(std::string name) {
+  std::ranges::replace(name, '.', '/');
+  return name + ".lua";
+}
+
+// `script: FILE` or `script: { file: FILE, with: ... }`.
+const config::Schema& ScriptSchema() {
+  static const config::Schema schema = [] {
+    config::Schema file, with, map;
+    file.type = config::Schema::Type::kPath;
+    file.required = true;
+    with.type = config::Schema::Type::kRaw;
+    map.type = config::Schema::Type::kMap;
+    map.fields = {{"file", file}, {"with", with}};
+    config::Schema path;
+    path.type = config::Schema::Type::kPath;
+    map.alternatives = {path};
+    return map;
+  }();
+  return schema;
+}
+
+// `lua: { access: CHUNK, ... }`.
+const config::Schema& ChunksSchema() {
+  static const config::Schema schema = [] {
+    config::Schema chunk, map;
+    chunk.type = config::Schema::Type::kString;
+    map.type = config::Schema::Type::kMap;
+    map.environment = config::Schema::Environment::kKeep;
+    std::vector<std::string> names;
+    for (Phase phase : kPolicyPhases) {
+      map.fields.emplace_back(PhaseKey(phase), chunk);
+      names.emplace_back(PhaseKey(phase));
+    }
+    map.at_least_one_of = {names};
+    return map;
+  }();
+  return schema;
+}
+
+// Instead of one that is absent, so that defaults are filled in.
+const config::Node& EmptyMap() {
+  static const config::Node node = [] {
+    config::Node map;
+    map.kind = config::Node::Kind::kMap;
+    return map;
+  }();
+  return node;
+}
+
+}  // namespace
+
+std::string_view PhaseKey(Phase phase) { return phase == Phase::kBalance ? "balance" : proxy::PhaseName(phase); }
+
+void ReportLuaError(config::Diagnostics& diagnostics, const std::string& text, const std::string& file,
+                    const config::Position& at, const std::string& path) {
+  std::string_view first = std::string_view(text).substr(0, text.find("\nstack traceback"));
+  // "file:line: message", where a long file name is cut in front ("...").
+  for (size_t colon = first.find(':'); colon != std::string_view::npos; colon = first.find(':', colon + 1)) {
+    size_t end = first.find(':', colon + 1);
+    if (end == std::string_view::npos) break;
+    std::optional<uint32_t> line = ParseDecimal<uint32_t>(first.substr(colon + 1, end - colon - 1));
+    if (!line) continue;
+    std::string name(first.substr(0, colon));
+    if (name.starts_with("...") && file.ends_with(name.substr(3))) name = file;
+    diagnostics.ErrorIn(name, *line, 1, path, std::string(Trim(first.substr(end + 1))));
+    return;
+  }
+  diagnostics.Error(at, path, std::string(first));
+}
+
+bool PushModule(Vm& vm, const std::string& path) {
+  lua_State* L = vm.state();
+  vm.PushRuntime("modules");
+  lua_getfield(L, -1, path.c_str());
+  if (!lua_isnil(L, -1)) {
+    lua_remove(L, -2);
+    return true;
+  }
+  lua_pop(L, 1);
+  if (!vm.chunks().LoadPath(L, path)) {
+    lua_remove(L, -2);
+    return false;
+  }
+  vm.MakeStrict();
+  if (!vm.Call(0, 1, kLoadBudget)) {
+    lua_remove(L, -2);
+    return false;
+  }
+  if (!lua_istable(L, -1)) {
+    lua_pop(L, 2);
+    lua_pushliteral(L, "it does not return a table of phase functions");
+    return false;
+  }
+  lua_pushvalue(L, -1);
+  lua_setfield(L, -3, path.c_str());
+  lua_remove(L, -2);
+  return true;
+}
+
+void PolicySet::Resolve() {
+  for (const config::Policy& policy : config_.policies) global.push_back(Add(policy));
+  for (const config::Route& route : config_.routes) {
+    routes.emplace_back();
+    for (const config::Policy& policy : route.policies) routes.back().push_back(Add(policy));
+  }
+}
+
+size_t PolicySet::Add(const config::Policy& policy) {
+  PolicyInstance instance;
+  instance.policy = &policy;
+  if (policy.name == "lua") {
+    ResolveChunks(instance);
+  } else if (policy.name == "script") {
+    ResolveScript(instance);
+  } else {
+    ResolveModule(instance);
+  }
+  instances.push_back(std::move(instance));
+  return instances.size() - 1;
+}
+
+void PolicySet::ResolveChunks(PolicyInstance& instance) {
+  const config::Policy& policy = *instance.policy;
+  config::Value chunks = config::Check(ChunksSchema(), policy.conf, policy.position, policy.path, files_, diagnostics_);
+  for (Phase phase : kPolicyPhases) {
+    const config::Value* chunk = chunks.Find(PhaseKey(phase));
+    if (chunk == nullptr || chunk->kind != config::Value::Kind::kString || chunk->node == nullptr) continue;
+    std::string file = chunk->position.file < diagnostics_.files.size() ? diagnostics_.files[chunk->position.file] : "configuration";
+    instance.chunks[static_cast<size_t>(phase)] = {"@" + file, chunk->text, chunk->node->text_line, chunk->position};
+  }
+}
+
+void PolicySet::ResolveScript(PolicyInstance& instance) {
+  const config::Policy& policy = *instance.policy;
+  config::Value value = config::Check(ScriptSchema(), policy.conf, policy.position, policy.path, files_, diagnostics_);
+  const config::Node* with = nullptr;
+  if (value.kind == config::Value::Kind::kString) {
+    instance.module = value.text;
+  } else if (const config::Value* file = value.Find("file")) {
+    instance.module = file->text;
+    with = policy.conf->Find("with");
+  }
+  if (!instance.module.empty()) CheckConf(instance, with, policy.path + ".with");
+}
+
+void PolicySet::ResolveModule(PolicyInstance& instance) {
+  const config::Policy& policy = *instance.policy;
+  if (IsPolicyName(policy.name)) {
+    std::string relative = PathOfName(policy.name);
+    instance.module = vm_.chunks().FindPath("policies/" + relative);
+    // A module of the user's own need not lie in a folder of that name.
+    if (instance.module.empty() || instance.module.starts_with("embedded:")) {
+      std::string own = vm_.chunks().FindPath(relative);
+      if (!own.empty() && !own.starts_with("embedded:")) instance.module = own;
+    }
+  }
+  if (instance.module.empty()) {
+    std::vector<std::string> known = KnownNames();
+    std::string_view nearest = Nearest(policy.name, known);
+    diagnostics_.Error(policy.position, policy.path,
+                       "there is no policy \"" + policy.name + "\"" +
+                           (nearest.empty() ? std::string() : ", did you mean \"" + std::string(nearest) + "\"?"));
+    return;
+  }
+  CheckConf(instance, policy.conf, policy.path);
+}
+
+void PolicySet::CheckConf(PolicyInstance& instance, const config::Node* node, const std::string& path) {
+  const config::Policy& policy = *instance.policy;
+  const config::Schema* schema = SchemaOf(instance.module, policy.position, policy.path);
+  if (schema == nullptr) {
+    static const config::Schema any;
+    instance.conf = config::Check(any, node, policy.position, path, files_, diagnostics_);
+    return;
+  }
+  bool absent = node == nullptr || node->kind == config::Node::Kind::kNull;
+  if (absent && schema->type == config::Schema::Type::kMap) node = &EmptyMap();
+  instance.conf = config::Check(*schema, node, policy.position, path, files_, diagnostics_);
+}
+
+const config::Schema* PolicySet::SchemaOf(const std::string& module, const config::Position& at, const std::string& path) {
+  auto [known, is_new] = modules_.try_emplace(module);
+  Module& entry = known->second;
+  if (!is_new) return entry.has_schema ? &entry.schema : nullptr;
+  lua_State* L = vm_.state();
+  int top = lua_gettop(L);
+  if (!PushModule(vm_, module)) {
+    ReportLuaError(diagnostics_, lua_tostring(L, -1) != nullptr ? lua_tostring(L, -1) : "it does not load", module, at, path);
+    lua_settop(L, top);
+    return nullptr;
+  }
+  entry.loaded = true;
+  CheckTable(module, at, path);
+  lua_pushliteral(L, "schema");
+  lua_rawget(L, -2);
+  if (!lua_isnil(L, -1)) {
+    if (Result<config::Schema> schema = ReadSchema(L, -1)) {
+      entry.schema = std::move(*schema);
+      entry.has_schema = true;
+    } else {
+      diagnostics_.ErrorIn(module, 1, 1, path, schema.error().message);
+    }
+  }
+  lua_settop(L, top);
+  return entry.has_schema ? &entry.schema : nullptr;
+}
+
+// The module's table is on top: phases must be functions, and a function whose name is nearly a phase's is a mistake.
+void PolicySet::CheckTable(const std::string& module, const config::Position& at, const std::string& path) {
+  lua_State* L = vm_.state();
+  std::vector<std::string> keys;
+  for (Phase phase : kPolicyPhases) keys.emplace_back(PhaseKey(phase));
+  keys.emplace_back("compile");
+  size_t phases = 0;
+  lua_pushnil(L);
+  while (lua_next(L, -2) != 0) {
+    if (lua_type(L, -2) == LUA_TSTRING) {
+      std::string key = lua_tostring(L, -2);
+      bool known = std::ranges::find(keys, key) != keys.end();
+      if (known && !lua_isfunction(L, -1)) {
+        diagnostics_.Error(at, path, module + ": \"" + key + "\" is not a function");
+      } else if (known) {
+        phases += key != "compile" ? 1 : 0;
+      } else if (lua_isfunction(L, -1)) {
+        std::string_view nearest = Nearest(key, keys);
+        if (!nearest.empty()) {
+          diagnostics_.Warning(at, path, module + ": the function \"" + key + "\" is never called, did you mean \"" + std::string(nearest) + "\"?");
+        }
+      }
+    }
+    lua_pop(L, 1);
+  }
+  if (phases == 0) diagnostics_.Error(at, path, module + " has no phase function");
+}
+
+std::vector<std::string> PolicySet::KnownNames() {
+  std::vector<std::string> names{"lua", "script"};
+  for (const EmbeddedFile& file : EmbeddedLua()) {
+    if (file.name.starts_with("policies/")) names.push_back(std::filesystem::path(file.name).stem().string());
+  }
+  for (const std::string& root : vm_.chunks().roots()) {
+    for (const char* pattern : {"/policies/*.lua", "/*.lua"}) {
+      for (const std::string& path : files_.Glob(root + pattern)) names.push_back(std::filesystem::path(path).stem().string());
+    }
+  }
+  return names;
+}
+
+}  // namespace mg::script

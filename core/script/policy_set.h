@@ -1,0 +1,82 @@
+// PolicySet: the policies of a configuration, each resolved to what it runs (a module, a script, chunks in place) with
+// its configuration checked. The module's schema is read in a VM, the generation's first. Control thread; lives as long
+// as a build.
+#pragma once
+
+#include <array>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "config/config.h"
+#include "config/node.h"
+#include "config/schema.h"
+#include "proxy/phase.h"
+#include "script/vm.h"
+
+namespace mg::script {
+
+struct ChunkText {
+  std::string name;  // for Lua: "@gateway.yaml"
+  std::string text;
+  uint32_t first_line = 1;
+  config::Position position;
+};
+
+// One policy where the configuration names it.
+struct PolicyInstance {
+  const config::Policy* policy = nullptr;
+  std::string module;  // path of the module or script; empty: chunks in place
+  config::Value conf;
+  std::array<ChunkText, static_cast<size_t>(proxy::Phase::kCount)> chunks;
+};
+
+// The key of a policy's table that has the phase's function: "rewrite", "access", "balance", ...
+std::string_view PhaseKey(proxy::Phase phase);
+
+// A Lua error as a diagnostic: at the file and line it names, else at `at`. `file`: what runs, as it was loaded.
+void ReportLuaError(config::Diagnostics& diagnostics, const std::string& text, const std::string& file,
+                    const config::Position& at, const std::string& path);
+
+class PolicySet {
+ public:
+  PolicySet(const config::Config& config, Vm& vm, config::FileSource& files, config::Diagnostics& diagnostics)
+      : config_(config), vm_(vm), files_(files), diagnostics_(diagnostics) {}
+
+  // Resolves all; every error is reported.
+  void Resolve();
+
+  std::vector<PolicyInstance> instances;
+  std::vector<size_t> global;               // indexes into instances, in file order
+  std::vector<std::vector<size_t>> routes;  // by route
+
+ private:
+  size_t Add(const config::Policy& policy);
+  void ResolveChunks(PolicyInstance& instance);
+  void ResolveScript(PolicyInstance& instance);
+  void ResolveModule(PolicyInstance& instance);
+  void CheckConf(PolicyInstance& instance, const config::Node* node, const std::string& path);
+  // The module's schema; null where it has none or did not load (reported once).
+  const config::Schema* SchemaOf(const std::string& module, const config::Position& at, const std::string& path);
+  void CheckTable(const std::string& module, const config::Position& at, const std::string& path);
+  std::vector<std::string> KnownNames();
+
+  struct Module {
+    bool loaded = false, has_schema = false;
+    config::Schema schema;
+  };
+
+  const config::Config& config_;
+  Vm& vm_;
+  config::FileSource& files_;
+  config::Diagnostics& diagnostics_;
+  std::unordered_map<std::string, Module> modules_;
+};
+
+// Pushes the table that the module at `path` answers, loading it where the VM has not yet. False: the error's text.
+bool PushModule(Vm& vm, const std::string& path);
+
+// What loading and compiling may take: a safeguard against endless loops, not a budget.
+constexpr Budget kLoadBudget{10'000'000'000, 0};
+
+}  // namespace mg::script

@@ -1,0 +1,137 @@
+-- ngx.encode_args, decode_args; ngx.req.get_uri_args, set_uri_args, get_post_args.
+local ngx, runtime = ...
+local ffi = require "ffi"
+local C, ffi_string = ffi.C, ffi.string
+local band = require("bit").band
+local current, phase = runtime.current, runtime.phase
+local disabled = runtime.disabled
+local type, tostring, find, sub, concat = type, tostring, string.find, string.sub, table.concat
+local out = ffi.new("mg_string")
+
+local function escape(text)
+  C.mg_encode_escape_uri(text, #text, 2, out)
+  local escaped = ffi_string(out.data, out.size)
+  return escaped
+end
+
+local function unescape(text)
+  if not find(text, "[%%+]") then
+    return text
+  end
+  C.mg_encode_unescape_uri(text, #text, 1, out)
+  local plain = ffi_string(out.data, out.size)
+  return plain
+end
+
+local function append_argument(parts, key, value)
+  local kind = type(value)
+  if kind == "boolean" then
+    if value then
+      parts[#parts + 1] = key
+    end
+  elseif kind == "string" or kind == "number" then
+    parts[#parts + 1] = key .. "=" .. escape(tostring(value))
+  else
+    error("attempt to use " .. kind .. " as query arg value", 3)
+  end
+end
+
+function ngx.encode_args(args)
+  if type(args) ~= "table" then
+    error("bad argument #1 to 'encode_args' (table expected, got " .. (args == nil and "no value" or type(args)) .. ")", 2)
+  end
+  local parts = {}
+  for name, value in pairs(args) do
+    if type(name) ~= "string" then
+      error("attempt to use a non-string key in the \"args\" option table", 2)
+    end
+    local key = escape(name)
+    if type(value) == "table" then
+      for i = 1, #value do
+        append_argument(parts, key, value[i])
+      end
+    else
+      append_argument(parts, key, value)
+    end
+  end
+  return concat(parts, "&")
+end
+
+-- The arguments of a query as a table: a name without "=" is true, one that comes again is a list.
+local function decode(query, most, result)
+  most = most or 100
+  result = result or {}
+  local from, size, count = 1, #query, 0
+  while from <= size do
+    local to = find(query, "&", from, true) or size + 1
+    if to > from then
+      local equals = find(query, "=", from, true)
+      local name, value
+      if equals and equals < to then
+        name, value = unescape(sub(query, from, equals - 1)), unescape(sub(query, equals + 1, to - 1))
+      else
+        name, value = unescape(sub(query, from, to - 1)), true
+      end
+      if name ~= "" then
+        if most > 0 and count == most then
+          return result, "truncated"
+        end
+        count = count + 1
+        local before = result[name]
+        if before == nil then
+          result[name] = value
+        elseif type(before) == "table" then
+          before[#before + 1] = value
+        else
+          result[name] = { before, value }
+        end
+      end
+    end
+    from = to + 1
+  end
+  return result
+end
+
+function ngx.decode_args(query, most)
+  if type(query) ~= "string" then
+    error("bad argument #1 to 'decode_args' (string expected, got " .. (query == nil and "no value" or type(query)) .. ")", 2)
+  end
+  return decode(query, most)
+end
+
+local REQUEST = phase.REQUEST
+
+function ngx.req.get_uri_args(most, result)
+  if band(current.phase, REQUEST) == 0 then
+    disabled()
+  end
+  if C.mg_request_query(out) ~= 0 then
+    return result or {}
+  end
+  return decode(ffi_string(out.data, out.size), most, result)
+end
+
+function ngx.req.set_uri_args(args)
+  if band(current.phase, REQUEST) == 0 then
+    disabled()
+  end
+  local kind = type(args)
+  if kind == "table" then
+    args = ngx.encode_args(args)
+  elseif kind == "number" then
+    args = tostring(args)
+  elseif kind ~= "string" then
+    error("bad argument #1 to 'set_uri_args' (string, number, or table expected, but got " .. kind .. ")", 2)
+  end
+  C.mg_request_set_query(args, #args)
+end
+
+function ngx.req.get_post_args(most)
+  if band(current.phase, REQUEST) == 0 then
+    disabled()
+  end
+  if C.mg_request_body(out) ~= 0 then
+    return {}
+  end
+  return decode(ffi_string(out.data, out.size), most)
+end

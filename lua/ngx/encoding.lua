@@ -1,0 +1,91 @@
+-- URI escaping, base64, digests, quote_sql_str.
+local ngx = ...
+local ffi = require "ffi"
+local C, ffi_string = ffi.C, ffi.string
+local type, tostring = type, tostring
+local out = ffi.new("mg_string")
+
+local function text_of(value)
+  if type(value) == "string" then
+    return value
+  elseif value == nil then
+    return ""
+  end
+  return tostring(value)
+end
+
+local function result()
+  local text = ffi_string(out.data, out.size)
+  return text
+end
+
+function ngx.escape_uri(value, kind)
+  local text = text_of(value)
+  if kind ~= nil and kind ~= 0 and kind ~= 2 then
+    if type(kind) ~= "number" then
+      error("\"type\" is not number", 2)
+    end
+    error("\"type\" should be 0 or 2, but got " .. kind, 2)
+  end
+  C.mg_encode_escape_uri(text, #text, kind or 2, out)
+  return (result())
+end
+
+function ngx.unescape_uri(value)
+  local text = text_of(value)
+  C.mg_encode_unescape_uri(text, #text, 1, out)
+  return (result())
+end
+
+function ngx.encode_base64(value, no_padding)
+  local text = text_of(value)
+  C.mg_encode_base64(text, #text, 0, no_padding and 0 or 1, out)
+  return (result())
+end
+
+function ngx.decode_base64(value)
+  if type(value) ~= "string" then
+    error("string argument only", 2)
+  end
+  if C.mg_encode_decode_base64(value, #value, 0, out) ~= 0 then
+    return nil
+  end
+  return (result())
+end
+
+function ngx.md5(value)
+  local text = text_of(value)
+  C.mg_encode_digest(0, text, #text, out)
+  C.mg_encode_hex(out.data, out.size, out)
+  return (result())
+end
+
+function ngx.md5_bin(value)
+  local text = text_of(value)
+  C.mg_encode_digest(0, text, #text, out)
+  return (result())
+end
+
+function ngx.sha1_bin(value)
+  local text = text_of(value)
+  C.mg_encode_digest(1, text, #text, out)
+  return (result())
+end
+
+function ngx.hmac_sha1(key, value)
+  local secret, text = text_of(key), text_of(value)
+  C.mg_encode_hmac_sha1(secret, #secret, text, #text, out)
+  return (result())
+end
+
+function ngx.crc32_short(value)
+  local text = text_of(value)
+  return tonumber(C.mg_encode_crc32(text, #text))
+end
+ngx.crc32_long = ngx.crc32_short
+
+function ngx.quote_sql_str(value)
+  local text = text_of(value)
+  C.mg_encode_quote_sql(text, #text, out)
+  return (result())
+end

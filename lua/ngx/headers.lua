@@ -1,0 +1,178 @@
+-- ngx.status, ngx.header, ngx.resp.get_headers, and what request headers share with them.
+local ngx, runtime = ...
+local ffi = require "ffi"
+local C, ffi_string, ffi_new = ffi.C, ffi.string, ffi.new
+local band = require("bit").band
+local current, phase = runtime.current, runtime.phase
+local disabled = runtime.disabled
+local type, tostring, lower, gsub, find = type, tostring, string.lower, string.gsub, string.find
+local REQUEST = phase.REQUEST
+local ERR = ngx.ERR
+
+-- Status -----------------------------------------------------------------------------------------------------------
+
+function runtime.getters.status()
+  if band(current.phase, REQUEST) == 0 then
+    error("API disabled in the context of " .. runtime.context_name(), 3)
+  end
+  return C.mg_response_status()
+end
+
+function runtime.setters.status(value)
+  if band(current.phase, REQUEST) == 0 then
+    error("API disabled in the context of " .. runtime.context_name(), 3)
+  end
+  local status = tonumber(value)
+  if status == nil then
+    error("bad status: number expected, got " .. type(value), 3)
+  end
+  if C.mg_response_set_status(status) ~= 0 then
+    ngx.log(ERR, "attempt to set ngx.status after sending out response headers")
+  end
+end
+
+-- Values -------------------------------------------------------------------------------------------------------------
+
+local MOST_VALUES = 64
+local values = ffi_new("mg_string[?]", MOST_VALUES)
+local anchors = {}
+
+-- Fills `values` from what a script gives as a header's value; answers how many. The strings are kept alive.
+local function fill_values(value, level)
+  local kind = type(value)
+  if kind == "string" then
+    values[0].data, values[0].size = value, #value
+    return 1
+  elseif kind == "nil" then
+    return 0
+  elseif kind == "table" then
+    local count = #value
+    if count > MOST_VALUES then
+      error("too many values for a header: at most " .. MOST_VALUES, level + 1)
+    end
+    for i = 1, count do
+      local text = tostring(value[i])
+      anchors[i] = text
+      values[i - 1].data, values[i - 1].size = text, #text
+    end
+    return count
+  end
+  local text = tostring(value)
+  anchors[1] = text
+  values[0].data, values[0].size = text, #text
+  return 1
+end
+runtime.fill_header_values = fill_values
+runtime.header_values = values
+
+-- "content_type" -> "content-type"
+local function dashed(name)
+  if find(name, "_", 1, true) then
+    name = gsub(name, "_", "-")
+  end
+  return name
+end
+runtime.dashed = dashed
+
+-- A table of headers that also finds them by another case or with underscores.
+local insensitive = {
+  __index = function(self, name)
+    if type(name) ~= "string" then
+      return nil
+    end
+    return rawget(self, (gsub(lower(name), "_", "-")))
+  end,
+}
+
+local PLENTY = 100
+local plenty = ffi_new("mg_header[?]", PLENTY)
+
+-- The table that get_headers answers: `fill(out, most)` is the C call, `most` 0 stands for all.
+function runtime.header_table(fill, most, raw)
+  local out, capacity = plenty, PLENTY
+  if most == nil then
+    most = PLENTY
+  elseif most <= 0 or most > PLENTY then
+    local total = fill(plenty, 0)
+    capacity = (most <= 0 or total < most) and total or most
+    if capacity > PLENTY then
+      out = ffi_new("mg_header[?]", capacity)
+    end
+    most = capacity
+  end
+  local total = fill(out, most)
+  local result = {}
+  for i = 0, (total < most and total or most) - 1 do
+    local header = out[i]
+    local name = ffi_string(header.name.data, header.name.size)
+    if not raw then
+      name = lower(name)
+    end
+    local value = ffi_string(header.value.data, header.value.size)
+    local before = result[name]
+    if before == nil then
+      result[name] = value
+    elseif type(before) == "table" then
+      before[#before + 1] = value
+    else
+      result[name] = { before, value }
+    end
+  end
+  if not raw then
+    setmetatable(result, insensitive)
+  end
+  if total > most then
+    return result, "truncated"
+  end
+  return result
+end
+
+-- ngx.header ----------------------------------------------------------------------------------------------------------
+
+local found = ffi_new("mg_string[?]", MOST_VALUES)
+local LATE = C.MG_LATE
+
+ngx.header = setmetatable({}, {
+  __index = function(_, name)
+    if band(current.phase, REQUEST) == 0 then
+      disabled()
+    end
+    name = dashed(tostring(name))
+    local count = C.mg_response_header(name, #name, found, MOST_VALUES)
+    if count <= 0 then
+      return nil
+    end
+    if count == 1 then
+      local value = ffi_string(found[0].data, found[0].size)
+      return value
+    end
+    local result = {}
+    for i = 1, count do
+      result[i] = ffi_string(found[i - 1].data, found[i - 1].size)
+    end
+    return result
+  end,
+  __newindex = function(_, name, value)
+    if band(current.phase, REQUEST) == 0 then
+      disabled()
+    end
+    name = dashed(tostring(name))
+    local count = fill_values(value, 2)
+    local code = C.mg_response_set_header(name, #name, values, count)
+    if code == LATE then
+      ngx.log(ERR, "attempt to set ngx.header.", name, " after sending out response headers")
+    end
+  end,
+})
+
+ngx.resp = ngx.resp or {}
+local function fill_response(out, most)
+  return C.mg_response_headers(out, most)
+end
+
+function ngx.resp.get_headers(most, raw)
+  if band(current.phase, REQUEST) == 0 then
+    disabled()
+  end
+  return runtime.header_table(fill_response, most, raw)
+end

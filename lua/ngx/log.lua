@@ -1,0 +1,57 @@
+-- ngx.log, print.
+local ngx, runtime = ...
+local C = require("ffi").C
+local getinfo = debug.getinfo
+
+-- As ngx.log writes arguments: nil, true, false and null by name; tables by __tostring only.
+local function text_of(...)
+  local count = select("#", ...)
+  local parts = { ... }
+  for i = 1, count do
+    local value = parts[i]
+    local kind = type(value)
+    if kind == "table" then
+      local meta = getmetatable(value)
+      if meta == nil or meta.__tostring == nil then
+        error("bad argument #" .. i .. " to 'log' (expected table to have __tostring metamethod)", 3)
+      end
+      parts[i] = tostring(value)
+    elseif value == ngx.null then
+      parts[i] = "null"
+    elseif kind ~= "string" then
+      parts[i] = tostring(value)
+    end
+  end
+  return table.concat(parts, "", 1, count)
+end
+
+local function write(level, stack_level, text)
+  local info = getinfo(stack_level + 1, "Sl")
+  if info ~= nil and info.currentline > 0 then
+    text = "[lua] " .. info.short_src .. ":" .. info.currentline .. ": " .. text
+  else
+    text = "[lua] " .. text
+  end
+  C.mg_log_write(level, text, #text)
+end
+
+function ngx.log(level, ...)
+  if type(level) ~= "number" then
+    error("bad argument #1 to 'log' (number expected, got " .. type(level) .. ")", 2)
+  end
+  if level < 0 or level > 8 then
+    error("bad log level: " .. level, 2)
+  end
+  if C.mg_log_enabled(level) == 0 then
+    return
+  end
+  write(level, 2, text_of(...))
+end
+
+local NOTICE = ngx.NOTICE
+function print(...)
+  if C.mg_log_enabled(NOTICE) == 0 then
+    return
+  end
+  write(NOTICE, 2, text_of(...))
+end

@@ -1,0 +1,192 @@
+-- ngx.say, print, flush, eof, send_headers, headers_sent. Output that must go through filters yields: the scheduler runs
+-- them and resumes with their outcome. Where nothing can yield (inside a gsub or sort callback) it is queued.
+local ngx, runtime = ...
+local ffi = require "ffi"
+local C = ffi.C
+local band = require("bit").band
+local current, phase = runtime.current, runtime.phase
+local disabled, operation, wait, can_wait = runtime.disabled, runtime.operation, runtime.wait, runtime.can_wait
+local type, tostring, concat = type, tostring, table.concat
+local null = ngx.null
+local ENTRY = phase.ENTRY
+local AGAIN, FILTER, CLOSED, ENDED, DECLINED = C.MG_AGAIN, C.MG_FILTER, C.MG_CLOSED, C.MG_ENDED, C.MG_DECLINED
+local OP_FILTER, OP_END = C.MG_OP_FILTER, C.MG_OP_END
+
+local function append_table(out, count, value, depth)
+  if depth > 100 then
+    error("table nested too deeply", 0)
+  end
+  local length = #value
+  for key in pairs(value) do
+    if type(key) ~= "number" or key < 1 or key > length or key % 1 ~= 0 then
+      error("non-array table found", 0)
+    end
+  end
+  for i = 1, length do
+    local item = value[i]
+    local kind = type(item)
+    if kind == "table" then
+      count = append_table(out, count, item, depth + 1)
+    else
+      count = count + 1
+      if kind == "string" or kind == "number" then
+        out[count] = item
+      elseif kind == "boolean" or kind == "nil" then
+        out[count] = tostring(item)
+      elseif item == null then
+        out[count] = "null"
+      else
+        error("bad data type " .. kind .. " found", 0)
+      end
+    end
+  end
+  return count
+end
+
+-- An array table, nested or not, as one string.
+function runtime.flatten(value)
+  local out = {}
+  append_table(out, 0, value, 1)
+  return concat(out)
+end
+local flatten = runtime.flatten
+
+local function text_of(name, index, value)
+  local kind = type(value)
+  if kind == "string" then
+    return value
+  elseif kind == "number" or kind == "boolean" or kind == "nil" then
+    return tostring(value)
+  elseif value == null then
+    return "null"
+  elseif kind == "table" then
+    local ok, text = pcall(flatten, value)
+    if ok then
+      return text
+    end
+    error("bad argument #" .. index .. " to '" .. name .. "' (" .. tostring(text) .. ")", 4)
+  end
+  error("bad argument #" .. index .. " to '" .. name ..
+    "' (string, number, boolean, nil, ngx.null, or array table expected, got " .. kind .. ")", 4)
+end
+
+local function join(name, count, ...)
+  local parts = { ... }
+  for i = 1, count do
+    parts[i] = text_of(name, i, parts[i])
+  end
+  return concat(parts, "", 1, count)
+end
+
+local reasons = {
+  [CLOSED] = "nginx output filter error",
+  [ENDED] = "seen eof",
+  [DECLINED] = "nothing to flush",
+}
+
+-- What a call of mg_output_* that was not MG_OK ends with.
+local function finish(code)
+  if code == FILTER then
+    if not can_wait() then
+      return 1
+    end
+    local ok, message = operation(OP_FILTER)
+    if ok then
+      return 1
+    end
+    return nil, message
+  elseif code == AGAIN then
+    if can_wait() then
+      wait()
+    end
+    return 1
+  end
+  return nil, reasons[code] or "no response"
+end
+
+local function write(text)
+  local code = C.mg_output_write(text, #text)
+  if code == 0 then
+    return 1
+  end
+  return finish(code)
+end
+
+function ngx.print(...)
+  if band(current.phase, ENTRY) == 0 then
+    disabled()
+  end
+  local count = select("#", ...)
+  local first = ...
+  if count == 1 and type(first) == "string" then
+    return write(first)
+  end
+  return write(join("print", count, ...))
+end
+
+function ngx.say(...)
+  if band(current.phase, ENTRY) == 0 then
+    disabled()
+  end
+  local count = select("#", ...)
+  local first = ...
+  if count == 1 and type(first) == "string" then
+    return write(first .. "\n")
+  end
+  return write(join("say", count, ...) .. "\n")
+end
+
+function ngx.flush(wait_for_it)
+  if band(current.phase, ENTRY) == 0 then
+    disabled()
+  end
+  if wait_for_it ~= nil and type(wait_for_it) ~= "boolean" then
+    error("bad argument #1 to 'flush' (boolean expected, got " .. type(wait_for_it) .. ")", 2)
+  end
+  local code = C.mg_output_flush(wait_for_it and 1 or 0)
+  -- The filters run first, then what they let through is flushed.
+  if code == FILTER and can_wait() then
+    local ok, message = operation(OP_FILTER)
+    if not ok then
+      return nil, message
+    end
+    code = C.mg_output_flush(wait_for_it and 1 or 0)
+  end
+  if code == 0 then
+    return 1
+  end
+  return finish(code)
+end
+
+function ngx.eof()
+  if band(current.phase, ENTRY) == 0 then
+    disabled()
+  end
+  if C.mg_response_ended() ~= 0 then
+    return nil, "seen eof"
+  end
+  local ok, message = operation(OP_END)
+  if ok then
+    return 1
+  end
+  return nil, message
+end
+
+function ngx.send_headers()
+  if band(current.phase, ENTRY) == 0 then
+    disabled()
+  end
+  local code = C.mg_output_head()
+  if code == 0 then
+    return 1
+  end
+  return finish(code)
+end
+
+local REQUEST = phase.REQUEST
+function runtime.getters.headers_sent()
+  if band(current.phase, REQUEST) == 0 then
+    error("API disabled in the context of " .. runtime.context_name(), 3)
+  end
+  return C.mg_response_head_sent() ~= 0
+end

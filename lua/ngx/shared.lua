@@ -1,0 +1,311 @@
+-- ngx.shared.DICT: dictionaries that all loops share.
+local ngx, runtime = ...
+local ffi = require "ffi"
+local C, ffi_string = ffi.C, ffi.string
+local type, tostring, tonumber = type, tostring, tonumber
+local value_out = ffi.new("mg_value")
+local value_in = ffi.new("mg_value")
+local out = ffi.new("mg_string")
+local NIL, BOOLEAN, NUMBER, STRING = C.MG_NIL, C.MG_BOOLEAN, C.MG_NUMBER, C.MG_STRING
+local ALWAYS, NEW, EXISTING = 0, 1, 2
+
+local messages = {}
+local function message_of(status)
+  local text = messages[status]
+  if text == nil then
+    C.mg_shared_message(status, out)
+    text = ffi_string(out.data, out.size)
+    messages[status] = text
+  end
+  return text
+end
+
+local function checked_key(key)
+  if type(key) == "string" then
+    return key
+  end
+  if key == nil then
+    return nil
+  end
+  return tostring(key)
+end
+
+-- Puts a script's value into value_in; false for a type that no dictionary holds.
+local function put(value)
+  local kind = type(value)
+  if kind == "string" then
+    value_in.type, value_in.data, value_in.size = STRING, value, #value
+  elseif kind == "number" then
+    value_in.type, value_in.number = NUMBER, value
+  elseif kind == "boolean" then
+    value_in.type, value_in.boolean = BOOLEAN, value and 1 or 0
+  elseif kind == "nil" then
+    value_in.type = NIL
+  else
+    return false
+  end
+  return true
+end
+
+local function taken()
+  local kind = value_out.type
+  if kind == STRING then
+    local text = ffi_string(value_out.data, value_out.size)
+    return text
+  elseif kind == NUMBER then
+    return value_out.number
+  elseif kind == BOOLEAN then
+    return value_out.boolean ~= 0
+  end
+  return nil
+end
+
+local dict = {}
+local meta = { __index = dict }
+
+local function read(self, key, stale)
+  key = checked_key(key)
+  if key == nil then
+    return nil, "nil key"
+  end
+  local status = C.mg_shared_get(self.index, key, #key, stale, value_out)
+  if status ~= 0 then
+    if status == C.MG_SHARED_NOT_FOUND then
+      return nil
+    end
+    return nil, message_of(status)
+  end
+  local flags = value_out.flags
+  local value = taken()
+  if stale == 1 then
+    return value, flags ~= 0 and flags or nil, value_out.stale ~= 0
+  end
+  if flags ~= 0 then
+    return value, flags
+  end
+  return value
+end
+
+function dict:get(key)
+  return read(self, key, 0)
+end
+
+function dict:get_stale(key)
+  return read(self, key, 1)
+end
+
+local function store(self, key, value, ttl, flags, mode, safe)
+  key = checked_key(key)
+  if key == nil then
+    return nil, "nil key"
+  end
+  if not put(value) then
+    return nil, "bad value type"
+  end
+  ttl = tonumber(ttl) or 0
+  if ttl < 0 then
+    error('bad "exptime" argument', 3)
+  end
+  local status = C.mg_shared_set(self.index, key, #key, value_in, ttl, tonumber(flags) or 0, mode, safe, value_out)
+  if status == 0 then
+    return true, nil, value_out.forcible ~= 0
+  end
+  return false, message_of(status), value_out.forcible ~= 0
+end
+
+function dict:set(key, value, ttl, flags)
+  local ok, message, forcible = store(self, key, value, ttl, flags, ALWAYS, 0)
+  return ok, message, forcible
+end
+
+function dict:safe_set(key, value, ttl, flags)
+  local ok, message, forcible = store(self, key, value, ttl, flags, ALWAYS, 1)
+  return ok, message, forcible
+end
+
+function dict:add(key, value, ttl, flags)
+  local ok, message, forcible = store(self, key, value, ttl, flags, NEW, 0)
+  return ok, message, forcible
+end
+
+function dict:safe_add(key, value, ttl, flags)
+  local ok, message, forcible = store(self, key, value, ttl, flags, NEW, 1)
+  return ok, message, forcible
+end
+
+function dict:replace(key, value, ttl, flags)
+  local ok, message, forcible = store(self, key, value, ttl, flags, EXISTING, 0)
+  return ok, message, forcible
+end
+
+function dict:delete(key)
+  local ok, message, forcible = store(self, key, nil, 0, 0, ALWAYS, 0)
+  return ok, message, forcible
+end
+
+function dict:incr(key, delta, init, init_ttl)
+  key = checked_key(key)
+  if key == nil then
+    return nil, "nil key"
+  end
+  delta = tonumber(delta)
+  if delta == nil then
+    error("bad value argument: number expected", 2)
+  end
+  local has_init = 0
+  if init ~= nil then
+    init = tonumber(init)
+    if init == nil then
+      error("bad init arg: number expected", 2)
+    end
+    has_init = 1
+  elseif init_ttl ~= nil then
+    error('must provide "init" when providing "init_ttl"', 2)
+  end
+  init_ttl = tonumber(init_ttl) or 0
+  if init_ttl < 0 then
+    error('bad "init_ttl" argument', 2)
+  end
+  local status = C.mg_shared_incr(self.index, key, #key, delta, has_init, init or 0, init_ttl, value_out)
+  if status ~= 0 then
+    return nil, message_of(status)
+  end
+  if has_init == 1 then
+    return value_out.number, nil, value_out.forcible ~= 0
+  end
+  return value_out.number
+end
+
+function dict:ttl(key)
+  key = checked_key(key)
+  if key == nil then
+    return nil, "nil key"
+  end
+  local status = C.mg_shared_ttl(self.index, key, #key, value_out)
+  if status ~= 0 then
+    return nil, message_of(status)
+  end
+  return value_out.number
+end
+
+function dict:expire(key, ttl)
+  key = checked_key(key)
+  if key == nil then
+    return nil, "nil key"
+  end
+  if ttl == nil then
+    error('bad "exptime" argument', 2)
+  end
+  ttl = tonumber(ttl)
+  if ttl == nil or ttl < 0 then
+    error('bad "exptime" argument', 2)
+  end
+  local status = C.mg_shared_expire(self.index, key, #key, ttl)
+  if status ~= 0 then
+    return nil, message_of(status)
+  end
+  return true
+end
+
+local function push(self, key, value, left)
+  key = checked_key(key)
+  if key == nil then
+    return nil, "nil key"
+  end
+  local kind = type(value)
+  if kind ~= "string" and kind ~= "number" then
+    return nil, "bad value type"
+  end
+  put(value)
+  local status = C.mg_shared_push(self.index, key, #key, value_in, left, value_out)
+  if status ~= 0 then
+    return nil, message_of(status)
+  end
+  return value_out.number
+end
+
+function dict:lpush(key, value)
+  local length, message = push(self, key, value, 1)
+  return length, message
+end
+
+function dict:rpush(key, value)
+  local length, message = push(self, key, value, 0)
+  return length, message
+end
+
+local function pop(self, key, left)
+  key = checked_key(key)
+  if key == nil then
+    return nil, "nil key"
+  end
+  local status = C.mg_shared_pop(self.index, key, #key, left, value_out)
+  if status == 0 then
+    return (taken())
+  elseif status == C.MG_SHARED_NOT_FOUND then
+    return nil
+  end
+  return nil, message_of(status)
+end
+
+function dict:lpop(key)
+  local value, message = pop(self, key, 1)
+  return value, message
+end
+
+function dict:rpop(key)
+  local value, message = pop(self, key, 0)
+  return value, message
+end
+
+function dict:llen(key)
+  key = checked_key(key)
+  if key == nil then
+    return nil, "nil key"
+  end
+  local status = C.mg_shared_length(self.index, key, #key, value_out)
+  if status ~= 0 then
+    return nil, message_of(status)
+  end
+  return value_out.number
+end
+
+function dict:flush_all()
+  C.mg_shared_flush_all(self.index)
+end
+
+function dict:flush_expired(most)
+  most = tonumber(most) or 0
+  if most < 0 then
+    error('bad "max_count" argument', 2)
+  end
+  return C.mg_shared_flush_expired(self.index, most)
+end
+
+function dict:get_keys(most)
+  most = tonumber(most) or 1024
+  if most < 0 then
+    error('bad "max_count" argument', 2)
+  end
+  local keys = {}
+  for i = 1, C.mg_shared_keys(self.index, most) do
+    C.mg_shared_key(i - 1, out)
+    keys[i] = ffi_string(out.data, out.size)
+  end
+  return keys
+end
+
+function dict:capacity()
+  return C.mg_shared_capacity(self.index)
+end
+
+function dict:free_space()
+  return C.mg_shared_free_space(self.index)
+end
+
+ngx.shared = {}
+for i = 0, C.mg_shared_count() - 1 do
+  C.mg_shared_name(i, out)
+  ngx.shared[ffi_string(out.data, out.size)] = setmetatable({ index = i }, meta)
+end
+runtime.dict_meta = meta

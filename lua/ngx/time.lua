@@ -1,0 +1,81 @@
+-- ngx.now, time, update_time, dates, sleep.
+local ngx, runtime = ...
+local ffi = require "ffi"
+local C, ffi_string = ffi.C, ffi.string
+local current = runtime.current
+local type, floor, tonumber = type, math.floor, tonumber
+local out = ffi.new("mg_string")
+local TODAY, LOCAL, UTC, HTTP, COOKIE = 0, 1, 2, 3, 4
+
+function ngx.now()
+  return C.mg_time_now()
+end
+
+function ngx.time()
+  return floor(C.mg_time_now())
+end
+
+function ngx.update_time()
+  C.mg_time_update()
+end
+
+local function formatted(kind, time)
+  C.mg_time_format(kind, time, out)
+  local text = ffi_string(out.data, out.size)
+  return text
+end
+
+function ngx.today()
+  return formatted(TODAY, C.mg_time_now())
+end
+
+function ngx.localtime()
+  return formatted(LOCAL, C.mg_time_now())
+end
+
+function ngx.utctime()
+  return formatted(UTC, C.mg_time_now())
+end
+
+local function checked_number(value, name)
+  local number = tonumber(value)
+  if number == nil then
+    error("bad argument #1 to '" .. name .. "' (number expected, got " .. (value == nil and "no value" or type(value)) .. ")", 3)
+  end
+  return number
+end
+
+function ngx.http_time(time)
+  return formatted(HTTP, checked_number(time, "http_time"))
+end
+
+function ngx.cookie_time(time)
+  return formatted(COOKIE, checked_number(time, "cookie_time"))
+end
+
+function ngx.parse_http_time(text)
+  if type(text) ~= "string" then
+    error("bad argument #1 to 'parse_http_time' (string expected, got " .. type(text) .. ")", 2)
+  end
+  local time = C.mg_time_parse_http(text, #text)
+  if time < 0 then
+    return nil
+  end
+  return time
+end
+
+function ngx.sleep(seconds)
+  local number = tonumber(seconds)
+  if number == nil then
+    error("bad argument #1 to 'sleep' (number expected, got " .. (seconds == nil and "no value" or type(seconds)) .. ")", 2)
+  end
+  if number < 0 or number ~= number then
+    error('invalid sleep duration "' .. tostring(seconds) .. '"', 2)
+  end
+  if current.slot == 0 then
+    runtime.disabled()
+  end
+  runtime.check_wait()
+  C.mg_sleep(number)
+  runtime.wait()
+end

@@ -1,0 +1,54 @@
+-- ngx.timer.at, every, running_count, pending_count.
+local ngx, runtime = ...
+local C = require("ffi").C
+local current = runtime.current
+local type = type
+
+ngx.timer = {}
+
+local function start(name, every, delay, callback, ...)
+  if current.slot == 0 then
+    error("API disabled in the context of " .. runtime.context_name(), 3)
+  end
+  local seconds = tonumber(delay)
+  if seconds == nil then
+    error("bad argument #1 to '" .. name .. "' (number expected, got " .. (delay == nil and "no value" or type(delay)) .. ")", 3)
+  end
+  if seconds < 0 then
+    error("bad argument #1 to '" .. name .. "' (delay cannot be a negative number)", 3)
+  end
+  if every and seconds == 0 then
+    error("bad argument #1 to '" .. name .. "' (delay cannot be zero)", 3)
+  end
+  if type(callback) ~= "function" then
+    error("bad argument #2 to '" .. name .. "' (function expected, got " .. (callback == nil and "no value" or type(callback)) .. ")", 3)
+  end
+  if C.mg_worker_exiting() ~= 0 then
+    return nil, "process exiting"
+  end
+  local entry = { callback = callback, every = every, count = select("#", ...), ... }
+  local id = runtime.add_timer(entry)
+  if C.mg_timer_start(seconds, id, every and 1 or 0) ~= 0 then
+    runtime.remove_timer(id)
+    return nil, "too many pending timers"
+  end
+  return true
+end
+
+function ngx.timer.at(delay, callback, ...)
+  local ok, message = start("at", false, delay, callback, ...)
+  return ok, message
+end
+
+function ngx.timer.every(delay, callback, ...)
+  local ok, message = start("every", true, delay, callback, ...)
+  return ok, message
+end
+
+function ngx.timer.running_count()
+  return C.mg_timer_running()
+end
+
+function ngx.timer.pending_count()
+  return C.mg_timer_pending()
+end

@@ -1,0 +1,49 @@
+-- ngx.var: variables of the request, of the route and of scripts.
+local ngx, runtime = ...
+local ffi = require "ffi"
+local C, ffi_string = ffi.C, ffi.string
+local band = require("bit").band
+local current, phase = runtime.current, runtime.phase
+local disabled = runtime.disabled
+local type, tostring = type, tostring
+local REQUEST = phase.REQUEST
+local out = ffi.new("mg_string")
+
+ngx.var = setmetatable({}, {
+  __index = function(_, name)
+    if band(current.phase, REQUEST) == 0 then
+      disabled()
+    end
+    local kind = type(name)
+    if kind == "number" then
+      name = tostring(name)
+    elseif kind ~= "string" then
+      error("bad variable name", 2)
+    end
+    if C.mg_variable_get(name, #name, out) ~= 0 then
+      return nil
+    end
+    local value = ffi_string(out.data, out.size)
+    return value
+  end,
+  __newindex = function(_, name, value)
+    if band(current.phase, REQUEST) == 0 then
+      disabled()
+    end
+    if type(name) ~= "string" then
+      error("bad variable name", 2)
+    end
+    local kind = type(value)
+    if kind == "nil" then
+      value = ""
+    elseif kind ~= "string" then
+      if kind ~= "number" and kind ~= "boolean" then
+        error("bad value type: " .. kind, 2)
+      end
+      value = tostring(value)
+    end
+    if C.mg_variable_set(name, #name, value, #value) ~= 0 then
+      error('variable "' .. name .. '" not changeable', 2)
+    end
+  end,
+})
