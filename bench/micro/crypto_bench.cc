@@ -96,5 +96,3 @@ void BM_Crc32(benchmark::State& state) {
 BENCHMARK(BM_Crc32)->Arg(32)->Arg(16384);
 
 }  // namespace
-
-BENCHMARK_MAIN();

@@ -11,7 +11,7 @@ namespace {
 constexpr Milliseconds kSweep = 500;
 
 bool Same(const config::Redis& a, const config::Redis& b) {
-  return a.address.kind == b.address.kind && a.address.host == b.address.host && a.address.port == b.address.port &&
+  return a.address->kind == b.address->kind && a.address->host == b.address->host && a.address->port == b.address->port &&
          a.timeout == b.timeout && a.tls == b.tls && a.username == b.username && a.password == b.password &&
          a.database == b.database;
 }

@@ -29,11 +29,11 @@ void Connection::Impl::Start() {
     addresses = std::move(*found);
     ConnectNext();
   };
-  if (conf.address.kind == config::Address::Kind::kName) {
-    query = resolver.Resolve(conf.address.host, conf.address.port, resolved);
+  if (conf.address->kind == config::Address::Kind::kName) {
+    query = resolver.Resolve(conf.address->host, conf.address->port, resolved);
     return;
   }
-  auto address = net::SocketAddress::From(conf.address);
+  auto address = net::SocketAddress::From(*conf.address);
   if (!address) return Die(ErrorCode::kConnect, address.error().message);
   resolved(std::vector<net::SocketAddress>{*address});
 }
@@ -47,7 +47,7 @@ void Connection::Impl::ConnectNext() {
   state = State::kConnecting;
   net::SocketAddress to = addresses.front();
   addresses.erase(addresses.begin());
-  transport.Connect(to, tls == nullptr ? nullptr : tls->context(), tls == nullptr ? "" : conf.address.host);
+  transport.Connect(to, tls == nullptr ? nullptr : tls->context(), tls == nullptr ? "" : conf.address->host);
 }
 
 void Connection::Impl::OnConnected(Result<void> result) {

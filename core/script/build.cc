@@ -243,7 +243,9 @@ std::unique_ptr<proxy::HookPrograms> BuildPrograms(const config::Config& config,
   std::vector<proxy::PhaseMask> masks(config.routes.size(), 0);
   for (int loop = 0; loop < std::max(options.loops, 1); loop++) {
     Surroundings around;
-    around.dicts = options.dicts;
+    for (const auto& dict : options.dicts) {
+      if (dict) around.dicts.push_back(dict);
+    }
     around.workers = std::max(options.loops, 1);
     around.prefix = config.file.substr(0, config.file.rfind('/') + 1);
     if (static_cast<size_t>(loop) < options.redis.size()) around.redis = options.redis[static_cast<size_t>(loop)];

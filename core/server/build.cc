@@ -77,6 +77,14 @@ void BuildListeners(proxy::Snapshot& snapshot, config::Diagnostics& diagnostics)
   }
 }
 
+void CheckRedis(const config::Config& conf, config::Diagnostics& diagnostics) {
+  for (const config::Redis& redis : conf.redis) {
+    if (redis.address) continue;
+    diagnostics.Error(redis.position, "redis." + redis.name,
+                      "clusters and sentinels are not served yet: give the address of one server");
+  }
+}
+
 // A template that Load has checked already.
 config::Template Checked(const std::string& text, config::TemplateUse use = config::TemplateUse::kRequest) {
   return config::Template::Parse(text, use).value_or(config::Template());
@@ -114,6 +122,7 @@ std::shared_ptr<proxy::Snapshot> BuildSnapshot(std::unique_ptr<config::Config> c
   BuildMatcher(*snapshot, context.diagnostics);
   BuildUpstreams(*snapshot, context);
   BuildListeners(*snapshot, context.diagnostics);
+  CheckRedis(conf, context.diagnostics);
   snapshot->identity_headers = proxy::IdentityHeaders(conf.identity_headers);
   snapshot->trusted = proxy::TrustedProxies(conf.trusted_proxies);
   snapshot->limits = std::make_shared<const config::Limits>(conf.limits);
