@@ -116,13 +116,10 @@ IoResult Transport::TlsRead(char* to, size_t size) {
     return {IoResult::kOk, count};  // readable_ stays: another record may wait in the socket
   }
   int error = SSL_get_error(ssl_, code);
-  if (error == SSL_ERROR_WANT_READ) {
+  if (error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE) {
+    tls_crossed_ |= error == SSL_ERROR_WANT_WRITE;
     readable_ = false;
     drained_ = true;
-    return {IoResult::kAgain};
-  }
-  if (error == SSL_ERROR_WANT_WRITE) {
-    tls_crossed_ = true;
     return {IoResult::kAgain};
   }
   return TlsFailed(error);

@@ -117,8 +117,6 @@ class Transport {
   ssl_st* ssl_ = nullptr;
   uint64_t bytes_read_ = 0, bytes_written_ = 0;
   mutable std::string error_text_;
-  ssl_ctx_st* tls_context_ = nullptr;             // to be begun once connected
-  std::unique_ptr<std::string> tls_server_name_;  // with it
   int fd_ = -1;
   int error_ = 0;
   uint32_t use_ = 0;         // counts Close(): a handler's call may have ended what OnEvent works for
