@@ -1,5 +1,6 @@
 // moongate: the table of verbs.
 #include "server/cli.h"
+#include "server/jwt_verb.h"
 
 int main(int argc, char** argv) {
   using namespace mg;
@@ -8,6 +9,7 @@ int main(int argc, char** argv) {
       {"check", "-c FILE", "check a configuration and everything it names", server::RunCheck},
       {"reload", "-c FILE", "make the running gateway take its files anew", server::RunReload},
       {"stop", "-c FILE", "stop the running gateway", server::RunStop},
+      {"jwt", "sign --secret TEXT ...", "make a signed token, for trying things out", server::RunJwt},
       {"schema", "", "print a JSON Schema of the configuration", server::RunSchema},
       {"version", "", "print the version", server::RunVersion},
   };

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <condition_variable>
 
+#include "script/limiters.h"
 #include "base/log.h"
 #include "http/h1_session.h"
 #include "proxy/exchange.h"
@@ -274,6 +275,7 @@ void Gateway::Stop() {
 
 void Gateway::ClearState() {
   for (const std::shared_ptr<store::SharedDict>& dict : dictionaries_.All()) dict->FlushAll();
+  script::Limiters().Clear();
   OnEveryLoop([](LoopThread& loop) { loop.context.pools.CloseIdle(); });
 }
 
