@@ -5,11 +5,11 @@
 #include <algorithm>
 #include <condition_variable>
 
-#include "script/limiters.h"
 #include "base/log.h"
 #include "http/h1_session.h"
 #include "proxy/exchange.h"
 #include "redis/redis.h"
+#include "script/limiters.h"
 #include "server/build.h"
 
 namespace mg::server {
