@@ -179,8 +179,8 @@ IoResult Transport::Write(const iovec* pieces, int count) {
   message.msg_iovlen = static_cast<size_t>(count);
   ssize_t sent;
   do {
-    sent = count == 1 ? send(fd_, pieces->iov_base, pieces->iov_len, MSG_NOSIGNAL)
-                      : sendmsg(fd_, &message, MSG_NOSIGNAL);
+    sent =
+        count == 1 ? send(fd_, pieces->iov_base, pieces->iov_len, MSG_NOSIGNAL) : sendmsg(fd_, &message, MSG_NOSIGNAL);
   } while (sent < 0 && errno == EINTR);
   if (sent < 0 && errno != EAGAIN) {
     error_ = errno;

@@ -222,6 +222,12 @@ SchedulerOwner::Filtered Program::EndOutput(Context& context) {
   }
 }
 
+void Program::OnWait(Context& context) {
+  Exchange* exchange = context.exchange;
+  if (exchange == nullptr || !exchange->response.from_script || exchange->response.queued.empty()) return;
+  exchange->RunOutputFilters();
+}
+
 void Program::OnError(const struct Run& run, const Coroutine& coroutine, const std::string& text) {
   const Code& code = *run.code;
   std::string where;

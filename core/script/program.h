@@ -45,6 +45,7 @@ class Program final : public proxy::HookProgram, public SchedulerOwner {
   // --- SchedulerOwner
   Filtered RunFilters(Context& context) override;
   Filtered EndOutput(Context& context) override;
+  void OnWait(Context& context) override;
   void OnEnded(struct Run& run, Ending ending, int status) override;
   void OnError(const struct Run& run, const Coroutine& coroutine, const std::string& text) override;
 

@@ -267,6 +267,8 @@ void Scheduler::Yielded(Run& run, Coroutine& coroutine) {
         Push push = std::move(coroutine.early);
         coroutine.early = nullptr;
         WakeNow(coroutine, push);
+      } else {
+        owner_.OnWait(*run.context);
       }
       return;
     case MG_OP_EXIT: return Exited(run);

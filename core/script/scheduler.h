@@ -22,6 +22,8 @@ class SchedulerOwner {
   enum class Filtered : uint8_t { kDone, kWait, kFailed };
   virtual Filtered RunFilters(Context& context) = 0;
   virtual Filtered EndOutput(Context& context) = 0;
+  // A coroutine of the context waits now: what it has made so far goes out.
+  virtual void OnWait(Context& context) = 0;
   // A run that had suspended has ended; it is finished already (Scheduler::Finish).
   virtual void OnEnded(Run& run, Ending ending, int status) = 0;
   // An error that ends a run or a light thread, to be logged and counted.

@@ -1,0 +1,115 @@
+// From a configuration to programs: modules, schemas, chunks, and where their errors point.
+#include "script/test_support.h"
+
+namespace mg::script {
+namespace {
+
+constexpr const char* kTier = R"(
+return {
+  schema = {
+    gold = { type = "integer", required = true, min = 1 },
+    window = { type = "duration", default = "5m" },
+    names = { type = "list", values = "string", default = {} },
+  },
+  compile = function(conf) return { gold = conf.gold, window = conf.window, count = #conf.names } end,
+  access = function(conf, ctx)
+    ctx.tier = conf.gold .. "/" .. conf.window .. "/" .. conf.count
+    ngx.header["X-Tier"] = ctx.tier
+  end,
+}
+)";
+
+const std::string kPath = "lua: { path: [/lua] }\n";
+
+std::string Policy(const std::string& policy) {
+  return "- match: { path: /* }\n  policies:\n  - " + policy + "\n  respond: { body: in }\n";
+}
+
+TEST_F(ScriptTest, AModuleOfTheUsersOwn) {
+  ASSERT_EQ(Load(Policy("tier: { gold: 3, names: [a, b] }"), {{"/lua/tier.lua", kTier}}, kPath), "");
+  EXPECT_EQ(Fetch().Header("x-tier"), "3/300/2");
+}
+
+TEST_F(ScriptTest, ItsConfigurationIsCheckedWhereItStands) {
+  std::string errors = Load(Policy("tier: { gold: 0, windw: 1s }"), {{"/lua/tier.lua", kTier}}, kPath);
+  EXPECT_NE(errors.find("test.yaml:6:"), std::string::npos) << errors;
+  EXPECT_NE(errors.find("tier.gold"), std::string::npos) << errors;
+  EXPECT_NE(errors.find("windw"), std::string::npos) << errors;
+  EXPECT_NE(errors.find("window"), std::string::npos) << errors;
+}
+
+TEST_F(ScriptTest, AnUnknownPolicyNamesTheNearest) {
+  std::string errors = Load(Policy("teir: { gold: 1 }"), {{"/lua/tier.lua", kTier}}, kPath);
+  EXPECT_NE(errors.find("there is no policy \"teir\", did you mean \"tier\"?"), std::string::npos) << errors;
+}
+
+TEST_F(ScriptTest, AScriptWithItsConfiguration) {
+  ASSERT_EQ(Load(Policy("script: { file: s/tier.lua, with: { gold: 7 } }"), {{"/conf/s/tier.lua", kTier}}), "");
+  EXPECT_EQ(Fetch().Header("x-tier"), "7/300/0");
+}
+
+TEST_F(ScriptTest, SyntaxErrorsNameFileAndLine) {
+  std::string errors = Load(Policy("script: bad.lua"), {{"/conf/bad.lua", "local x = 1\nreturn {,}\n"}});
+  EXPECT_NE(errors.find("/conf/bad.lua:2:"), std::string::npos) << errors;
+  errors = Load("- match: { path: /* }\n  content:\n    lua: |\n      local x\n      x = = 1\n");
+  EXPECT_NE(errors.find("test.yaml:7:"), std::string::npos) << errors;
+  errors = Load(Policy("lua: { access: \"x x\" }"));
+  EXPECT_NE(errors.find("test.yaml:5:"), std::string::npos) << errors;
+}
+
+TEST_F(ScriptTest, AllErrorsAtOnce) {
+  std::string errors = Load(Policy("nothing_like_it: {}") + Policy("lua: { access: \"x x\" }") + Policy("script: absent.lua"));
+  EXPECT_NE(errors.find("nothing_like_it"), std::string::npos) << errors;
+  EXPECT_NE(errors.find("test.yaml:9:"), std::string::npos) << errors;
+  EXPECT_NE(errors.find("absent.lua"), std::string::npos) << errors;
+}
+
+TEST_F(ScriptTest, AMistakenPhaseNameIsAWarning) {
+  std::string warnings = Load(Policy("script: s.lua"), {{"/conf/s.lua", "return { acess = function() end, log = function() end }"}});
+  EXPECT_NE(warnings.find("did you mean \"access\""), std::string::npos) << warnings;
+}
+
+TEST_F(ScriptTest, GlobalsAreStrictForScriptsOnly) {
+  ASSERT_EQ(Load("- match: { path: /* }\n  content: { lua: \"ngx.say(require('lib').f()) oops = 1\" }\n",
+                 {{"/lua/lib.lua", "a_global = 'lib'\nreturn { f = function() return a_global end }"}}, kPath), "");
+  EXPECT_EQ(Fetch().status, 200);
+  EXPECT_NE(log.text.find("test.yaml:5: global 'oops' is written here"), std::string::npos) << log.text;
+}
+
+TEST_F(ScriptTest, StrictGlobalsCanBeOff) {
+  ASSERT_EQ(Load("- match: { path: /* }\n  content: { lua: \"count = (count or 0) + 1 ngx.say(count)\" }\n", {},
+                 "lua: { strict_globals: false }\n"), "");
+  Fetch();
+  EXPECT_EQ(Fetch().body, "2\n");
+}
+
+TEST_F(ScriptTest, InitRunsFirstAndMayNotWait) {
+  ASSERT_EQ(Load("- match: { path: /* }\n  content: { lua: \"ngx.say(_G.from_init)\" }\n",
+                 {{"/conf/init.lua", "_G.from_init = ngx.get_phase()"}}, "lua: { init: init.lua }\n"), "");
+  EXPECT_EQ(Fetch().body, "init\n");
+  std::string errors = Load("- match: { path: /* }\n  respond: { body: x }\n", {{"/conf/init.lua", "local a = 1\nngx.sleep(1)"}},
+                            "lua: { init: init.lua }\n");
+  EXPECT_NE(errors.find("/conf/init.lua:2: "), std::string::npos) << errors;
+  EXPECT_NE(errors.find("API disabled in the context of init_by_lua*"), std::string::npos) << errors;
+}
+
+TEST_F(ScriptTest, InitWorkerMayWait) {
+  ASSERT_EQ(Load("- match: { path: /* }\n  content: { lua: \"ngx.say(_G.started)\" }\n",
+                 {{"/conf/w.lua", "_G.started = ngx.worker.id() ngx.sleep(0.001) _G.started = 'later'"}},
+                 "lua: { init_worker: w.lua }\n"), "");
+  EXPECT_EQ(Fetch().body, "0\n");
+  EXPECT_TRUE(RunUntil([&] { return Fetch().body == "later\n"; }, 200));
+}
+
+TEST_F(ScriptTest, BytecodeIsRefused) {
+  std::string errors = Load(Policy("script: b.lua"), {{"/conf/b.lua", std::string("\x1bLJ\x02\x00", 5)}});
+  EXPECT_NE(errors.find("b.lua"), std::string::npos) << errors;
+}
+
+TEST_F(ScriptTest, ASchemaThatIsWrongIsTold) {
+  std::string errors = Load(Policy("tier: {}"), {{"/lua/tier.lua", "return { schema = { a = { type = 'integr' } }, log = function() end }"}}, kPath);
+  EXPECT_NE(errors.find("schema.a has the unknown type \"integr\""), std::string::npos) << errors;
+}
+
+}  // namespace
+}  // namespace mg::script
