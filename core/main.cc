@@ -1,6 +1,7 @@
 // moongate: the table of verbs.
 #include "server/cli.h"
 #include "server/jwt_verb.h"
+#include "tester/verbs.h"
 
 int main(int argc, char** argv) {
   using namespace mg;
@@ -9,6 +10,7 @@ int main(int argc, char** argv) {
       {"check", "-c FILE", "check a configuration and everything it names", server::RunCheck},
       {"reload", "-c FILE", "make the running gateway take its files anew", server::RunReload},
       {"stop", "-c FILE", "stop the running gateway", server::RunStop},
+      {"test", "PATH...", "run the blocks of .t files", tester::RunTest},
       {"jwt", "sign --secret TEXT ...", "make a signed token, for trying things out", server::RunJwt},
       {"schema", "", "print a JSON Schema of the configuration", server::RunSchema},
       {"version", "", "print the version", server::RunVersion},
