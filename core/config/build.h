@@ -47,6 +47,10 @@ class Build {
     schema_.exactly_one_of.push_back(std::move(keys));
     return *this;
   }
+  Build& Unless(std::string key) {
+    schema_.exactly_one_unless = std::move(key);
+    return *this;
+  }
   Build& Or(Schema alternative) {
     schema_.alternatives.push_back(std::move(alternative));
     return *this;

@@ -195,7 +195,14 @@ class Writer {
       }
       out_ += "]}";
     };
-    for (const auto& keys : schema.exactly_one_of) group("oneOf", keys);
+    for (auto keys : schema.exactly_one_of) {
+      if (schema.exactly_one_unless.empty()) {
+        group("oneOf", keys);
+      } else {  // that no two are given is left to `check`
+        keys.push_back(schema.exactly_one_unless);
+        group("anyOf", keys);
+      }
+    }
     for (const auto& keys : schema.at_least_one_of) group("anyOf", keys);
     Close(']', depth);
   }

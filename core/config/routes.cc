@@ -307,7 +307,8 @@ Schema RouteSchema() {
                  {"redirect", RedirectSchema()},
                  {"content", LuaSourceSchema("A Lua chunk, run for each request.")},
              })
-      .ExactlyOneOf({"upstream", "respond", "redirect", "content"});
+      .ExactlyOneOf({"upstream", "respond", "redirect", "content"})
+      .Unless("policies");  // one of which may answer: known when they are loaded
 }
 
 }  // namespace

@@ -253,7 +253,8 @@ void Checker::CheckGroups(const Schema& schema, const Node& node, const Path& pa
   };
   for (const auto& group : schema.exactly_one_of) {
     auto found = given(group);
-    if (found.empty() && !Misspelt(schema, node, group))
+    bool excused = !schema.exactly_one_unless.empty() && !given({schema.exactly_one_unless}).empty();
+    if (found.empty() && !excused && !Misspelt(schema, node, group))
       Error(node.position, path, fmt::format("exactly one of {} is required", Join(group)));
     if (found.size() > 1) {
       Error(found[1]->position, {&path, found[1]->key},

@@ -72,6 +72,7 @@ struct Schema {
   std::vector<Field> fields;                             // of a map
   std::shared_ptr<Schema> values;                        // of a list's items or of a free map's values
   std::vector<std::vector<std::string>> exactly_one_of;  // groups of keys
+  std::string exactly_one_unless;                        // with this key, none of a group will do, too
   std::vector<std::vector<std::string>> at_least_one_of;
   size_t min_items = 0, max_items = SIZE_MAX;
   std::vector<Schema> alternatives;  // any of these shapes instead (a scalar where a map is usual)

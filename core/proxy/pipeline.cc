@@ -84,6 +84,7 @@ Next Answer(Exchange& x) {
     head.headers.Set(x.arena, http::HeaderId::kLocation, Evaluate(x, x.route->redirect));
     return Go(x, Step::kHeaderFilter);
   }
+  if (!route.respond) return FailWith(x, 500, "no policy of this route has answered");
   head.status = route.respond->status;
   for (const auto& [name, value] : route.respond->headers) head.headers.Set(x.arena, name, value);
   x.response.body = route.respond->is_template ? Evaluate(x, x.route->respond_body) : std::string_view(route.respond->body);

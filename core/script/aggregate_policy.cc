@@ -51,6 +51,7 @@ std::string AggregatePolicy::Read(const PolicyConf& conf) {
     if (part.name == "partial") return "a part cannot be named \"partial\": that member lists the parts that are missing";
     part.member = JsonString(part.name) + ":";
     part.upstream = each.Find("upstream").string();
+    if (std::string wrong = CheckUpstreamName(part.upstream); !wrong.empty()) return "parts." + part.name + ": " + wrong;
     Result<config::Template> path = config::Template::Parse(each.Find("path").string());
     if (!path) return "parts." + part.name + ".path: " + path.error().message;
     part.path = std::move(*path);

@@ -93,14 +93,15 @@ class Assembler {
     loaded_.push_back(loaded);
   }
 
-  // The module's table is on top: its compile(conf), or the configuration as it is.
+  // The module's table is on top: its compile(conf, scope), or the configuration as it is.
   int Compile(const PolicyInstance& instance) {
     lua_pushliteral(L_, "compile");
     lua_rawget(L_, -2);
     bool compiles = lua_isfunction(L_, -1);
     if (!compiles) lua_pop(L_, 1);
     PushValue(L_, instance.conf);
-    if (compiles && !vm_.Call(1, 1, kLoadBudget)) {
+    if (compiles) lua_pushstring(L_, instance.is_global ? "global" : "route");
+    if (compiles && !vm_.Call(2, 1, kLoadBudget)) {
       Report(instance.module, instance.policy->position, instance.policy->path);
       return LUA_NOREF;
     }
@@ -247,6 +248,7 @@ std::unique_ptr<proxy::HookPrograms> BuildPrograms(const config::Config& config,
       if (dict) around.dicts.push_back(dict);
     }
     around.workers = std::max(options.loops, 1);
+    around.config = &config;
     around.prefix = config.file.substr(0, config.file.rfind('/') + 1);
     if (static_cast<size_t>(loop) < options.redis.size()) around.redis = options.redis[static_cast<size_t>(loop)];
     auto vm = Vm::Create(*conf, *chunks, std::move(around));
@@ -269,6 +271,7 @@ std::unique_ptr<proxy::HookPrograms> BuildPrograms(const config::Config& config,
         if (parts.routes[route][phase] != nullptr) masks[route] |= proxy::Bit(static_cast<Phase>(phase));
       }
     }
+    (*vm)->around.config = nullptr;
     parts.vm = std::move(*vm);
     programs.push_back(std::make_unique<Program>(std::move(parts)));
   }

@@ -80,6 +80,9 @@ std::string LimitPolicy::Read(const PolicyConf& conf) {
   fields_ = conf.Flag("headers", true);
   store_ = conf.Text("store", "memory");
   if (store_ == "memory") store_.clear();
+  if (!store_.empty()) {
+    if (std::string wrong = CheckRedisName(store_); !wrong.empty()) return "store: " + wrong;
+  }
   std::string on_error = conf.Text("on_error", "local");
   on_error_ = on_error == "open" ? OnError::kOpen : on_error == "closed" ? OnError::kClosed : OnError::kLocal;
   std::string keys;

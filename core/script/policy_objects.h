@@ -75,6 +75,10 @@ int CreatePolicyObject(std::string_view json, mg_string* error) {
   return MG_ERROR;
 }
 
+// What is wrong with the name of an upstream or a Redis connection, "" for nothing: it must be configured.
+std::string CheckUpstreamName(std::string_view name);
+std::string CheckRedisName(std::string_view name);
+
 // Ends the request with a problem (RFC 9457); answers the status, for ngx.exit.
 int Refuse(proxy::Exchange& exchange, int status, std::string_view detail);
 

@@ -124,11 +124,26 @@ bool PushModule(Vm& vm, const std::string& path) {
 }
 
 void PolicySet::Resolve() {
-  for (const config::Policy& policy : config_.policies) global.push_back(Add(policy));
+  for (const config::Policy& policy : config_.policies) {
+    global.push_back(Add(policy));
+    instances.back().is_global = true;
+  }
   for (const config::Route& route : config_.routes) {
     routes.emplace_back();
     for (const config::Policy& policy : route.policies) routes.back().push_back(Add(policy));
+    CheckAnswer(route, routes.back());
   }
+}
+
+// A route that says nothing of its answer needs a policy that gives it.
+void PolicySet::CheckAnswer(const config::Route& route, const std::vector<size_t>& policies) {
+  if (!route.upstream.empty() || route.respond || route.redirect || !route.content.empty()) return;
+  for (size_t index : policies) {
+    auto module = modules_.find(instances[index].module);
+    if (module == modules_.end() || !module->second.loaded || module->second.answers) return;
+  }
+  diagnostics_.Error(route.position, route.path,
+                     "exactly one of upstream, respond, redirect or content is required, for none of its policies answers");
 }
 
 size_t PolicySet::Add(const config::Policy& policy) {
@@ -217,6 +232,10 @@ const config::Schema* PolicySet::SchemaOf(const std::string& module, const confi
   }
   entry.loaded = true;
   CheckTable(module, at, path);
+  lua_pushliteral(L, "answers");
+  lua_rawget(L, -2);
+  entry.answers = lua_toboolean(L, -1) != 0;
+  lua_pop(L, 1);
   lua_pushliteral(L, "schema");
   lua_rawget(L, -2);
   if (!lua_isnil(L, -1)) {

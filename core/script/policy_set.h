@@ -26,6 +26,7 @@ struct ChunkText {
 // One policy where the configuration names it.
 struct PolicyInstance {
   const config::Policy* policy = nullptr;
+  bool is_global = false;  // for every route
   std::string module;  // path of the module or script; empty: chunks in place
   config::Value conf;
   std::array<ChunkText, static_cast<size_t>(proxy::Phase::kCount)> chunks;
@@ -52,6 +53,7 @@ class PolicySet {
 
  private:
   size_t Add(const config::Policy& policy);
+  void CheckAnswer(const config::Route& route, const std::vector<size_t>& policies);
   void ResolveChunks(PolicyInstance& instance);
   void ResolveScript(PolicyInstance& instance);
   void ResolveModule(PolicyInstance& instance);
@@ -63,6 +65,7 @@ class PolicySet {
 
   struct Module {
     bool loaded = false, has_schema = false;
+    bool answers = false;  // it says that it gives the answer: `answers = true`
     config::Schema schema;
   };
 

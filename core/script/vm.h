@@ -31,6 +31,7 @@ struct Surroundings {
   std::vector<std::shared_ptr<store::SharedDict>> dicts;  // those the configuration names, by name
   int worker = -1, workers = 1;                           // -1: no loop yet (init)
   std::string prefix;                                     // folder of the configuration, with a slash at its end
+  const config::Config* config = nullptr;                 // while a generation is built: for names that must exist
   Program* program = nullptr;                             // null while a generation is built
   redis::Connections* redis = nullptr;                    // of the loop; null while a generation is built, and in `check`
   bool exiting = false;                                   // the generation has retired

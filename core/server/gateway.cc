@@ -9,6 +9,7 @@
 #include "http/h1_session.h"
 #include "proxy/exchange.h"
 #include "redis/redis.h"
+#include "script/limiters.h"
 #include "server/build.h"
 
 namespace mg::server {
@@ -274,6 +275,7 @@ void Gateway::Stop() {
 
 void Gateway::ClearState() {
   for (const std::shared_ptr<store::SharedDict>& dict : dictionaries_.All()) dict->FlushAll();
+  script::Limiters().Clear();
   OnEveryLoop([](LoopThread& loop) { loop.context.pools.CloseIdle(); });
 }
 

@@ -1,0 +1,3 @@
+-- GET /hello. Change the text, save, and ask again.
+ngx.header["Content-Type"] = "text/plain"
+ngx.say("hello")
