@@ -27,6 +27,7 @@ struct ChunkText {
 struct PolicyInstance {
   const config::Policy* policy = nullptr;
   std::string module;  // path of the module or script; empty: chunks in place
+  bool broken = false; // it did not load, and that was reported
   config::Value conf;
   std::array<ChunkText, static_cast<size_t>(proxy::Phase::kCount)> chunks;
 };
@@ -51,20 +52,20 @@ class PolicySet {
   std::vector<std::vector<size_t>> routes;  // by route
 
  private:
+  struct Module {
+    bool broken = false, has_schema = false;
+    config::Schema schema;
+  };
+
   size_t Add(const config::Policy& policy);
   void ResolveChunks(PolicyInstance& instance);
   void ResolveScript(PolicyInstance& instance);
   void ResolveModule(PolicyInstance& instance);
   void CheckConf(PolicyInstance& instance, const config::Node* node, const std::string& path);
-  // The module's schema; null where it has none or did not load (reported once).
-  const config::Schema* SchemaOf(const std::string& module, const config::Position& at, const std::string& path);
+  // What is known of a module: loaded, and its errors reported, when first asked for.
+  const Module& Load(const std::string& module, const config::Position& at, const std::string& path);
   void CheckTable(const std::string& module, const config::Position& at, const std::string& path);
   std::vector<std::string> KnownNames();
-
-  struct Module {
-    bool loaded = false, has_schema = false;
-    config::Schema schema;
-  };
 
   const config::Config& config_;
   Vm& vm_;
