@@ -1,5 +1,6 @@
 // moongate: the table of verbs.
 #include "server/cli.h"
+#include "tester/verbs.h"
 
 int main(int argc, char** argv) {
   using namespace mg;
@@ -9,6 +10,7 @@ int main(int argc, char** argv) {
       {"reload", "-c FILE", "make the running gateway take its files anew", server::RunReload},
       {"stop", "-c FILE", "stop the running gateway", server::RunStop},
       {"schema", "", "print a JSON Schema of the configuration", server::RunSchema},
+      {"test", "[options] PATH...", "run test blocks (.t files)", tester::RunTest},
       {"version", "", "print the version", server::RunVersion},
   };
   return server::RunCommandLine(argc, argv, kVerbs);

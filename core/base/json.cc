@@ -279,9 +279,9 @@ void AppendJson(std::string& to, JsonValue value) {
   switch (value.type()) {
     case JsonType::kNone:
     case JsonType::kNull: to += "null"; return;
-    case JsonType::kBoolean: to += *value.boolean() ? "true" : "false"; return;
-    case JsonType::kInteger: fmt::format_to(std::back_inserter(to), "{}", *value.integer()); return;
-    case JsonType::kDouble: AppendDouble(to, *value.number()); return;
+    case JsonType::kBoolean: to += value.boolean().value_or(false) ? "true" : "false"; return;
+    case JsonType::kInteger: fmt::format_to(std::back_inserter(to), "{}", value.integer().value_or(0)); return;
+    case JsonType::kDouble: AppendDouble(to, value.number().value_or(0)); return;
     case JsonType::kString: AppendJsonString(to, value.string()); return;
     case JsonType::kArray:
     case JsonType::kObject: break;

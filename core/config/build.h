@@ -59,7 +59,7 @@ class Build {
     schema_.values = std::make_shared<Schema>(std::move(values));
     return *this;
   }
-  Build& Fields(std::vector<std::pair<std::string, Schema>> fields) {
+  Build& Fields(std::vector<Schema::Field> fields) {
     schema_.fields = std::move(fields);
     return *this;
   }
@@ -101,7 +101,7 @@ class Build {
   Schema schema_;
 };
 
-using Fields = std::vector<std::pair<std::string, Schema>>;
+using Fields = std::vector<Schema::Field>;
 
 inline Build Bool(std::string doc) { return {Schema::Type::kBool, std::move(doc)}; }
 inline Build Integer(std::string doc) { return {Schema::Type::kInteger, std::move(doc)}; }

@@ -19,6 +19,7 @@ namespace mg::config {
 // What a checked node became: JSON-like, with durations in seconds (kNumber), sizes in bytes (kInteger), shares as
 // 0..1, rates as events per second. A scalar keeps its text beside its number.
 struct Value {
+  struct Entry;
   enum class Kind : uint8_t { kNull, kBool, kInteger, kNumber, kString, kList, kMap };
   Kind kind = Kind::kNull;
   bool boolean = false;
@@ -28,7 +29,7 @@ struct Value {
   bool secret = false;       // print as ***
   bool substituted = false;  // holds text from the environment: not to be quoted in messages
   std::vector<Value> items;
-  std::vector<std::pair<std::string, Value>> entries;
+  std::vector<Entry> entries;
   Position position;
   const Node* node = nullptr;  // what it was made from; null for a default
 
@@ -36,7 +37,13 @@ struct Value {
   std::string ToJson() const;  // with secrets: for handing to a VM, never for printing
 };
 
+struct Value::Entry {  // a pair, which itself cannot be of a type that is not complete yet
+  std::string first;
+  Value second;
+};
+
 struct Schema {
+  struct Field;
   enum class Type : uint8_t {
     kAny,
     kBool,
@@ -62,7 +69,7 @@ struct Schema {
   std::optional<Value> default_value;
   double minimum = -std::numeric_limits<double>::infinity(), maximum = std::numeric_limits<double>::infinity();
   std::vector<std::string> one_of;                       // allowed texts
-  std::vector<std::pair<std::string, Schema>> fields;    // of a map
+  std::vector<Field> fields;                             // of a map
   std::shared_ptr<Schema> values;                        // of a list's items or of a free map's values
   std::vector<std::vector<std::string>> exactly_one_of;  // groups of keys
   std::vector<std::vector<std::string>> at_least_one_of;
@@ -70,6 +77,11 @@ struct Schema {
   std::vector<Schema> alternatives;  // any of these shapes instead (a scalar where a map is usual)
   std::string pattern;               // a regular expression the whole text must match, ECMAScript
   std::string doc;
+};
+
+struct Schema::Field {
+  std::string first;
+  Schema second;
 };
 
 // Checks `node` (null: absent) and adds every error to `diagnostics`; the value is whole only when none was added. A

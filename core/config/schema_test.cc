@@ -19,7 +19,7 @@ Schema ListOf(Schema values) {
   return schema;
 }
 
-Schema MapOf(std::vector<std::pair<std::string, Schema>> fields) {
+Schema MapOf(std::vector<Schema::Field> fields) {
   Schema schema = Of(Schema::Type::kMap);
   schema.fields = std::move(fields);
   return schema;

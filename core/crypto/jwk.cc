@@ -188,9 +188,10 @@ Result<Jwk> ParseJwk(JsonValue value) {
   if (!key) return key;
   key->id = std::string(value.Find("kid").string());
   if (JsonValue name = value.Find("alg")) {
-    key->algorithm = FindJwsAlgorithm(name.string());
-    if (!key->algorithm) return Fail(ErrorCode::kNotFound, "JWK of an unknown algorithm");
-    if (!key->Serves(*key->algorithm)) return Broken("JWK: \"alg\" does not fit \"kty\"");
+    std::optional<JwsAlgorithm> algorithm = FindJwsAlgorithm(name.string());
+    if (!algorithm) return Fail(ErrorCode::kNotFound, "JWK of an unknown algorithm");
+    key->algorithm = algorithm;
+    if (!key->Serves(*algorithm)) return Broken("JWK: \"alg\" does not fit \"kty\"");
   }
   return key;
 }

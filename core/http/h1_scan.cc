@@ -47,7 +47,7 @@ size_t IndexLinesPlain(std::string_view head, uint32_t* ends, size_t most) {
     if (count == most) return most + 1;
     ends[count++] = static_cast<uint32_t>(at);
   }
-  return count;
+  return after_cr ? kBad : count;
 }
 
 #if defined(__x86_64__)
@@ -145,7 +145,7 @@ size_t IndexLinesSse2(std::string_view head, uint32_t* ends, size_t most) {
     if (!index.Add(ClassifySse2(head.data() + at), at)) return kBad;
     if (index.count > most) return index.count;
   }
-  if (at == head.size()) return index.count;
+  if (at == head.size()) return index.after_cr == 0 ? index.count : kBad;
   Tail tail(head, at);
   return index.Add(tail.Cut(ClassifySse2(tail.block)), at) ? index.count : kBad;
 }
@@ -157,7 +157,7 @@ MG_AVX2 size_t IndexLinesAvx2(std::string_view head, uint32_t* ends, size_t most
     if (!index.Add(ClassifyAvx2(head.data() + at), at)) return kBad;
     if (index.count > most) return index.count;
   }
-  if (at == head.size()) return index.count;
+  if (at == head.size()) return index.after_cr == 0 ? index.count : kBad;
   Tail tail(head, at);
   return index.Add(tail.Cut(ClassifyAvx2(tail.block)), at) ? index.count : kBad;
 }

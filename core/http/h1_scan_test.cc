@@ -26,7 +26,7 @@ std::string RandomHead(std::mt19937& random) {
 
 std::vector<uint32_t> NaiveLines(std::string_view text, bool& good) {
   std::vector<uint32_t> ends;
-  good = true;
+  good = !text.ends_with('\r');
   for (size_t i = 0; i < text.size(); i++) {
     unsigned char c = static_cast<unsigned char>(text[i]);
     bool after_cr = i > 0 && text[i - 1] == '\r';

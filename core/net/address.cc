@@ -33,8 +33,8 @@ Result<SocketAddress> SocketAddress::FromUnix(std::string_view path) {
   SocketAddress address;
   constexpr size_t kLongest = sizeof(address.storage_.local.sun_path) - 1;
   if (path.empty() || path.size() > kLongest || path.find('\0') != std::string_view::npos) {
-    return Fail(ErrorCode::kInvalid, fmt::format("\"{}\" cannot be a unix socket's path (1 to {} bytes)",
-                                                 path.substr(0, 200), kLongest));
+    return Fail(ErrorCode::kInvalid,
+                fmt::format("\"{}\" cannot be a unix socket's path (1 to {} bytes)", path.substr(0, 200), kLongest));
   }
   address.storage_.local.sun_family = AF_UNIX;
   std::memcpy(address.storage_.local.sun_path, path.data(), path.size());
@@ -51,9 +51,12 @@ SocketAddress SocketAddress::FromRaw(const sockaddr* raw, socklen_t length) {
 
 Result<SocketAddress> SocketAddress::From(const config::Address& address) {
   switch (address.kind) {
-    case config::Address::Kind::kIp: return FromIp(address.host, address.port);
-    case config::Address::Kind::kUnix: return FromUnix(address.host);
-    case config::Address::Kind::kName: break;
+    case config::Address::Kind::kIp:
+      return FromIp(address.host, address.port);
+    case config::Address::Kind::kUnix:
+      return FromUnix(address.host);
+    case config::Address::Kind::kName:
+      break;
   }
   return Fail(ErrorCode::kResolve, fmt::format("\"{}\" is a name, not an address", address.host));
 }

@@ -27,10 +27,10 @@ class SocketAddress {
   const sockaddr* raw() const { return reinterpret_cast<const sockaddr*>(&storage_); }
   socklen_t length() const { return length_; }
   int family() const { return storage_.any.ss_family; }
-  uint16_t port() const;  // 0 for unix
+  uint16_t port() const;                        // 0 for unix
   SocketAddress WithPort(uint16_t port) const;  // unix: unchanged
-  std::string Ip() const;        // "127.0.0.1", "::1", "unix:"
-  std::string ToString() const;  // "127.0.0.1:80", "[::1]:80", "unix:/path"
+  std::string Ip() const;                       // "127.0.0.1", "::1", "unix:"
+  std::string ToString() const;                 // "127.0.0.1:80", "[::1]:80", "unix:/path"
   // 4 or 16 bytes in network order; empty for unix. A mapped IPv4 (::ffff:1.2.3.4) gives its 4.
   std::string_view ip_bytes() const;
   bool operator==(const SocketAddress& other) const;

@@ -27,7 +27,8 @@ struct Listener::Impl {
         on_accept(std::move(handler)),
         accepted(count),
         spare(OpenSpare()),
-        retry(loop, [](void* self) { static_cast<Impl*>(self)->Watch(); }, this) {
+        retry(
+            loop, [](void* self) { static_cast<Impl*>(self)->Watch(); }, this) {
     auto ready = [](int, short, void* self) { static_cast<Impl*>(self)->AcceptBatch(); };
     event_assign(&readable, loop.base(), fd, EV_READ | EV_PERSIST, ready, this);
   }
@@ -74,7 +75,8 @@ void Listener::Impl::AcceptBatch() {
 // Whether to go on accepting at once.
 bool Listener::Impl::SurviveError(int error) {
   switch (error) {
-    case EAGAIN: return false;
+    case EAGAIN:
+      return false;
     case EMFILE:
     case ENFILE:
       // The client gets a quick end instead of a silence, and the queue one place.
@@ -100,7 +102,8 @@ bool Listener::Impl::SurviveError(int error) {
       MG_LOG(kError, "cannot accept on a listening socket: errno {}", error);
       event_del(&readable);
       return false;
-    default: return true;  // the connection died in the queue (accept(2))
+    default:
+      return true;  // the connection died in the queue (accept(2))
   }
 }
 

@@ -29,9 +29,10 @@ class Listener {
   uint64_t accepted_ = 0;
 };
 
-// Opens a listening socket, non-blocking. TCP: SO_REUSEADDR, IPv6 without IPv4; with kYes several sockets of this process
-// share the address (SO_REUSEPORT), never one of another process. Unix: a stale file (a socket nobody listens on) is
-// removed first. The error says what is wrong with the address and what to do. May wait: not for a loop's thread.
+// Opens a listening socket, non-blocking. TCP: SO_REUSEADDR, IPv6 without IPv4; with kYes several sockets of this
+// process share the address (SO_REUSEPORT), never one of another process. Unix: a stale file (a socket nobody listens
+// on) is removed first. The error says what is wrong with the address and what to do. May wait: not for a loop's
+// thread.
 enum class ReusePort : bool { kNo, kYes };
 Result<int> OpenListeningSocket(const SocketAddress& address, int backlog, ReusePort reuse_port);
 

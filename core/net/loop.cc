@@ -48,7 +48,8 @@ Loop::Loop(int index)
   MG_CHECK(event_add(&impl_->wake, nullptr) == 0);
   auto ring = [](int, short, void* self) { static_cast<Loop*>(self)->FireTimers(); };
   event_assign(&impl_->alarm, base_, -1, 0, ring, this);
-  event_assign(&impl_->wait_limit, base_, -1, 0, [](int, short, void*) {}, nullptr);
+  event_assign(
+      &impl_->wait_limit, base_, -1, 0, [](int, short, void*) {}, nullptr);
 }
 
 Loop::~Loop() {

@@ -21,8 +21,8 @@ namespace mg::net {
 
 class Loop;
 
-// Fires once at its due time, on its loop. Moving the due time later costs one store (the heap is put right when the old
-// time comes); earlier costs a few swaps. Destroying or cancelling it is always safe, its own callback included.
+// Fires once at its due time, on its loop. Moving the due time later costs one store (the heap is put right when the
+// old time comes); earlier costs a few swaps. Destroying or cancelling it is always safe, its own callback included.
 class Timer {
  public:
   // `fire` is called with `context`; no allocation.
@@ -32,9 +32,9 @@ class Timer {
   Timer(const Timer&) = delete;
   Timer& operator=(const Timer&) = delete;
 
-  void SetAt(Nanoseconds due);                 // on the loop's clock
-  void SetAfter(Milliseconds delay);           // from Loop::Now()
-  void Cancel() { due_ = kNever; }             // lazily: the heap forgets it when its old time comes
+  void SetAt(Nanoseconds due);        // on the loop's clock
+  void SetAfter(Milliseconds delay);  // from Loop::Now()
+  void Cancel() { due_ = kNever; }    // lazily: the heap forgets it when its old time comes
   bool armed() const { return due_ != kNever; }
   Nanoseconds due() const { return due_; }
 
@@ -65,8 +65,8 @@ class Loop {
   Loop(const Loop&) = delete;
   Loop& operator=(const Loop&) = delete;
 
-  void Run();    // until Stop()
-  void Stop();   // from any thread
+  void Run();   // until Stop()
+  void Stop();  // from any thread
   // Runs one turn: waits for events at most `timeout` (tests, and a tester's own loop).
   void RunOnce(Milliseconds timeout);
 

@@ -22,7 +22,7 @@ struct Loop::Impl {
   std::atomic<bool> stop{false};
   std::atomic<pthread_t> thread{};
 
-  std::mutex mutex;                          // guards posted
+  std::mutex mutex;                           // guards posted
   std::vector<std::function<void()>> posted;  // empty: the eventfd has not been written to
   std::vector<std::function<void()>> running;
 };

@@ -13,7 +13,9 @@ namespace {
 using test::RunUntil;
 
 struct Alarm {
-  explicit Alarm(Loop& loop) : timer(loop, [](void* self) { static_cast<Alarm*>(self)->Ring(); }, this) {}
+  explicit Alarm(Loop& loop)
+      : timer(
+            loop, [](void* self) { static_cast<Alarm*>(self)->Ring(); }, this) {}
   void Ring() {
     rings++;
     if (on_ring) on_ring();

@@ -74,7 +74,10 @@ struct Resolver::Impl {
     Nanoseconds begun = 0;
   };
 
-  explicit Impl(Loop& on) : loop(on), timeout(on, [](void* self) { static_cast<Impl*>(self)->TimeOut(); }, this) {
+  explicit Impl(Loop& on)
+      : loop(on),
+        timeout(
+            on, [](void* self) { static_cast<Impl*>(self)->TimeOut(); }, this) {
     InitLibrary();
     OpenChannel();
   }

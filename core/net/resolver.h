@@ -1,5 +1,5 @@
-// Resolver: names to addresses on a loop, by c-ares (A and AAAA, /etc/hosts, search domains), with a cache that keeps to
-// the records' TTLs (at least 1 s, at most 1 h; a failure for 1 s) and serves a stale answer while DNS fails. Equal
+// Resolver: names to addresses on a loop, by c-ares (A and AAAA, /etc/hosts, search domains), with a cache that keeps
+// to the records' TTLs (at least 1 s, at most 1 h; a failure for 1 s) and serves a stale answer while DNS fails. Equal
 // questions share one lookup. The addresses come in the order of RFC 6724. "localhost" and names below it are loopback
 // (RFC 6761 6.3). One per loop, on its thread.
 #pragma once

@@ -33,10 +33,19 @@ class ResolverTest : public testing::Test {
   void TearDown() override { unlink(log.c_str()); }
 
   void Start(const std::vector<std::string>& records) {
-    std::vector<std::string> command = {"dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--no-resolv",
-                                        "--no-hosts", "--user=root", "--pid-file=", "--bind-interfaces",
-                                        "--listen-address=127.0.0.1", "--port=" + std::to_string(port), "--local=/test/",
-                                        "--log-queries", "--log-facility=" + log};
+    std::vector<std::string> command = {"dnsmasq",
+                                        "--keep-in-foreground",
+                                        "--conf-file=/dev/null",
+                                        "--no-resolv",
+                                        "--no-hosts",
+                                        "--user=root",
+                                        "--pid-file=",
+                                        "--bind-interfaces",
+                                        "--listen-address=127.0.0.1",
+                                        "--port=" + std::to_string(port),
+                                        "--local=/test/",
+                                        "--log-queries",
+                                        "--log-facility=" + log};
     for (const std::string& record : records) command.push_back("--" + record);
     server.emplace(command);
     // It answers once it listens.
@@ -99,7 +108,8 @@ TEST_F(ResolverTest, KnowsAddressesAndLocalhostWithoutAsking) {
 }
 
 TEST_F(ResolverTest, ResolvesBothFamiliesAndCaches) {
-  Start({"host-record=both.test,10.9.8.7,fd00::7,300", "host-record=four.test,10.9.8.6,300", "cname=alias.test,four.test"});
+  Start({"host-record=both.test,10.9.8.7,fd00::7,300", "host-record=four.test,10.9.8.6,300",
+         "cname=alias.test,four.test"});
   EXPECT_THAT(Resolve("both.test"), UnorderedElementsAre("10.9.8.7:80", "[fd00::7]:80"));
   EXPECT_THAT(Resolve("alias.test"), ElementsAre("10.9.8.6:80"));
   EXPECT_EQ(Queries("A] both.test"), 1);
@@ -118,7 +128,7 @@ TEST_F(ResolverTest, AsksOnceForManyAndLetsThemCancel) {
       EXPECT_EQ((*result)[0].port(), i);
       EXPECT_NE(i, 4);
       answers++;
-      queries[i].reset();      // its own
+      queries[i].reset();              // its own
       if (i == 6) queries[7].reset();  // one behind it
     }));
   }

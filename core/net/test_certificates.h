@@ -44,8 +44,8 @@ class Authority {
 
   static std::string KeyPem(EVP_PKEY* key, const char* passphrase = nullptr) {
     BIO* out = BIO_new(BIO_s_mem());
-    EXPECT_EQ(PEM_write_bio_PrivateKey(out, key, passphrase == nullptr ? nullptr : EVP_aes_128_cbc(), nullptr, 0, nullptr,
-                                       const_cast<char*>(passphrase)),
+    EXPECT_EQ(PEM_write_bio_PrivateKey(out, key, passphrase == nullptr ? nullptr : EVP_aes_128_cbc(), nullptr, 0,
+                                       nullptr, const_cast<char*>(passphrase)),
               1);
     return Take(out);
   }
@@ -62,8 +62,8 @@ class Authority {
     X509_gmtime_adj(X509_getm_notAfter(cert), valid);
     X509_set_pubkey(cert, key);
     X509_NAME* subject = X509_get_subject_name(cert);
-    X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC, reinterpret_cast<const unsigned char*>(name.c_str()), -1, -1,
-                               0);
+    X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC, reinterpret_cast<const unsigned char*>(name.c_str()), -1,
+                               -1, 0);
     X509_set_issuer_name(cert, subject);
     Extend(cert, NID_basic_constraints, constraints);
     if (!names.empty()) Extend(cert, NID_subject_alt_name, names.c_str());

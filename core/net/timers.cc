@@ -1,5 +1,5 @@
-// The loop's timers: a 4-ary heap keyed by `scheduled_`, the earliest time at which a timer has to be looked at. A timer
-// whose due time moved later keeps its old key and is put right when that comes up.
+// The loop's timers: a 4-ary heap keyed by `scheduled_`, the earliest time at which a timer has to be looked at. A
+// timer whose due time moved later keeps its old key and is put right when that comes up.
 #include <event2/event.h>
 
 #include <algorithm>

@@ -57,9 +57,9 @@ int PickCertificate(SSL* ssl, int*, void* names) {
 int PickProtocol(SSL*, const unsigned char** out, unsigned char* size, const unsigned char* offered,
                  unsigned int offered_size, void* names) {
   const std::string& alpn = static_cast<ServerNames*>(names)->alpn;
-  int result = SSL_select_next_proto(const_cast<unsigned char**>(out), size,
-                                     reinterpret_cast<const unsigned char*>(alpn.data()),
-                                     static_cast<unsigned>(alpn.size()), offered, offered_size);
+  int result =
+      SSL_select_next_proto(const_cast<unsigned char**>(out), size, reinterpret_cast<const unsigned char*>(alpn.data()),
+                            static_cast<unsigned>(alpn.size()), offered, offered_size);
   return result == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
@@ -97,9 +97,8 @@ Result<void> RequireClients(SSL_CTX* context, const config::ListenerTls& conf) {
     if (ca != nullptr) SSL_CTX_add_client_CA(context, ca);
   }
   SSL_CTX_set1_cert_store(context, store->get());
-  SSL_CTX_set_verify(context,
-                     SSL_VERIFY_PEER | (conf.client_auth == Auth::kRequired ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0),
-                     nullptr);
+  SSL_CTX_set_verify(
+      context, SSL_VERIFY_PEER | (conf.client_auth == Auth::kRequired ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0), nullptr);
   return {};
 }
 

@@ -60,8 +60,8 @@ struct TlsPeerCertificate {
 };
 TlsPeerCertificate DescribePeerCertificate(ssl_st* tls);
 
-// Makes a new key for session tickets, shared by all loops, listeners and generations (RFC 5077 5.5). The two keys before
-// it still open the tickets they sealed. Any thread; to be called every few hours.
+// Makes a new key for session tickets, shared by all loops, listeners and generations (RFC 5077 5.5). The two keys
+// before it still open the tickets they sealed. Any thread; to be called every few hours.
 void RotateTicketKeys();
 
 }  // namespace mg::net

@@ -97,8 +97,9 @@ Result<StorePtr> SystemStore() {
   std::string path = chosen != nullptr ? chosen : "/etc/ssl/certs/ca-certificates.crt";
   struct stat file {};
   if (stat(path.c_str(), &file) != 0) {
-    return Fail(ErrorCode::kInvalid, path + ": no certificate authorities to verify with: install the package "
-                                            "ca-certificates, name a CA file, or set SSL_CERT_FILE");
+    return Fail(ErrorCode::kInvalid, path +
+                                         ": no certificate authorities to verify with: install the package "
+                                         "ca-certificates, name a CA file, or set SSL_CERT_FILE");
   }
   std::lock_guard lock(mutex);
   bool same = known != nullptr && known_path == path && known_time.tv_sec == file.st_mtim.tv_sec &&

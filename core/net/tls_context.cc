@@ -40,7 +40,8 @@ void IgnoreSigpipe() {
 }
 
 void WarnOfDates(X509* certificate, const std::string& label) {
-  if (X509_cmp_current_time(X509_get0_notAfter(certificate)) < 0) MG_LOG(kWarn, "{}: the certificate has expired", label);
+  if (X509_cmp_current_time(X509_get0_notAfter(certificate)) < 0)
+    MG_LOG(kWarn, "{}: the certificate has expired", label);
   if (X509_cmp_current_time(X509_get0_notBefore(certificate)) > 0) {
     MG_LOG(kWarn, "{}: the certificate is not valid yet", label);
   }
@@ -89,8 +90,8 @@ Result<void> UseCertificate(SSL_CTX* context, const std::string& cert_pem, const
   KeyPtr key(PEM_read_bio_PrivateKey(keys.get(), nullptr, NoPassphrase, &asked));
   if (key == nullptr) {
     std::string reason = TakeTlsError("the file is empty");
-    return FailTls(key_label + (asked ? ": the key has a passphrase: store it without one"
-                                      : ": no PEM private key: " + reason));
+    return FailTls(key_label +
+                   (asked ? ": the key has a passphrase: store it without one" : ": no PEM private key: " + reason));
   }
   if (X509_check_private_key(leaf.get(), key.get()) != 1) {
     ERR_clear_error();

@@ -135,7 +135,8 @@ TEST_F(Tls, ManyBytesBothWaysThroughFullSockets) {
           pieces[count++] = {const_cast<char*>(left.data() + at), part};
           at += part;
         }
-        if (at < std::min<size_t>(left.size(), 16384)) pieces[count - 1].iov_len += std::min<size_t>(left.size(), 16384) - at;
+        if (at < std::min<size_t>(left.size(), 16384))
+          pieces[count - 1].iov_len += std::min<size_t>(left.size(), 16384) - at;
         IoResult result = peer.transport.Write(pieces, count);
         if (result.status != IoResult::kOk) {
           EXPECT_EQ(result.status, IoResult::kAgain) << peer.transport.last_error();
@@ -357,7 +358,8 @@ TEST_F(Tls, SaysWhatIsWrongWithAHandshake) {
     shutdown(b, SHUT_WR);
     ASSERT_TRUE(RunUntil(loop, [&] { return peer.connects == 1; }));
     EXPECT_FALSE(peer.connected);
-    EXPECT_EQ(peer.failure, bytes.empty() ? "TLS handshake: unexpected eof while reading" : "TLS handshake: http request");
+    EXPECT_EQ(peer.failure,
+              bytes.empty() ? "TLS handshake: unexpected eof while reading" : "TLS handshake: http request");
     EXPECT_EQ(peer.readables, 0);
     close(b);
   }
@@ -408,8 +410,9 @@ TEST_F(Tls, NamesTheFileThatIsWrong) {
   EXPECT_THAT(message({other.cert_pem, "garbage"}), HasSubstr("server1.key: no PEM private key"));
   EXPECT_THAT(message({other.cert_pem, Authority::KeyPem(ca.key(), "secret")}),
               HasSubstr("server1.key: the key has a passphrase"));
-  EXPECT_THAT(message({other.cert_pem + "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", other.key_pem}),
-              HasSubstr("server1.crt: broken chain"));
+  EXPECT_THAT(
+      message({other.cert_pem + "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", other.key_pem}),
+      HasSubstr("server1.crt: broken chain"));
   EXPECT_EQ(message({other.cert_pem + ca.pem(), other.key_pem}), "");
   EXPECT_FALSE(ServerTls::Make({}));
   config::ListenerTls conf = ServerConf({example});

@@ -27,7 +27,8 @@ struct TicketKeys {
 
   void Rotate() {
     TicketKey fresh;
-    MG_CHECK(RAND_bytes(fresh.name, sizeof fresh.name) == 1 && RAND_priv_bytes(fresh.cipher, sizeof fresh.cipher) == 1 &&
+    MG_CHECK(RAND_bytes(fresh.name, sizeof fresh.name) == 1 &&
+             RAND_priv_bytes(fresh.cipher, sizeof fresh.cipher) == 1 &&
              RAND_priv_bytes(fresh.mac, sizeof fresh.mac) == 1);
     for (size_t i = keys.size() - 1; i > 0; i--) keys[i] = keys[i - 1];
     keys[0] = fresh;

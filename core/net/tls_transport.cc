@@ -27,7 +27,7 @@ thread_local char record[kRecord];
 size_t LongestRecord(const SSL* ssl) {
   uint8_t code = SSL_SESSION_get_max_fragment_length(SSL_get_session(ssl));
   return code >= TLSEXT_max_fragment_length_512 && code <= TLSEXT_max_fragment_length_4096 ? size_t{256} << code
-                                                                                            : kRecord;
+                                                                                           : kRecord;
 }
 
 // Puts up to `most` bytes of the pieces into `record`; the first piece from `offset` on.
@@ -116,13 +116,10 @@ IoResult Transport::TlsRead(char* to, size_t size) {
     return {IoResult::kOk, count};  // readable_ stays: another record may wait in the socket
   }
   int error = SSL_get_error(ssl_, code);
-  if (error == SSL_ERROR_WANT_READ) {
+  if (error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE) {
+    tls_crossed_ |= error == SSL_ERROR_WANT_WRITE;
     readable_ = false;
     drained_ = true;
-    return {IoResult::kAgain};
-  }
-  if (error == SSL_ERROR_WANT_WRITE) {
-    tls_crossed_ = true;
     return {IoResult::kAgain};
   }
   return TlsFailed(error);
@@ -147,7 +144,8 @@ IoResult Transport::TlsFailed(int error) {
   return {IoResult::kError};
 }
 
-// Sends record by record; the pieces of a record are put together first, so that a small head and its body leave in one.
+// Sends record by record; the pieces of a record are put together first, so that a small head and its body leave in
+// one.
 IoResult Transport::TlsWrite(const iovec* pieces, int count) {
   size_t taken = 0, offset = 0;  // offset: into *pieces
   size_t most = LongestRecord(ssl_);
@@ -199,7 +197,8 @@ IoResult Transport::TlsWriteRecord(const char* bytes, size_t size) {
 }
 
 void Transport::TlsShutdown() {
-  if (tls_failed_ || handshaking_ || SSL_in_init(ssl_) != 0 || (SSL_get_shutdown(ssl_) & SSL_SENT_SHUTDOWN) != 0) return;
+  if (tls_failed_ || handshaking_ || SSL_in_init(ssl_) != 0 || (SSL_get_shutdown(ssl_) & SSL_SENT_SHUTDOWN) != 0)
+    return;
   ERR_clear_error();
   SSL_shutdown(ssl_);  // close_notify; when the socket is full it is lost, and so is what comes after it
   ERR_clear_error();

@@ -56,10 +56,7 @@ void Transport::Connect(const SocketAddress& to, ssl_ctx_st* tls, const std::str
     int one = 1;
     setsockopt(fd_, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
   }
-  if (tls != nullptr) {
-    tls_context_ = tls;
-    tls_server_name_ = std::make_unique<std::string>(server_name);
-  }
+  if (tls != nullptr && !BeginTls(tls, false, server_name, &to)) return FailLater(0);
   if (connect(fd_, to.raw(), to.length()) != 0 && errno != EINPROGRESS && errno != EINTR) {
     if (errno == EAGAIN) error_text_ = "the listen queue is full";  // unix sockets do not wait for room
     return FailLater(errno);
@@ -121,13 +118,7 @@ void Transport::FinishConnect(short what) {
     return Report(Fail(code, last_error(), accepted_ ? Origin::kDownstream : Origin::kUpstream,
                        error_ != 0 ? Retryable::kYes : Retryable::kNo));
   }
-  if (tls_context_ == nullptr) return Report({});
-  std::string server_name = std::move(*tls_server_name_);
-  tls_server_name_.reset();
-  SocketAddress peer = PeerAddress();
-  if (!BeginTls(std::exchange(tls_context_, nullptr), false, server_name, &peer)) {
-    return Report(Fail(ErrorCode::kTls, last_error(), Origin::kUpstream));
-  }
+  if (ssl_ == nullptr) return Report({});
   ContinueHandshake();
 }
 
@@ -179,8 +170,8 @@ IoResult Transport::Write(const iovec* pieces, int count) {
   message.msg_iovlen = static_cast<size_t>(count);
   ssize_t sent;
   do {
-    sent = count == 1 ? send(fd_, pieces->iov_base, pieces->iov_len, MSG_NOSIGNAL)
-                      : sendmsg(fd_, &message, MSG_NOSIGNAL);
+    sent =
+        count == 1 ? send(fd_, pieces->iov_base, pieces->iov_len, MSG_NOSIGNAL) : sendmsg(fd_, &message, MSG_NOSIGNAL);
   } while (sent < 0 && errno == EINTR);
   if (sent < 0 && errno != EAGAIN) {
     error_ = errno;
@@ -214,8 +205,6 @@ void Transport::Close() {
   if (fd_ >= 0) close(fd_);
   use_++;
   fd_ = -1;
-  tls_context_ = nullptr;
-  tls_server_name_.reset();
   tls_sealed_ = 0;
   watched_ = readable_ = drained_ = peer_closed_ = connecting_ = handshaking_ = wants_write_ = false;
   tls_crossed_ = tls_failed_ = write_ended_ = false;

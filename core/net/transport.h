@@ -117,16 +117,14 @@ class Transport {
   ssl_st* ssl_ = nullptr;
   uint64_t bytes_read_ = 0, bytes_written_ = 0;
   mutable std::string error_text_;
-  ssl_ctx_st* tls_context_ = nullptr;            // to be begun once connected
-  std::unique_ptr<std::string> tls_server_name_;  // with it
   int fd_ = -1;
   int error_ = 0;
-  uint32_t use_ = 0;          // counts Close(): a handler's call may have ended what OnEvent works for
-  uint32_t tls_sealed_ = 0;   // size of a record that OpenSSL holds, to be given again
-  bool accepted_ = false;     // the peer is a client of ours
-  bool watched_ = false;      // event_ is assigned
+  uint32_t use_ = 0;         // counts Close(): a handler's call may have ended what OnEvent works for
+  uint32_t tls_sealed_ = 0;  // size of a record that OpenSSL holds, to be given again
+  bool accepted_ = false;    // the peer is a client of ours
+  bool watched_ = false;     // event_ is assigned
   bool readable_ = false;
-  bool drained_ = false;      // EAGAIN was seen since the last event
+  bool drained_ = false;  // EAGAIN was seen since the last event
   bool writable_ = true;
   bool peer_closed_ = false;
   bool connecting_ = false;

@@ -23,9 +23,11 @@ Connection::Impl::Impl(net::Loop& on, net::Resolver& with, config::Redis what)
     : loop(on),
       resolver(with),
       conf(std::move(what)),
-      deadlines(on, [](void* self) { static_cast<Impl*>(self)->CheckDeadlines(); }, this),
+      deadlines(
+          on, [](void* self) { static_cast<Impl*>(self)->CheckDeadlines(); }, this),
       transport(on, *this),
-      attempt(on, [](void* self) { static_cast<Impl*>(self)->AttemptTimer(); }, this) {
+      attempt(
+          on, [](void* self) { static_cast<Impl*>(self)->AttemptTimer(); }, this) {
   auto run = [](int, short, void* self) { static_cast<Impl*>(self)->Work(); };
   event_assign(&work, loop.base(), -1, EV_PERSIST, run, this);
 }

@@ -2,9 +2,9 @@
 //
 //   kDown ─(back-off)→ kResolving → kConnecting → kLogin → kReady ─(died)→ kDown
 //
-// A command waits in `queue` from Send until its reply has come, called back or not: replies carry no names, their order
-// is all. Its bytes wait in `out` until the connection is ready; what the transport has taken any of is failed when the
-// connection dies, never sent again. Owner: the Connection, then the loop's destroy list. Thread: the loop's.
+// A command waits in `queue` from Send until its reply has come, called back or not: replies carry no names, their
+// order is all. Its bytes wait in `out` until the connection is ready; what the transport has taken any of is failed
+// when the connection dies, never sent again. Owner: the Connection, then the loop's destroy list. Thread: the loop's.
 #pragma once
 
 #include <event2/event_struct.h>
@@ -53,7 +53,7 @@ struct Connection::Impl : net::TransportHandler, net::Deferred {
   bool Refuse(uint64_t number, OnReply& done);
   void Append(uint64_t number, std::string bytes, OnReply done, Nanoseconds deadline, std::unique_ptr<Script> script);
   void Forget(uint64_t number);
-  void Work();    // once a turn: calls the failed back, sends what has come together
+  void Work();  // once a turn: calls the failed back, sends what has come together
   void WorkSoon();
   void Flush();
   void Receive();
@@ -98,12 +98,12 @@ struct Connection::Impl : net::TransportHandler, net::Deferred {
   std::unique_ptr<net::ClientTls> tls;
   std::unique_ptr<net::Resolver::Query> query;
   std::vector<net::SocketAddress> addresses;  // still to be tried
-  net::Timer attempt;      // ends an attempt, or the pause before the next
-  std::string login;       // bytes of AUTH and SELECT not yet sent
-  int login_replies = 0;   // still to come
-  Milliseconds pause = 0;  // before the next attempt; 0: at once
-  bool refusing = false;   // the last attempt failed: commands fail at once
-  Error why;               // with this
+  net::Timer attempt;                         // ends an attempt, or the pause before the next
+  std::string login;                          // bytes of AUTH and SELECT not yet sent
+  int login_replies = 0;                      // still to come
+  Milliseconds pause = 0;                     // before the next attempt; 0: at once
+  bool refusing = false;                      // the last attempt failed: commands fail at once
+  Error why;                                  // with this
 };
 
 }  // namespace mg::redis

@@ -11,16 +11,19 @@ namespace {
 constexpr Milliseconds kSweep = 500;
 
 bool Same(const config::Redis& a, const config::Redis& b) {
-  return a.address->kind == b.address->kind && a.address->host == b.address->host && a.address->port == b.address->port &&
-         a.timeout == b.timeout && a.tls == b.tls && a.username == b.username && a.password == b.password &&
-         a.database == b.database;
+  return a.address->kind == b.address->kind && a.address->host == b.address->host &&
+         a.address->port == b.address->port && a.timeout == b.timeout && a.tls == b.tls && a.username == b.username &&
+         a.password == b.password && a.database == b.database;
 }
 
 }  // namespace
 
 struct Connections::Impl {
   Impl(net::Loop& on, net::Resolver& with)
-      : loop(on), resolver(with), sweep(on, [](void* self) { static_cast<Impl*>(self)->Sweep(); }, this) {}
+      : loop(on),
+        resolver(with),
+        sweep(
+            on, [](void* self) { static_cast<Impl*>(self)->Sweep(); }, this) {}
 
   void Sweep() {
     std::erase_if(retired, [](const auto& connection) { return connection->idle(); });

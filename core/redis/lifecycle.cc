@@ -95,8 +95,8 @@ void Connection::Impl::Ready() {
   Flush();
 }
 
-// What was sent gets `sent`: it may have been carried out, so that it is never sent again. What was not gets `unsent`, or
-// waits for the next connection.
+// What was sent gets `sent`: it may have been carried out, so that it is never sent again. What was not gets `unsent`,
+// or waits for the next connection.
 void Connection::Impl::FailCommands(const Error& sent, const Error* unsent) {
   while (!queue.empty()) {
     Command& command = queue.front();

@@ -1,6 +1,6 @@
-// Redis connections of a loop: one auto-pipelined connection per named configuration, over hiredis' reader and formatter
-// on our own transports, so that TLS and unix sockets come free. Commands from all requests share it, in order; a
-// connection that dies fails what was sent on it and is made anew with back-off. Thread: its loop's.
+// Redis connections of a loop: one auto-pipelined connection per named configuration, over hiredis' reader and
+// formatter on our own transports, so that TLS and unix sockets come free. Commands from all requests share it, in
+// order; a connection that dies fails what was sent on it and is made anew with back-off. Thread: its loop's.
 #pragma once
 
 #include <functional>
@@ -19,10 +19,10 @@ struct redisReply;
 
 namespace mg::redis {
 
-// Called once, never from within Send, with the reply (valid during the call; its type may be an error reply) or with what
-// failed: kConnect (also at once, while the server is down), kTimeout, kReset (sent, but the connection died: it may have
-// been carried out), kProtocol, kUnavailable (too many waiting), kCancelled (the connection was dropped). May do anything,
-// destroying the Connection included.
+// Called once, never from within Send, with the reply (valid during the call; its type may be an error reply) or with
+// what failed: kConnect (also at once, while the server is down), kTimeout, kReset (sent, but the connection died: it
+// may have been carried out), kProtocol, kUnavailable (too many waiting), kCancelled (the connection was dropped). May
+// do anything, destroying the Connection included.
 using OnReply = std::function<void(Result<redisReply*>)>;
 
 class Connection {
@@ -52,8 +52,8 @@ class Connection {
   std::unique_ptr<Impl> impl_;
 };
 
-// A loop's connections by name; outlives generations: Reconcile keeps those whose configuration is unchanged, and lets the
-// others answer what they have been asked before they end.
+// A loop's connections by name; outlives generations: Reconcile keeps those whose configuration is unchanged, and lets
+// the others answer what they have been asked before they end.
 class Connections {
  public:
   Connections(net::Loop& loop, net::Resolver& resolver);

@@ -54,7 +54,7 @@ const config::Schema& ChunksSchema() {
     map.environment = config::Schema::Environment::kKeep;
     std::vector<std::string> names;
     for (Phase phase : kPolicyPhases) {
-      map.fields.emplace_back(PhaseKey(phase), chunk);
+      map.fields.push_back({std::string(PhaseKey(phase)), chunk});
       names.emplace_back(PhaseKey(phase));
     }
     map.at_least_one_of = {names};

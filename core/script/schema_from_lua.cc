@@ -91,7 +91,7 @@ class Reader {
         }
       } else if (lua_type(L_, -2) == LUA_TSTRING) {
         std::string name = Text(L_, -2);
-        schema.fields.emplace_back(name, Read(value, path.empty() ? name : path + "." + name, depth + 1));
+        schema.fields.push_back({name, Read(value, path.empty() ? name : path + "." + name, depth + 1)});
       } else {
         Bad(path, "has a key that is not a text");
       }
@@ -257,7 +257,7 @@ class Reader {
     if (length > 0) return;
     lua_pushnil(L_);
     while (lua_next(L_, index) != 0) {
-      if (lua_type(L_, -2) == LUA_TSTRING) value.entries.emplace_back(Text(L_, -2), ReadValue(lua_gettop(L_), path, depth + 1));
+      if (lua_type(L_, -2) == LUA_TSTRING) value.entries.push_back({std::string(Text(L_, -2)), ReadValue(lua_gettop(L_), path, depth + 1)});
       lua_pop(L_, 1);
     }
   }

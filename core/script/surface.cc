@@ -8,6 +8,12 @@ void LinkRequest();
 void LinkTime();
 void LinkEncoding();
 void LinkShared();
+void LinkIdentity();
+void LinkJwt();
+void LinkLimit();
+void LinkAggregate();
+void LinkHttp();
+void LinkRedis();
 
 void LinkSurface() {
   LinkContext();
@@ -16,6 +22,12 @@ void LinkSurface() {
   LinkTime();
   LinkEncoding();
   LinkShared();
+  LinkIdentity();
+  LinkJwt();
+  LinkLimit();
+  LinkAggregate();
+  LinkHttp();
+  LinkRedis();
 }
 
 }  // namespace mg::script

@@ -2,6 +2,8 @@
 
 #include <luajit-2.1/lua.hpp>
 
+#include "script/json_state.h"
+
 namespace mg::script {
 
 void PushValue(lua_State* L, const config::Value& value) {
@@ -18,6 +20,10 @@ void PushValue(lua_State* L, const config::Value& value) {
     case Kind::kString: lua_pushlstring(L, value.text.data(), value.text.size()); return;
     case Kind::kList:
       lua_createtable(L, static_cast<int>(value.items.size()), 0);
+      if (value.items.empty()) {  // for cjson, which would take it for an object
+        json::PushEmptyArrayMt(L);
+        lua_setmetatable(L, -2);
+      }
       for (size_t i = 0; i < value.items.size(); i++) {
         PushValue(L, value.items[i]);
         lua_rawseti(L, -2, static_cast<int>(i) + 1);

@@ -1,6 +1,7 @@
 #include "script/vm.h"
 
 #include "script/embedded.h"
+#include "script/json_codec.h"
 #include "script/scheduler.h"
 #include "script/surface.h"
 
@@ -96,6 +97,7 @@ Result<void> Vm::Open() {
 int Vm::OpenProtected(lua_State* L) {
   Vm& vm = *static_cast<Vm*>(lua_touserdata(L, 1));
   luaL_openlibs(L);
+  PreloadJson(L);
   SetField(L, "package", "path", kDebianPath);
   std::string cpath;
   for (const std::string& root : vm.conf_.cpath) cpath += root + "/?.so;";

@@ -24,6 +24,7 @@ class Connections;
 namespace mg::script {
 
 class Program;
+class PolicyObjects;
 
 // What scripts see of the gateway beyond a request.
 struct Surroundings {
@@ -33,6 +34,7 @@ struct Surroundings {
   Program* program = nullptr;                             // null while a generation is built
   redis::Connections* redis = nullptr;                    // of the loop; null while a generation is built, and in `check`
   bool exiting = false;                                   // the generation has retired
+  std::shared_ptr<PolicyObjects> policies;                // of bundled policies (policy_objects.h)
 };
 
 class Vm {

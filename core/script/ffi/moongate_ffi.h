@@ -32,6 +32,14 @@ typedef struct {
   mg_string name, value;
 } mg_header;
 
+/* What moongate.http asks for; an upstream's name or a URL. Sizes and times of 0 stand for the defaults. */
+typedef struct {
+  mg_string upstream, url, path, method, body;
+  const mg_header *headers;
+  uint32_t header_count;
+  double timeout, limit;
+} mg_http_request;
+
 /* A value of a shared dictionary, and what else an operation on one answers. */
 typedef struct {
   int type; /* MG_NIL, ... */
@@ -200,6 +208,36 @@ int mg_shared_keys(int dict, double most) MG_NOEXCEPT; /* their number; each by 
 void mg_shared_key(int index, mg_string *out) MG_NOEXCEPT;
 double mg_shared_capacity(int dict) MG_NOEXCEPT;
 double mg_shared_free_space(int dict) MG_NOEXCEPT;
+
+/* --- identity: who the caller is, as an authenticating policy found out */
+int mg_identity_claims(mg_string *out) MG_NOEXCEPT;   /* JSON text of a verified token's claims; MG_DECLINED: none */
+int mg_identity_consumer(mg_string *out) MG_NOEXCEPT; /* MG_DECLINED: nobody known */
+int mg_identity_set(const char *consumer, size_t size, const char *claims, size_t claims_size) MG_NOEXCEPT;
+int mg_request_id(mg_string *out) MG_NOEXCEPT;
+/* The answer will be this problem (RFC 9457) once the script exits with the status. MG_LATE: an answer has begun. */
+int mg_problem_set(int status, const char *detail, size_t size, const char *title, size_t title_size) MG_NOEXCEPT;
+
+/* --- policies: an object made from a configuration (JSON), kept by the VM under the number answered; MG_ERROR */
+int mg_jwt_create(const char *conf, size_t size, mg_string *error) MG_NOEXCEPT;
+/* MG_OK, a status to exit with, or MG_AGAIN: call again, with `waited` 1, after the wait */
+int mg_jwt_check(int number, int waited) MG_NOEXCEPT;
+int mg_limit_create(const char *conf, size_t size, mg_string *error) MG_NOEXCEPT;
+int mg_limit_take(int number) MG_NOEXCEPT; /* MG_OK, a status to exit with, or MG_AGAIN: resumed with one of those */
+int mg_request_id_create(const char *conf, size_t size, mg_string *error) MG_NOEXCEPT;
+void mg_request_id_apply(int number) MG_NOEXCEPT;
+int mg_aggregate_create(const char *conf, size_t size, mg_string *error) MG_NOEXCEPT;
+/* MG_AGAIN: resumed with the body and whether parts are missing, or nil and what failed */
+int mg_aggregate_run(int number, mg_string *error) MG_NOEXCEPT;
+
+/* --- http: fetches; MG_AGAIN: resumed with {status, headers, body} or nil and an error; many: with a list of them */
+int mg_http_fetch(const mg_http_request *requests, int count, int many, mg_string *error) MG_NOEXCEPT;
+
+/* --- redis: MG_AGAIN: resumed with a reply, or nil and an error; as_list: with all replies */
+int mg_redis_known(const char *name, size_t size) MG_NOEXCEPT;
+int mg_redis_send(const mg_string *name, const mg_string *arguments, const int *counts, int commands, int as_list,
+                  double timeout, mg_string *error) MG_NOEXCEPT;
+int mg_redis_eval(const mg_string *name, const mg_string *script, const char *sha, const mg_string *arguments, int keys,
+                  int count, double timeout, mg_string *error) MG_NOEXCEPT;
 
 /* ffi.cdef: to here */
 
