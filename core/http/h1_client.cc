@@ -41,7 +41,8 @@ void H1Client::Begin(ClientHandler& handler, Method method) {
   state_ = State::kHead;
   requests_++;
   keep_alive_ = true;
-  paused_ = request_sent_ = response_begun_ = false;
+  paused_ = request_sent_ = response_begun_ = end_owed_ = false;
+  informational_ = 0;
   scanned_ = 0;
 }
 
@@ -50,7 +51,7 @@ bool H1Client::Detach() {
   processing_ = false;
   head_out_ = {};
   bool at_rest = state_ == State::kComplete && keep_alive_ && request_sent_ && out_.empty() && stash_.empty() &&
-                 connected_ && transport_.open();
+                 connected_ && transport_.open() && !transport_.peer_closed();
   if (at_rest) state_ = State::kIdle;
   return at_rest;
 }
@@ -113,9 +114,11 @@ void H1Client::SendBody(std::string_view data, End end) {
   if (end == End::kYes) {
     if (chunked) pieces[count++] = Piece("0\r\n\r\n");
     request_sent_ = true;
-    if (state_ == State::kTunnel && count == 0) transport_.ShutdownWrite();
   }
   if (count > 0) WriteOut(pieces, count);
+  if (end == End::kNo || state_ != State::kTunnel) return;
+  end_owed_ = !out_.empty();
+  if (!end_owed_) transport_.ShutdownWrite();
 }
 
 void H1Client::Flush() {
@@ -154,6 +157,7 @@ void H1Client::OnWritable() {
     if (result.status == net::IoResult::kOk) out_.Consume(result.bytes);
     if (result.status == net::IoResult::kAgain || result.bytes < offered) return;
   }
+  if (std::exchange(end_owed_, false)) transport_.ShutdownWrite();
   if (handler_ != nullptr) handler_->OnRequestDrained();
 }
 
@@ -271,9 +275,11 @@ size_t H1Client::ProcessHead(std::string_view bytes) {
     return Fail(ErrorCode::kProtocol, "a malformed response: " + std::string(ParseErrorText(error)));
   }
   if (head.status < 200 && head.status != 101) {
+    if (++informational_ > kMostInformational) return Fail(ErrorCode::kProtocol, "too many informational heads");
     handler_->OnInformational(head);
     return handler_ != nullptr ? scan.length : kOver;
   }
+  if (head.status == 101 && !request_sent_) return Fail(ErrorCode::kProtocol, "a 101 before the request was complete");
   return BeginResponse(head, scan.length, bytes.size() - scan.length);
 }
 
@@ -283,6 +289,7 @@ size_t H1Client::BeginResponse(ResponseHead& head, size_t length, size_t after) 
   state_ = State::kBody;
   if (head.status == 101) {
     state_ = State::kTunnel;
+    request_framing_ = BodyFraming::kNone;
     keep_alive_ = false;
   } else if (head.framing == BodyFraming::kChunked) {
     if (!chunks_) chunks_ = std::make_unique<ChunkDecoder>();

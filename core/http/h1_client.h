@@ -22,7 +22,8 @@ class ClientHandler {
   virtual void OnClientConnected() = 0;
   // 100, 102, 103 as they come. The head is valid during the call.
   virtual void OnInformational(const ResponseHead& head) = 0;
-  // The head's views live in response_arena().
+  // The head's views live in response_arena(). After a 101 both directions are raw, and the peer's FIN is
+  // OnResponseBody("", kYes).
   virtual void OnResponseHead(ResponseHead& head) = 0;
   virtual void OnResponseBody(std::string_view data, End end) = 0;
   // All that had been read so far was delivered.
@@ -57,7 +58,6 @@ class H1Client final : public net::TransportHandler, public net::Deferred, publi
   size_t pending() const { return out_.size(); }
   void PauseResponse() { paused_ = true; }
   void ResumeResponse();
-  void StartTunnel();  // after a 101: both directions raw; the peer's FIN is OnResponseBody("", kYes)
 
   // Lets go of the handler. True: the connection is at rest and may serve another request; false: close it.
   bool Detach();
@@ -84,6 +84,7 @@ class H1Client final : public net::TransportHandler, public net::Deferred, publi
  private:
   enum class State : uint8_t { kIdle, kHead, kBody, kTunnel, kComplete, kClosed };
   static constexpr size_t kOver = SIZE_MAX;  // instead of a count: see Process
+  static constexpr uint8_t kMostInformational = 32;  // heads before the final one
 
   void ReadInput();
   bool Process(std::string_view bytes);
@@ -110,6 +111,8 @@ class H1Client final : public net::TransportHandler, public net::Deferred, publi
   bool processing_ = false;
   bool request_sent_ = false;   // its end was handed over
   bool response_begun_ = false;
+  bool end_owed_ = false;       // of a tunnel: a FIN follows what is in out_
+  uint8_t informational_ = 0;
   uint64_t body_left_ = 0;
   uint64_t requests_ = 0;
   std::string_view head_out_;   // held back; lives in the handler's arena

@@ -1,5 +1,9 @@
 #include "http/h1_session.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
 #include <cstring>
 
 #include "http/date.h"
@@ -94,6 +98,7 @@ void H1Session::OnConnected(Result<void> result) {
     return;
   }
   info_.tls = transport_.tls();
+  timer_.SetAfter(limits_->idle_timeout.count());
   ReadInput();
 }
 
@@ -109,6 +114,11 @@ void H1Session::CloseNow(const Error& error) {
 void H1Session::Abort() {
   handler_ = nullptr;
   if (input_ == Input::kClosed) return;
+  bool ends_with_connection = output_ == Output::kHeadSent && !chunked_out_ && length_left_ == UINT64_MAX && input_ != Input::kTunnel;
+  if (ends_with_connection) {  // a FIN would say that the body is whole
+    linger reset{1, 0};
+    setsockopt(transport_.fd(), SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+  }
   CloseNow({ErrorCode::kCancelled, Origin::kGateway, Retryable::kNo, "aborted"});
 }
 
@@ -181,16 +191,19 @@ void H1Session::ResumeInput() {
   resume_posted_ = true;
   transport_.loop().Defer([this] {  // deferred tasks run before the turn's destroy list
     resume_posted_ = false;
-    if (input_ == Input::kDone && output_ == Output::kEnded && out_.empty()) {
+    if (input_ == Input::kClosed) return;
+    if (write_failed_) {
+      CloseNow({ErrorCode::kReset, Origin::kDownstream, Retryable::kNo, transport_.last_error()});
+    } else if (input_ == Input::kDone && output_ == Output::kEnded && out_.empty()) {
       EndConnection();
-    } else if (input_ != Input::kClosed) {
+    } else {
       ReadInput();
     }
   });
 }
 
 void H1Session::OnEnd() {
-  peer_ended_ = true;
+  bool told = std::exchange(peer_ended_, true);
   switch (input_) {
     case Input::kHead:
     case Input::kDiscard:
@@ -205,7 +218,7 @@ void H1Session::OnEnd() {
       BodyFailed({ErrorCode::kReset, Origin::kDownstream, Retryable::kNo, "the client ended its request early"}, 400);
       return;
     case Input::kTunnel:
-      if (handler_ != nullptr) handler_->OnBody({}, End::kYes);
+      if (handler_ != nullptr && !told) handler_->OnBody({}, End::kYes);
       return;
     case Input::kDone:
       if (handler_ != nullptr && stash_.empty()) handler_->OnPeerClosed();
@@ -247,7 +260,7 @@ size_t H1Session::ProcessHead(std::string_view bytes) {
     skipped = LeadingEmptyLine(bytes);
     bytes.remove_prefix(skipped);
     if (skipped > 0) scanned_ = 0;
-    if (bytes.empty()) return skipped;
+    if (bytes.empty() || bytes == "\r") return skipped;  // perhaps an empty line
     timer_.SetAfter(limits_->head_timeout.count());
     started_request_ = true;
   }
@@ -284,13 +297,13 @@ void H1Session::BeginRequest(std::string_view head) {
   if (error != ParseError::kNone) {
     input_ = Input::kDone;
     keep_alive_ = false;
+    input_left_ = true;
     handler.OnRefused(error);
     return;
   }
   const RequestHead& request = handler.request;
   keep_alive_ = request.keep_alive && (list_ == nullptr || !list_->draining()) &&
                 (limits_->requests == 0 || info_.requests < limits_->requests);
-  expects_continue_ = request.expect_continue;
   input_ = Input::kBody;
   switch (request.framing) {
     case BodyFraming::kNone:
@@ -305,6 +318,7 @@ void H1Session::BeginRequest(std::string_view head) {
       chunks_->Reset();
       break;
   }
+  expects_continue_ = request.expect_continue && input_ == Input::kBody;
   if (input_ == Input::kBody) timer_.SetAfter(limits_->body_timeout.count());
   handler.OnRequest();
 }
@@ -316,12 +330,14 @@ void H1Session::Refuse(ParseError error) {
   received_ = sent_ = 0;
   output_ = Output::kNone;
   input_ = Input::kDone;
-  keep_alive_ = false;
+  keep_alive_ = expects_continue_ = false;
+  trailers_ = {};
+  input_left_ = true;
   handler.OnRefused(error);
 }
 
 size_t H1Session::ProcessBody(std::string_view bytes) {
-  timer_.SetAfter(limits_->body_timeout.count());
+  if (input_ == Input::kBody) timer_.SetAfter(limits_->body_timeout.count());
   expects_continue_ = false;
   if (!chunked_in_) {
     size_t part = static_cast<size_t>(std::min<uint64_t>(bytes.size(), body_left_));
@@ -361,11 +377,9 @@ void H1Session::BodyFailed(const Error& error, int status) {
 }
 
 void H1Session::RequestComplete() {
-  if (input_ == Input::kDiscard) {
-    NextRequest();
-  } else {
-    input_ = Input::kDone;
-  }
+  bool discarding = input_ == Input::kDiscard;
+  input_ = Input::kDone;
+  if (discarding) GoOnEnding();
 }
 
 void H1Session::NextRequest() {
@@ -373,11 +387,7 @@ void H1Session::NextRequest() {
   output_ = Output::kNone;
   started_request_ = false;
   scanned_ = 0;
-  if (!keep_alive_) {
-    if (out_.empty()) CloseNow({});
-    return;
-  }
-  timer_.SetAfter(limits_->idle_timeout.count());
+  timer_.SetAfter(out_.empty() ? limits_->idle_timeout.count() : limits_->send_timeout.count());
   if (!processing_ && (!stash_.empty() || transport_.readable())) ResumeInput();
 }
 
@@ -401,6 +411,14 @@ void H1Session::StartTunnel() {
   length_left_ = UINT64_MAX;
   keep_alive_ = false;
   timer_.Cancel();
+  // No deadline holds for a tunnel: that its client is still there is asked of the client's kernel now and then.
+  int on = 1, after_seconds = 60, every_seconds = 15, times = 4;
+  setsockopt(transport_.fd(), SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+  if (!info_.is_unix) {
+    setsockopt(transport_.fd(), IPPROTO_TCP, TCP_KEEPIDLE, &after_seconds, sizeof after_seconds);
+    setsockopt(transport_.fd(), IPPROTO_TCP, TCP_KEEPINTVL, &every_seconds, sizeof every_seconds);
+    setsockopt(transport_.fd(), IPPROTO_TCP, TCP_KEEPCNT, &times, sizeof times);
+  }
   if (!processing_ && (!stash_.empty() || transport_.readable())) ResumeInput();
 }
 
@@ -432,9 +450,10 @@ void H1Session::SendHead(const ResponseHead& head, End end) {
 
   const Header* length = head.headers.Find(HeaderId::kContentLength);
   std::string_view length_field;
-  if (length != nullptr && head.status != 204 && !switching) {
+  std::optional<uint64_t> announced = length != nullptr ? ParseDecimal(length->value) : std::nullopt;
+  if (announced && head.status != 204 && !switching) {
     length_field = length->value;
-    if (has_body) length_left_ = ParseDecimal(length->value).value_or(UINT64_MAX);
+    if (has_body) length_left_ = *announced;
   } else if (has_body && end == End::kYes) {
     length_field = "0";
   } else if (has_body && !switching) {
@@ -526,8 +545,9 @@ void H1Session::WriteOut(const iovec* pieces, int count) {
     net::IoResult result = transport_.Write(pieces, count);
     if (result.status == net::IoResult::kOk) taken = result.bytes;
     if (result.status == net::IoResult::kError) {
-      // Told at the end of the turn, by the read that fails too: not from within the handler's own call.
+      // Told at the end of the turn: not from within the handler's own call.
       keep_alive_ = false;
+      write_failed_ = true;
       for (int i = 0; i < count; i++) sent_ += pieces[i].iov_len;
       ResumeInput();
       return;
@@ -583,13 +603,19 @@ void H1Session::ResponseComplete() {
     if (worth_reading) {
       input_ = Input::kDiscard;
       body_paused_ = false;
+      timer_.SetAfter(limits_->body_timeout.count());  // for all of the rest
       if (!processing_ && (!stash_.empty() || transport_.readable())) ResumeInput();
       return;
     }
     keep_alive_ = false;
-    if (out_.empty()) StartLinger();
-    return;
+    input_left_ = true;
+    input_ = Input::kDone;
   }
+  GoOnEnding();
+}
+
+// The request and its response are complete, but for what the socket has not taken.
+void H1Session::GoOnEnding() {
   if (keep_alive_) {
     NextRequest();
     return;
@@ -603,7 +629,7 @@ void H1Session::ResponseComplete() {
 }
 
 void H1Session::EndConnection() {
-  bool unread = !stash_.empty() || transport_.readable();
+  bool unread = input_left_ || !stash_.empty() || transport_.readable();
   if (unread && !peer_ended_) {
     StartLinger();
   } else {

@@ -73,6 +73,7 @@ class H1Session final : public net::TransportHandler, public Stream, public net:
   void WantBody() override;
   void StartTunnel() override;
   const ConnectionInfo& connection() const override { return info_; }
+  net::SocketAddress LocalAddress() const override { return transport_.LocalAddress(); }
   uint64_t bytes_received() const override { return received_; }
   uint64_t bytes_sent() const override { return sent_; }
   void DisableKeepAlive() override { keep_alive_ = false; }
@@ -100,6 +101,7 @@ class H1Session final : public net::TransportHandler, public Stream, public net:
   void RequestComplete();
   void ResponseComplete();
   void NextRequest();
+  void GoOnEnding();
   void ResumeInput();  // deferred to the end of the turn
   void OnEnd();
   void BodyFailed(const Error& error, int status);
@@ -131,6 +133,8 @@ class H1Session final : public net::TransportHandler, public Stream, public net:
   bool bodyless_out_ = false;    // HEAD, 204, 304: body bytes are dropped
   bool expects_continue_ = false;
   bool peer_ended_ = false;
+  bool input_left_ = false;      // the client may still be sending what nobody will read: closing lingers
+  bool write_failed_ = false;
   bool started_request_ = false; // a byte of the head has come
   uint64_t body_left_ = 0;       // of a Content-Length body
   uint64_t length_left_ = 0;     // of a response with Content-Length: what it still owes

@@ -25,14 +25,13 @@ struct ConnectionInfo {
   uint64_t serial = 0;    // of the connection, unique in the process
   uint64_t requests = 0;  // begun on it, this one included
   uint32_t listener = 0;  // index into the configuration it was accepted under
-  uint16_t peer_port = 0, local_port = 0;
-  uint8_t peer_ip_length = 0, local_ip_length = 0;
+  uint16_t peer_port = 0;
+  uint8_t peer_ip_length = 0;
   bool is_unix = false;
   ssl_st* tls = nullptr;  // null: plain
-  char peer_ip_text[46] = {}, local_ip_text[46] = {};
+  char peer_ip_text[46] = {};
 
   std::string_view peer_ip() const { return {peer_ip_text, peer_ip_length}; }
-  std::string_view local_ip() const { return {local_ip_text, local_ip_length}; }
 };
 
 // One request's way back to its client. Calls after the response's end are not allowed.
@@ -69,6 +68,8 @@ class Stream {
   virtual void StartTunnel() = 0;
 
   virtual const ConnectionInfo& connection() const = 0;
+  // Where the client connected to; a system call.
+  virtual net::SocketAddress LocalAddress() const { return {}; }
   virtual uint64_t bytes_received() const = 0;  // of this request, head included
   virtual uint64_t bytes_sent() const = 0;      // of this response, head included
   // Closes the connection after this response (Connection: close).

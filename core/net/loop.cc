@@ -55,6 +55,7 @@ Loop::Loop(int index)
 Loop::~Loop() {
   deferred_.clear();
   impl_->posted.clear();
+  dying_.clear();
   while (!destroy_.empty()) std::exchange(destroy_, {}).clear();
   for (Timer* timer : heap_) timer->slot_ = kNotInHeap;
   event_del(&impl_->wake);
@@ -86,13 +87,17 @@ void Loop::RunOnce(Milliseconds timeout) {
 
 void Loop::Turn(int flags) {
   event_base_loop(base_, deferred_.empty() ? flags : EVLOOP_NONBLOCK);
+  dying_.swap(destroy_);
   if (!deferred_.empty()) {
     // What these tasks defer in turn waits for the next turn, so that sockets get theirs.
     deferred_now_.swap(deferred_);
     for (auto& task : deferred_now_) task();
     deferred_now_.clear();
   }
-  while (!destroy_.empty()) std::exchange(destroy_, {}).clear();
+  dying_.clear();
+  if (deferred_.empty()) {
+    while (!destroy_.empty()) std::exchange(destroy_, {}).clear();
+  }
   now_valid_ = false;
 }
 

@@ -74,7 +74,8 @@ class Loop {
   void Post(std::function<void()> task);
   // Runs `task` at the end of this turn; on the loop's thread.
   void Defer(std::function<void()> task);
-  // Destroys it at the end of this turn; on the loop's thread.
+  // Destroys it when the tasks that are deferred by now have run: at the end of this turn, or, from within a deferred
+  // task, of the next where tasks wait for that. On the loop's thread.
   void DestroyLater(std::unique_ptr<Deferred> object);
 
   // Monotonic time, read at most once a turn (Refresh reads it anew).
@@ -115,7 +116,7 @@ class Loop {
   BlockPool blocks_;
   std::unique_ptr<char[]> read_buffer_;
   std::vector<Timer*> heap_;
-  std::vector<std::unique_ptr<Deferred>> destroy_;
+  std::vector<std::unique_ptr<Deferred>> destroy_, dying_;  // dying_: given up before the turn's deferred tasks
   std::vector<std::function<void()>> deferred_, deferred_now_;
   Nanoseconds firing_ = 0;  // the time FireTimers works at; 0 outside it
   struct Impl;

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "http/h1_encoder.h"
 #include "http/url.h"
 #include "proxy/pipeline.h"
 #include "proxy/variables.h"
@@ -26,9 +27,10 @@ Exchange::Exchange(LoopContext& loop)
     : StreamHandler(loop.loop.blocks()),
       context(loop),
       deadline(loop.loop, [](void* self) { static_cast<Exchange*>(self)->Deadline(); }, this),
-      total(loop.loop, [](void* self) { static_cast<Exchange*>(self)->Deadline(); }, this),
+      total(loop.loop, [](void* self) { static_cast<Exchange*>(self)->TotalDeadline(); }, this),
       abort_grace(loop.loop, [](void* self) {
         Exchange& x = *static_cast<Exchange*>(self);
+        if (x.response.head_sent) return;  // it may well be reading: if it is not, a write tells
         x.AbortStream();
         x.ClientGone();
       }, this) {}
@@ -58,7 +60,7 @@ void Exchange::Reset() {
   deadline.Cancel();
   total.Cancel();
   abort_grace.Cancel();
-  in_hook = client_gone = counted = false;
+  in_hook = failed_meanwhile = client_gone = counted = false;
   peer_ip_ = {};
   bytes_received_ = bytes_sent_ = body_bytes_sent_ = 0;
 }
@@ -96,19 +98,25 @@ void Exchange::OnRefused(http::ParseError error) {
 }
 
 void Exchange::OnBody(std::string_view data, http::End end) {
+  bool last = end == http::End::kYes;
+  in.body_ended = last;
+  if (in.body_state != BodyState::kReading && in.body_state != BodyState::kStreaming) return;  // nobody wants it
   in.body_bytes += data.size();
   if (in.body_limit != 0 && in.body_bytes > in.body_limit && !upstream.tunnel) {
+    stream->PauseBody();
     OnBodyFailed({ErrorCode::kTooLarge, Origin::kDownstream, Retryable::kNo, "the request body is too large"}, 413);
     return;
   }
-  bool last = end == http::End::kYes;
-  in.body_ended = last;
   switch (in.body_state) {
     case BodyState::kReading:
       in.body.Append(data);
       if (!last) return;
       in.body_state = BodyState::kRead;
-      if (generation->program) generation->program->BodyArrived(*this);
+      if (step == Step::kPickTarget && !in_hook) {
+        Advance();  // it waits for the body that a hook began to read
+      } else if (generation->program) {
+        generation->program->BodyArrived(*this);
+      }
       return;
     case BodyState::kStreaming: {
       if (last) in.body_state = BodyState::kStreamed;
@@ -120,12 +128,11 @@ void Exchange::OnBody(std::string_view data, http::End end) {
         if (client.pending() > 0) stream->PauseBody();
         return;
       }
-      const config::UpstreamTimeouts& timeouts = upstream.upstream->conf().timeouts;
-      deadline.SetAfter(client.pending() > 0 ? timeouts.send.count() : timeouts.first_byte.count());
+      if (client.connected()) SetDeadline();
       if (client.pending() > 0 && !last) stream->PauseBody();
       return;
     }
-    default: return;  // nobody wants it
+    default: return;
   }
 }
 
@@ -143,6 +150,14 @@ void Exchange::OnBodyFailed(const Error& error, int status) {
     return;
   }
   EndAttempt(AttemptEnd::kCancelled);
+  FailNow();
+}
+
+void Exchange::FailNow() {
+  if (in_hook || response.filter_busy) {
+    failed_meanwhile = true;
+    return;
+  }
   step = Step::kSendError;
   Advance();
 }
@@ -154,13 +169,28 @@ void Exchange::OnInputPause() {
 void Exchange::OnDrained() {
   if (response.from_script && in_hook) {
     generation->program->OutputDrained(*this);
-  } else if (upstream.lease && !response.filter_busy) {
-    upstream.lease.client().ResumeResponse();
+  } else if (upstream.lease && response.from_upstream && !response.filter_busy) {
+    ResumeUpstream();
   }
 }
 
+void Exchange::PauseUpstream() {
+  upstream.lease.client().PauseResponse();
+  deadline.Cancel();  // it is the client's turn
+}
+
+// The last thing done: what comes may finish the exchange.
+void Exchange::ResumeUpstream() {
+  if (!upstream.tunnel) deadline.SetAfter(upstream.upstream->conf().timeouts.between.count());
+  upstream.lease.client().ResumeResponse();
+}
+
+bool Exchange::IgnoresAbort() const {
+  return route != nullptr && route->conf->client_abort == config::ClientAbort::kIgnore;
+}
+
 void Exchange::OnPeerClosed() {
-  if (route != nullptr && route->conf->client_abort == config::ClientAbort::kIgnore) return;
+  if (IgnoresAbort()) return;
   if (in_hook) {  // hooks hear of it at once
     AbortStream();
     ClientGone();
@@ -182,9 +212,15 @@ void Exchange::ClientGone() {
   stream = nullptr;
   abort_grace.Cancel();
   if (step == Step::kLog || step == Step::kFinish) return;
-  if (in_hook || response.filter_busy) {
+  bool hooks_ended = in_hook || response.filter_busy;
+  if (hooks_ended) {
     if (generation->program->Aborted(*this) == HookProgram::AbortOutcome::kContinues) return;
     in_hook = response.filter_busy = false;
+  }
+  bool body_whole = in.body_state == BodyState::kNone || in.body_state == BodyState::kRead || in.body_state == BodyState::kStreamed;
+  if (IgnoresAbort() && upstream.lease && body_whole && !hooks_ended) {  // the upstream's answer is read to its end
+    if (response.from_upstream) ResumeUpstream();
+    return;
   }
   EndAttempt(AttemptEnd::kCancelled);
   if (!response.head_sent) response.head.status = kClientClosed;
@@ -200,9 +236,9 @@ HookStatus Exchange::ReadBody() {
     case BodyState::kNone:
     case BodyState::kRead:
     case BodyState::kStreamed: return HookStatus::kDone;
-    case BodyState::kFailed: return HookStatus::kFailed;
+    case BodyState::kFailed:
+    case BodyState::kStreaming: return HookStatus::kFailed;
     case BodyState::kUnread:
-    case BodyState::kStreaming:
       if (stream == nullptr) return HookStatus::kFailed;
       in.body_state = BodyState::kReading;
       stream->WantBody();
@@ -251,13 +287,30 @@ void Exchange::SendRequestBody() {
 
 void Exchange::OnClientConnected() {
   upstream.attempts[upstream.count - 1].connected = context.loop.Now();
-  deadline.SetAfter(upstream.upstream->conf().timeouts.first_byte.count());
   if (in.body_state == BodyState::kUnread) SendRequestBody();
   upstream.lease.client().Flush();
+  SetDeadline();
+}
+
+void Exchange::SetDeadline() {
+  if (response.from_upstream || upstream.tunnel) return;  // the response's own is set as it comes
+  const config::UpstreamTimeouts& timeouts = upstream.upstream->conf().timeouts;
+  http::H1Client& client = upstream.lease.client();
+  if (client.pending() > 0) {
+    upstream.sent_mark = client.transport().bytes_written();
+    deadline.SetAfter(timeouts.send.count());
+  } else if (in.body_state == BodyState::kStreaming) {
+    deadline.Cancel();
+  } else {
+    deadline.SetAfter(timeouts.first_byte.count());
+  }
 }
 
 void Exchange::OnInformational(const http::ResponseHead& head) {
-  if (head.status != 100 && stream != nullptr) stream->SendInformational(head);
+  if (head.status == 100 || stream == nullptr) return;
+  http::ResponseHead cleaned = head;
+  CleanUpstreamResponse(cleaned);
+  stream->SendInformational(cleaned);
 }
 
 void Exchange::OnResponseHead(http::ResponseHead& head) {
@@ -272,11 +325,16 @@ void Exchange::OnResponseHead(http::ResponseHead& head) {
       return;
     }
   }
+  if (head.status == 101 && !upstream.upgrading) {
+    AttemptFailed({ErrorCode::kProtocol, Origin::kUpstream, Retryable::kNo, "a 101 that nobody asked for"});
+    return;
+  }
   total.Cancel();
   deadline.SetAfter(conf.timeouts.between.count());
   upstream.head = head;
-  if (head.status == 101) upstream.lease.client().PauseResponse();
+  if (head.status == 101) PauseUpstream();  // until the client has it
   Advance();  // from kReadHead
+  if (upstream.tunnel && upstream.lease) upstream.lease.client().ResumeResponse();
 }
 
 void Exchange::OnResponseBody(std::string_view data, http::End end) {
@@ -306,9 +364,9 @@ void Exchange::OnResponseBody(std::string_view data, http::End end) {
       GoOn(Next::kGo);
       return;
     }
-    if (status == HookStatus::kSuspended && upstream.lease) upstream.lease.client().PauseResponse();
+    if (status == HookStatus::kSuspended && upstream.lease) PauseUpstream();
   }
-  if (stream != nullptr && stream->pending() > 0 && upstream.lease) upstream.lease.client().PauseResponse();
+  if (stream != nullptr && stream->pending() > 0 && upstream.lease) PauseUpstream();
 }
 
 void Exchange::OnResponsePause() {
@@ -316,28 +374,41 @@ void Exchange::OnResponsePause() {
 }
 
 void Exchange::OnRequestDrained() {
-  if (in.body_state != BodyState::kStreaming || stream == nullptr) return;
-  if (!upstream.tunnel) deadline.SetAfter(upstream.upstream->conf().timeouts.first_byte.count());
-  stream->ResumeBody();
+  SetDeadline();
+  if (in.body_state == BodyState::kStreaming && stream != nullptr) stream->ResumeBody();
 }
 
 void Exchange::OnFailed(const Error& error) { AttemptFailed(error); }
 
 void Exchange::Deadline() {
   const config::UpstreamTimeouts& timeouts = upstream.upstream->conf().timeouts;
-  bool connecting = upstream.lease && !upstream.lease.client().connected();
+  http::H1Client& client = upstream.lease.client();
+  bool connecting = !client.connected();
+  if (!connecting && client.pending() > 0 && client.transport().bytes_written() != upstream.sent_mark) {
+    SetDeadline();  // slow, but it takes them
+    return;
+  }
   auto elapsed = (context.loop.Now() - timing.began) / 1'000'000;
   if (connecting) {
     AttemptFailed({ErrorCode::kTimeout, Origin::kUpstream, Retryable::kYes,
                    fmt::format("no connection within {} ms", timeouts.connect.count())});
   } else {
-    total.Cancel();
     AttemptFailed({ErrorCode::kTimeout, Origin::kUpstream, Retryable::kYes, fmt::format("no answer after {} ms", elapsed)});
   }
 }
 
+// The time for all attempts is over: there is no other.
+void Exchange::TotalDeadline() {
+  if (upstream.lease) {
+    AttemptFailed({ErrorCode::kTimeout, Origin::kUpstream, Retryable::kNo, "no answer within the total time"});
+    return;
+  }
+  Fail(504, "the upstream did not answer in time");
+  FailNow();
+}
+
 bool Exchange::MayRetry(const Error& error) const {
-  if (upstream.tunnel) return false;
+  if (upstream.tunnel || error.retryable == Retryable::kNo) return false;
   const config::Retries& retries = upstream.upstream->conf().retries;
   if (response.started || stream == nullptr || !upstream.body_replayable) return false;
   if (upstream.count == upstream.attempts.size()) return false;
@@ -346,7 +417,6 @@ bool Exchange::MayRetry(const Error& error) const {
   for (uint8_t i = 0; i < upstream.count; i++) fresh += upstream.attempts[i].reused ? 0 : 1;
   bool connecting = last.connected == 0 && !last.reused;
   if (connecting) return retries.on_connect && fresh <= retries.attempts;
-  if (error.retryable == Retryable::kNo) return false;
   bool method_allowed = retries.methods.empty() ? http::IsIdempotent(request.method)
                                                 : std::ranges::find(retries.methods, request.method_text) != retries.methods.end();
   if (!method_allowed) return false;
@@ -374,20 +444,24 @@ void Exchange::AttemptFailed(const Error& error) {
   }
   EndAttempt(AttemptEnd::kFailed);
   if (again) {
+    PrepareRetry();
     step = Step::kPickTarget;
-    Advance();
-    return;
-  }
-  if (upstream.tunnel || response.head_sent) {
-    CutOff(0);
-    step = Step::kLog;
     Advance();
     return;
   }
   bool timeout = error.code == ErrorCode::kTimeout;
   Fail(timeout ? 504 : 502, timeout ? "the upstream did not answer in time" : "the upstream could not be reached or answered badly");
-  step = Step::kSendError;
-  Advance();
+  FailNow();
+}
+
+// Nothing of the body has gone out: what there is goes to the next attempt.
+void Exchange::PrepareRetry() {
+  if (in.body_state == BodyState::kStreaming) {
+    stream->PauseBody();
+    in.body_state = BodyState::kUnread;
+  } else if (in.body_state == BodyState::kStreamed) {  // it was empty
+    in.body_state = BodyState::kRead;
+  }
 }
 
 void Exchange::EndAttempt(AttemptEnd end) {
@@ -410,6 +484,10 @@ void Exchange::EndAttempt(AttemptEnd end) {
 
 // --- the way back
 
+bool Exchange::FiltersBody() const {
+  return route != nullptr && route->Has(Phase::kBodyFilter) && !response.last_filtered;
+}
+
 bool Exchange::NeedsFilter() const {
   return route != nullptr &&
          ((route->Has(Phase::kHeaderFilter) && !response.head_filtered) || route->Has(Phase::kBodyFilter));
@@ -429,9 +507,14 @@ HookStatus Exchange::Pump() {
     response.head_filtered = true;
   }
   if (!response.head_sent) SendHead();
-  bool filters = route != nullptr && route->Has(Phase::kBodyFilter) && !upstream.tunnel;
-  if (!filters || response.last_filtered) {
-    if (!response.ended) SendPieces(response.queued, response.input_ended ? http::End::kYes : http::End::kNo);
+  if (!FiltersBody()) {
+    if (response.ended) return HookStatus::kDone;
+    if (!response.body.empty()) {  // an answer made at once: whole, and nothing else
+      response.ended = true;
+      EndStream(response.body);
+    } else {
+      SendPieces(response.queued, response.input_ended ? http::End::kYes : http::End::kNo);
+    }
     return HookStatus::kDone;
   }
   while (!response.ended && (!response.queued.empty() || response.input_ended)) {
@@ -457,15 +540,23 @@ HookStatus Exchange::FilterPiece() {
 
 void Exchange::SendHead() {
   response.head_sent = true;
-  if (upstream.tunnel || response.head.status == 101) {
+  http::ResponseHead& head = response.head;
+  if (response.from_upstream && upstream.head.status == 101 && upstream.lease) {
+    head.status = 101;  // whatever filters made of it
     BeginTunnel();
     return;
   }
+  if (head.status < 200) head.status = 500;  // no hook can switch protocols
   if (stream == nullptr) return;
-  if (route != nullptr && route->Has(Phase::kBodyFilter) && !response.last_filtered) {
-    response.head.headers.Remove(http::HeaderId::kContentLength);  // filters may change it
+  if (FiltersBody()) {
+    head.headers.Remove(http::HeaderId::kContentLength);  // filters may change it
+  } else if (response.from_script && response.input_ended && http::ResponseHasBody(request.method, head.status) &&
+             head.headers.Find(http::HeaderId::kContentLength) == nullptr) {
+    http::HeadWriter digits(arena, 20);
+    digits.PutDecimal(response.queued.size());
+    head.headers.Append(arena, http::HeaderId::kContentLength, digits.text());
   }
-  stream->SendHead(response.head, http::End::kNo);
+  stream->SendHead(head, http::End::kNo);
 }
 
 void Exchange::SendPieces(Buffer& pieces, http::End end) {
@@ -506,7 +597,12 @@ void Exchange::AbortStream() {
 
 // A tunnel (WebSocket, any Upgrade) lives on through reloads: it lets go of its generation, whose script state ends now.
 void Exchange::BeginTunnel() {
-  if (stream == nullptr || !upstream.lease) return;
+  if (stream == nullptr) {  // the client has gone while a filter waited
+    EndAttempt(AttemptEnd::kCancelled);
+    response.queued.Clear();
+    response.input_ended = true;
+    return;
+  }
   stream->SendHead(response.head, http::End::kNo);
   stream->Flush();
   upstream.tunnel = true;
@@ -526,7 +622,6 @@ void Exchange::BeginTunnel() {
   total.Cancel();
   stream->StartTunnel();
   stream->ResumeBody();
-  upstream.lease.client().ResumeResponse();
   if (retired) context.ReapSoon();
 }
 
@@ -564,6 +659,7 @@ void Exchange::HookFinished(Phase phase, HookStatus status) {
 
 void Exchange::FilterFinished(Phase phase, HookStatus status) {
   response.filter_busy = false;
+  if (failed_meanwhile && !in_hook) status = HookStatus::kFailed;
   if (status != HookStatus::kFailed) {
     if (phase == Phase::kHeaderFilter) {
       response.head_filtered = true;
@@ -576,13 +672,14 @@ void Exchange::FilterFinished(Phase phase, HookStatus status) {
   if (stream != nullptr) stream->Flush();
   if (status == HookStatus::kSuspended) return;
   if (in_hook) {  // the script that made the output waits for this
+    if (status == HookStatus::kFailed) failed_meanwhile = true;
     generation->program->OutputDrained(*this);
   } else if (status == HookStatus::kFailed) {
     GoOn(Next::kFail);
   } else if (response.ended) {
     GoOn(Next::kGo);
   } else if (upstream.lease && (stream == nullptr || stream->pending() == 0)) {
-    upstream.lease.client().ResumeResponse();
+    ResumeUpstream();
   }
 }
 

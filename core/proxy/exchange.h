@@ -80,7 +80,7 @@ struct ResponsePart {
   bool last_filtered = false;
   bool filter_busy = false;    // a header or body filter waits
   bool is_error = false;       // made by errors.cc
-  std::string_view body;       // of an answer made at once (respond, an error)
+  std::string_view body;       // of an answer made at once (respond, an error), where no body filter is to see it
   Buffer queued;               // body on its way to the filters
   std::string piece;           // what a body filter is working on
   Buffer filtered;             // what body filters let through
@@ -103,7 +103,9 @@ struct UpstreamPart {
   uint8_t count = 0;           // of attempts made
   std::optional<net::SocketAddress> chosen;  // by a balance hook
   bool body_replayable = true; // nothing of a streamed body has gone out
+  bool upgrading = false;      // the request asks to switch protocols: a 101 is an answer to it
   bool tunnel = false;
+  uint64_t sent_mark = 0;      // bytes written when the send deadline was set: progress moves it
   std::shared_ptr<upstream::TargetState> tunnel_target;  // of a tunnel, which has let go of its generation
   http::ResponseHead head;
 };
@@ -230,6 +232,9 @@ class Exchange final : public http::StreamHandler, public http::ClientHandler {
   Next AfterHook(HookStatus status, Step next);
   HookStatus Pump();              // moves the body through the filters to the client
   void SendRequestBody();
+  void SetDeadline();             // for what the upstream owes next; none while it is the client's turn
+  bool FiltersBody() const;       // body filters are still to see what is sent
+  bool IgnoresAbort() const;
   enum class AttemptEnd : uint8_t { kSucceeded, kFailed, kCancelled };
   void EndAttempt(AttemptEnd end);
   void CutOff(int logged_status);  // ends the response where it is
@@ -243,6 +248,7 @@ class Exchange final : public http::StreamHandler, public http::ClientHandler {
   net::Timer total;               // of the whole upstream exchange
   net::Timer abort_grace;         // after the client's FIN
   bool in_hook = false;           // a hook of rewrite, access, balance or content waits
+  bool failed_meanwhile = false;  // `failure` came while a hook or filter waits: it counts when that ends
   bool client_gone = false;
   bool counted = false;           // the attempt's target counts it as active
 
@@ -257,7 +263,13 @@ class Exchange final : public http::StreamHandler, public http::ClientHandler {
   void AttemptFailed(const Error& error);
   void ClientGone();
   void BeginTunnel();
+  void PrepareRetry();
+  // To send error, now or when the hook or filter that waits has ended.
+  void FailNow();
   void Deadline();
+  void TotalDeadline();
+  void PauseUpstream();
+  void ResumeUpstream();
   // Hands the last piece over and lets go of the stream, remembering what the log wants to know of it.
   void EndStream(std::string_view data);
   void AbortStream();

@@ -20,6 +20,7 @@ bool IsHopByHop(HeaderId id) {
     case HeaderId::kKeepAlive:
     case HeaderId::kProxyConnection:
     case HeaderId::kTe:
+    case HeaderId::kTrailer:  // no trailers are passed on
     case HeaderId::kTransferEncoding:
     case HeaderId::kUpgrade: return true;
     default: return false;
@@ -35,6 +36,8 @@ bool NamesFields(std::string_view connection) {
   });
   return names;
 }
+
+}  // namespace
 
 void RemoveNamedFields(http::HeaderList& headers) {
   std::string names;
@@ -52,6 +55,23 @@ void RemoveNamedFields(http::HeaderList& headers) {
   });
 }
 
+namespace {
+
+// What may be switched to: an upgrade to HTTP/2 would carry requests past every hook.
+bool MayUpgradeTo(std::string_view protocols) {
+  bool allowed = true;
+  ForEachListItem(protocols, [&](std::string_view protocol) {
+    std::string_view name = protocol.substr(0, protocol.find('/'));
+    if (EqualsIgnoreCase(name, "h2c") || EqualsIgnoreCase(name, "h2") || EqualsIgnoreCase(name, "http")) allowed = false;
+  });
+  return allowed;
+}
+
+// The values of a field that came several times, as one.
+void Join(Exchange& x, std::string_view& joined, std::string_view value) {
+  joined = joined.empty() ? value : x.arena.Concat(joined, ", ", value);
+}
+
 std::string_view PortText(Exchange& x) {
   std::string_view host = x.request.authority;
   size_t colon = host.rfind(':');
@@ -59,19 +79,16 @@ std::string_view PortText(Exchange& x) {
   return x.stream != nullptr && x.stream->connection().tls != nullptr ? "443" : "80";
 }
 
-void PutForwarded(Exchange& x, http::HeadWriter& writer, const http::Header* earlier_for, const http::Header* earlier_host,
+void PutForwarded(Exchange& x, http::HeadWriter& writer, std::string_view earlier_for, const http::Header* earlier_host,
                   const http::Header* earlier_proto, const http::Header* earlier_port) {
-  const http::ConnectionInfo* connection = x.stream != nullptr ? &x.stream->connection() : nullptr;
-  std::string_view peer = connection != nullptr ? connection->peer_ip() : std::string_view();
-  if (connection != nullptr && connection->is_unix) peer = "unix:";
   writer.Put("X-Forwarded-For: ");
-  if (earlier_for != nullptr) {
-    writer.Put(earlier_for->value);
+  if (!earlier_for.empty()) {
+    writer.Put(earlier_for);
     writer.Put(", ");
   }
-  writer.Put(peer);
+  writer.Put(x.peer_ip());
   writer.Put("\r\n");
-  bool tls = connection != nullptr && connection->tls != nullptr;
+  bool tls = x.stream != nullptr && x.stream->connection().tls != nullptr;
   std::string_view proto = tls ? "https" : "http";
   writer.PutField("X-Forwarded-Proto", earlier_proto != nullptr ? earlier_proto->value : proto);
   if (!x.request.authority.empty() || earlier_host != nullptr) {
@@ -113,11 +130,12 @@ std::string_view EncodeUpstreamRequest(Exchange& x, http::BodyFraming& framing) 
   if (host.empty() && up.upstream->conf().preserve_host) host = request.authority;
   if (host.empty()) host = up.chosen ? up.attempts[up.count - 1].address : std::string_view(up.upstream->targets()[up.attempts[up.count - 1].target].host);
 
-  RemoveNamedFields(request.headers);
-  bool trusted = x.stream != nullptr && x.snapshot().trusted.Contains(x.stream->connection().peer_ip());
-  const http::Header *forwarded_for = nullptr, *forwarded_host = nullptr, *forwarded_proto = nullptr, *forwarded_port = nullptr,
-                     *via = nullptr, *upgrade = nullptr;
-  http::HeadWriter writer(x.arena, http::EncodedSize(request.headers) + target->path_and_query.size() + 2 * host.size() + 512);
+  bool trusted = x.snapshot().trusted.Contains(x.peer_ip());
+  std::string_view forwarded_for, via, upgrade;
+  const http::Header *forwarded_host = nullptr, *forwarded_proto = nullptr, *forwarded_port = nullptr;
+  constexpr size_t kOwnFields = 512;  // what is written below beside the names and values counted here
+  http::HeadWriter writer(x.arena, http::EncodedSize(request.headers) + request.method_text.size() + target->path_and_query.size() +
+                                       host.size() + request.authority.size() + kOwnFields);
   writer.Put(request.method_text);
   writer.Put(' ');
   writer.Put(target->path_and_query);
@@ -132,31 +150,32 @@ std::string_view EncodeUpstreamRequest(Exchange& x, http::BodyFraming& framing) 
       case HeaderId::kForwarded:
         if (!trusted) continue;
         break;
-      case HeaderId::kXForwardedFor: forwarded_for = &header; continue;
+      case HeaderId::kXForwardedFor:
+        if (trusted) Join(x, forwarded_for, header.value);
+        continue;
       case HeaderId::kXForwardedHost: forwarded_host = &header; continue;
       case HeaderId::kXForwardedProto: forwarded_proto = &header; continue;
       case HeaderId::kXForwardedPort: forwarded_port = &header; continue;
-      case HeaderId::kVia: via = &header; continue;
-      case HeaderId::kUpgrade: upgrade = &header; continue;
+      case HeaderId::kVia: Join(x, via, header.value); continue;
+      case HeaderId::kUpgrade: Join(x, upgrade, header.value); continue;
       default:
         if (IsHopByHop(header.id)) continue;
     }
     writer.PutField(header.name, header.value);
   }
-  if (!trusted) forwarded_for = forwarded_host = forwarded_proto = forwarded_port = nullptr;
+  if (!trusted) forwarded_host = forwarded_proto = forwarded_port = nullptr;
   PutForwarded(x, writer, forwarded_for, forwarded_host, forwarded_proto, forwarded_port);
-  if (via != nullptr) {
-    writer.Put("Via: ");
-    writer.Put(via->value);
+  writer.Put("Via: ");
+  if (!via.empty()) {
+    writer.Put(via);
     writer.Put(", ");
-    writer.Put(kVia);
-    writer.Put("\r\n");
-  } else {
-    writer.PutField("Via", kVia);
   }
-  if (request.upgrade && upgrade != nullptr) {
+  writer.Put(kVia);
+  writer.Put("\r\n");
+  up.upgrading = request.upgrade && !upgrade.empty() && MayUpgradeTo(upgrade);
+  if (up.upgrading) {
     writer.PutField("Connection", "Upgrade");
-    writer.PutField("Upgrade", upgrade->value);
+    writer.PutField("Upgrade", upgrade);
   }
   framing = http::BodyFraming::kNone;
   if (x.in.body_state == BodyState::kRead) {
@@ -178,14 +197,26 @@ std::string_view EncodeUpstreamRequest(Exchange& x, http::BodyFraming& framing) 
   return writer.text();
 }
 
-void CleanUpstreamResponse(Exchange& x, http::ResponseHead& head) {
+bool IsLastHop(Exchange& x) {
+  http::RequestHead& request = x.request;
+  if (request.method != http::Method::kOptions && request.method != http::Method::kTrace) return false;
+  const http::Header* field = request.headers.Find("Max-Forwards");
+  std::optional<uint64_t> hops = field != nullptr ? ParseDecimal(field->value) : std::nullopt;
+  if (!hops) return false;
+  if (*hops == 0) return true;
+  http::HeadWriter digits(x.arena, 20);
+  digits.PutDecimal(*hops - 1);
+  request.headers.Set(x.arena, "Max-Forwards", digits.text());
+  return false;
+}
+
+void CleanUpstreamResponse(http::ResponseHead& head) {
   if (head.status == 101) return;
   bool clean = true;
   for (const http::Header& header : head.headers) clean = clean && !IsHopByHop(header.id);
   if (clean) return;
   RemoveNamedFields(head.headers);
   head.headers.RemoveIf([](const http::Header& header) { return IsHopByHop(header.id); });
-  static_cast<void>(x);
 }
 
 }  // namespace mg::proxy

@@ -41,7 +41,10 @@ Next RunHook(Exchange& x, Phase phase, Step next) {
 
 Next MatchRoute(Exchange& x) {
   const Snapshot& snapshot = x.snapshot();
-  if (x.in.jumps == 0 && x.parent == nullptr) snapshot.identity_headers.Strip(x.request.headers);
+  if (x.in.jumps == 0 && x.parent == nullptr) {
+    RemoveNamedFields(x.request.headers);
+    snapshot.identity_headers.Strip(x.request.headers);
+  }
   route::Access access = x.in.is_internal ? route::Access::kInternal : route::Access::kClient;
   route::Match match = snapshot.matcher->Find(x.request, x.params, access);
   switch (match.kind) {
@@ -73,7 +76,12 @@ Next Access(Exchange& x) { return RunHook(x, Phase::kAccess, Step::kAnswer); }
 
 Next Answer(Exchange& x) {
   const config::Route& route = *x.route->conf;
-  if (x.route->upstream != nullptr) return Go(x, Step::kPickTarget);
+  if (x.route->upstream != nullptr) {
+    if (!IsLastHop(x)) return Go(x, Step::kPickTarget);
+    if (x.request.method == http::Method::kTrace) return FailWith(x, 501, "TRACE ends here and is not supported");
+    x.response.head.status = 204;
+    return Go(x, Step::kHeaderFilter);
+  }
   if (!route.content.empty()) {
     x.response.from_script = true;
     return RunHook(x, Phase::kContent, Step::kHeaderFilter);
@@ -95,6 +103,12 @@ Next Answer(Exchange& x) {
 
 Next PickTarget(Exchange& x) {
   UpstreamPart& up = x.upstream;
+  bool body_missing = x.in.body_state == BodyState::kUnread || x.in.body_state == BodyState::kReading;
+  if (x.client_gone && body_missing) {
+    x.CutOff(499);
+    return Go(x, Step::kLog);
+  }
+  if (x.in.body_state == BodyState::kReading) return Next::kSuspend;  // a hook left it half read: OnBody goes on
   up.upstream = x.route->upstream;
   if (x.route->Has(Phase::kBalance) && !x.in_hook) {
     x.in_hook = true;
@@ -154,8 +168,8 @@ Next SendRequest(Exchange& x) {
   client.SendHead(head, framing);
   if (timeouts.total.count() > 0 && up.count == 1) x.total.SetAfter(timeouts.total.count());
   if (client.connected()) {
-    x.deadline.SetAfter(timeouts.first_byte.count());
     if (x.in.body_state != BodyState::kNone) x.SendRequestBody();
+    x.SetDeadline();
   } else {
     x.deadline.SetAfter(timeouts.connect.count());
     if (x.in.body_state == BodyState::kRead) x.SendRequestBody();
@@ -167,11 +181,15 @@ Next SendRequest(Exchange& x) {
 // Entered when the head has come (Exchange::OnResponseHead).
 Next ReadHead(Exchange& x) {
   UpstreamPart& up = x.upstream;
-  CleanUpstreamResponse(x, up.head);
-  // Fields that hooks set before the upstream answered are added to its own.
+  CleanUpstreamResponse(up.head);
+  // Fields that hooks set before the upstream answered take the place of its own; cookies come beside them.
   http::HeaderList earlier = x.response.head.headers;
   x.response.head = up.head;
-  for (const http::Header& header : earlier) x.response.head.headers.Set(x.arena, header.name, header.value);
+  http::HeaderList& headers = x.response.head.headers;
+  for (const http::Header& header : earlier) {
+    if (header.id != http::HeaderId::kSetCookie) headers.Remove(header.name);
+  }
+  for (const http::Header& header : earlier) headers.Append(x.arena, header);
   x.response.from_upstream = true;
   return Go(x, Step::kHeaderFilter);
 }
@@ -180,13 +198,14 @@ Next ReadHead(Exchange& x) {
 
 Next HeaderFilter(Exchange& x) {
   ResponsePart& response = x.response;
+  x.total.Cancel();
   if (!response.from_upstream && !response.from_script && !response.started) {
     if (http::ResponseHasBody(x.request.method, response.head.status) || x.request.method == http::Method::kHead) {
       http::HeadWriter digits(x.arena, 20);
       digits.PutDecimal(response.body.size());
       response.head.headers.Set(x.arena, http::HeaderId::kContentLength, digits.text());
     }
-    response.queued.Append(response.body);
+    if (x.FiltersBody()) response.queued.Append(std::exchange(response.body, {}));
     response.input_ended = true;
   }
   if (response.from_script) response.input_ended = true;
@@ -202,6 +221,7 @@ Next SendBody(Exchange& x) {
 }
 
 Next SendError(Exchange& x) {
+  x.failed_meanwhile = false;
   if (x.response.head_sent || x.client_gone || x.stream == nullptr) {
     x.CutOff(x.failure.status);
     return Go(x, Step::kLog);
@@ -271,10 +291,23 @@ void Exchange::Advance() {
 
 Next Exchange::AfterHook(HookStatus status, Step next) {
   in_hook = false;
+  if (status == HookStatus::kSuspended) {
+    in_hook = true;
+    return Next::kSuspend;
+  }
+  if (std::exchange(failed_meanwhile, false)) return Next::kFail;
+  if (client_gone && !IgnoresAbort()) {
+    CutOff(499);
+    return Go(*this, Step::kLog);
+  }
   switch (status) {
-    case HookStatus::kDone: return Go(*this, next);
-    case HookStatus::kSuspended: in_hook = true; return Next::kSuspend;
+    case HookStatus::kDone:
+      if (response.started && next != Step::kHeaderFilter) break;  // it has begun to answer
+      if (in.body_state == BodyState::kFailed && !response.started) return Next::kFail;
+      return Go(*this, next);
+    case HookStatus::kSuspended: return Next::kSuspend;
     case HookStatus::kRerouted:
+      if (response.started) return FailWith(*this, 500, "a jump after the answer has begun");
       return in.jumps <= kMostJumps ? Go(*this, Step::kMatchRoute) : FailWith(*this, 500, "too many internal redirects");
     case HookStatus::kFailed:
       if (failure.status == 0) Fail(500, "a policy failed");

@@ -17,6 +17,7 @@ class TrustedProxies {
   bool empty() const { return networks_.empty(); }
   // `ip` as text: "10.1.2.3", "::1".
   bool Contains(std::string_view ip) const;
+  static bool IsAddress(std::string_view text);
 
  private:
   struct Network {

@@ -53,20 +53,29 @@ std::string_view HostOf(const Exchange& x) {
 
 std::string_view Protocol(const Exchange& x) { return x.request.minor == 0 ? "HTTP/1.0" : "HTTP/1.1"; }
 
-// The address of the client: the peer, or, behind trusted proxies, the last address of X-Forwarded-For that is none.
-std::string_view ClientAddress(Exchange& x) {
-  std::string_view peer = x.peer_ip();
-  const TrustedProxies& trusted = x.snapshot().trusted;
-  if (trusted.empty() || !trusted.Contains(peer)) return peer;
-  std::string_view list = x.request.headers.Get(HeaderId::kXForwardedFor);
-  std::string_view client = peer;
-  while (!list.empty()) {
+// Walks one X-Forwarded-For field from its end. True: the walk is over, `client` is who it is.
+bool WalkForwarded(const TrustedProxies& trusted, std::string_view list, std::string_view& client) {
+  for (;;) {
     size_t comma = list.rfind(',');
     std::string_view last = Trim(comma == std::string_view::npos ? list : list.substr(comma + 1));
-    if (last.empty()) break;
+    if (!TrustedProxies::IsAddress(last)) return true;  // what a proxy of ours did not write tells nothing
     client = last;
-    if (!trusted.Contains(last) || comma == std::string_view::npos) break;
+    if (!trusted.Contains(last)) return true;
+    if (comma == std::string_view::npos) return false;
     list = list.substr(0, comma);
+  }
+}
+
+// The address of the client: the peer, or, behind trusted proxies, the last address of X-Forwarded-For that is none.
+// A proxy may add a field of its own: the last field is the nearest.
+std::string_view ClientAddress(Exchange& x) {
+  std::string_view client = x.peer_ip();
+  const TrustedProxies& trusted = x.snapshot().trusted;
+  if (trusted.empty() || !trusted.Contains(client)) return client;
+  http::HeaderList& headers = x.request.headers;
+  for (http::Header* header = headers.end(); header != headers.begin();) {
+    header--;
+    if (header->id == HeaderId::kXForwardedFor && WalkForwarded(trusted, header->value, client)) break;
   }
   return client;
 }
@@ -213,9 +222,9 @@ constexpr Builtin kBuiltins[] = {
     {"request_uri", [](Exchange& x) { return x.in.original_target; }},
     {"route", [](Exchange& x) -> std::string_view { return x.route ? std::string_view(x.route->conf->name) : ""; }},
     {"scheme", [](Exchange& x) -> std::string_view { return Connection(x) && Connection(x)->tls ? "https" : "http"; }},
-    {"server_addr", [](Exchange& x) -> std::string_view { return Connection(x) ? Connection(x)->local_ip() : ""; }},
+    {"server_addr", [](Exchange& x) { return x.arena.Copy(x.stream != nullptr ? x.stream->LocalAddress().Ip() : ""); }},
     {"server_name", [](Exchange& x) -> std::string_view { return x.arena.Copy(Lower(HostOf(x))); }},
-    {"server_port", [](Exchange& x) { return Connection(x) ? Decimal(x, Connection(x)->local_port) : ""; }},
+    {"server_port", [](Exchange& x) { return x.stream != nullptr ? Decimal(x, x.stream->LocalAddress().port()) : ""; }},
     {"server_protocol", [](Exchange& x) { return Protocol(x); }},
     {"ssl_cipher", [](Exchange& x) { return Tls(x).cipher; }},
     {"ssl_protocol", [](Exchange& x) { return Tls(x).version; }},

@@ -72,7 +72,9 @@ class Assembler {
     Loaded loaded;
     loaded.functions.fill(LUA_NOREF);
     int top = lua_gettop(L_);
-    if (instance.module.empty()) {
+    if (instance.broken) {
+      // reported
+    } else if (instance.module.empty()) {
       for (size_t phase = 0; phase < kPhases; phase++) loaded.functions[phase] = LoadChunk(instance.chunks[phase], instance.policy->path);
     } else if (PushModule(vm_, instance.module)) {
       for (size_t phase = 0; phase < kPhases; phase++) {

@@ -20,6 +20,10 @@ int AppendBytes(lua_State*, const void* bytes, size_t size, void* to) {
 
 // Compiles `text` and keeps its bytecode in `bytecode`; the function, or the error's text, is on the stack.
 bool Compile(lua_State* L, const std::string& name, std::string_view text, std::string& bytecode) {
+  if (text.starts_with(LUA_SIGNATURE[0])) {
+    lua_pushfstring(L, "%s: bytecode is not taken, only Lua text", name.c_str() + 1);
+    return false;
+  }
   if (text.starts_with("#")) text.remove_prefix(std::min(text.find('\n'), text.size()));  // a shebang line
   if (luaL_loadbufferx(L, text.data(), text.size(), name.c_str(), "t") != 0) return false;
   lua_dump(L, AppendBytes, &bytecode);
@@ -99,7 +103,7 @@ bool Chunks::LoadFile(lua_State* L, const std::string& path) {
 bool Chunks::LoadEmbedded(lua_State* L, std::string_view name) {
   static std::mutex mutex;
   static std::unordered_map<std::string_view, std::string> compiled;
-  std::string chunk_name = "@moongate/" + std::string(name);
+  std::string chunk_name = "@lua/" + std::string(name);
   std::lock_guard lock(mutex);
   if (auto known = compiled.find(name); known != compiled.end()) return LoadBytecode(L, chunk_name, known->second);
   const EmbeddedFile* file = FindEmbedded(name);

@@ -1,5 +1,6 @@
 #include "script/limits.h"
 
+#include <fmt/format.h>
 #include <luajit-2.1/lua.hpp>
 #include <sys/time.h>
 
@@ -14,6 +15,8 @@ namespace {
 constexpr uint8_t kHookActive = 0x10;
 constexpr uint8_t kHookProfile = 0x80;
 
+constexpr size_t kSlack = 64 * 1024 * 1024;  // that an allocation may pass the limit by
+
 constinit thread_local Limits* t_running = nullptr;
 
 void IgnoreSample(void*, lua_State*, int, int) {}
@@ -26,17 +29,6 @@ void OwnProfiler() {
   itimerval never{};
   setitimer(ITIMER_PROF, &never, nullptr);
   signal(SIGPROF, SIG_IGN);
-}
-
-void* Allocate(void* data, void* block, size_t old_size, size_t new_size) {
-  auto* memory = static_cast<MemoryLimit*>(data);
-  if (new_size > old_size && memory->used + (new_size - old_size) > memory->allowed) {
-    memory->refused = true;
-    return nullptr;
-  }
-  void* result = memory->inner(memory->inner_data, block, old_size, new_size);
-  if (result != nullptr || new_size == 0) memory->used += new_size - old_size;
-  return result;
 }
 
 // The one byte of the global state that follows lua_sethook's mask. GC64 builds keep a reference to the global state
@@ -84,9 +76,9 @@ Result<void> Limits::Prepare(lua_State* L, Limits& limits) {
   }
   luaJIT_profile_start(L, "l", IgnoreSample, nullptr);
   limits.state_ = L;
-  limits.memory.inner = lua_getallocf(L, &limits.memory.inner_data);
-  limits.memory.used = static_cast<size_t>(lua_gc(L, LUA_GCCOUNT, 0)) * 1024 + static_cast<size_t>(lua_gc(L, LUA_GCCOUNTB, 0));
-  lua_setallocf(L, Allocate, &limits.memory);
+  limits.inner_ = lua_getallocf(L, &limits.inner_data_);
+  limits.used_ = static_cast<size_t>(lua_gc(L, LUA_GCCOUNT, 0)) * 1024 + static_cast<size_t>(lua_gc(L, LUA_GCCOUNTB, 0));
+  lua_setallocf(L, Allocate, &limits);
   Watchdog::Get().Watch(limits);
   return {};
 }
@@ -96,7 +88,19 @@ Limits::~Limits() {
 }
 
 void Limits::Detach(lua_State* L) {
-  if (memory.inner != nullptr) lua_setallocf(L, memory.inner, memory.inner_data);
+  if (inner_ != nullptr) lua_setallocf(L, inner_, inner_data_);
+}
+
+void* Limits::Allocate(void* self, void* block, size_t old_size, size_t new_size) {
+  auto* limits = static_cast<Limits*>(self);
+  if (new_size > old_size && new_size - old_size + limits->used_ > limits->allowed_) {
+    size_t total = new_size - old_size + limits->used_;
+    limits->Trip(total > limits->cap_ ? Stopped::kMemory : Stopped::kGrowth);
+    if (total - limits->allowed_ > kSlack) return nullptr;
+  }
+  void* result = limits->inner_(limits->inner_data_, block, old_size, new_size);
+  if (result != nullptr || new_size == 0) limits->used_ += new_size - old_size;
+  return result;
 }
 
 void Limits::Enter(const Budget& budget) {
@@ -113,15 +117,16 @@ void Limits::Enter(const Budget& budget) {
     pthread_sigmask(SIG_UNBLOCK, &urgent, nullptr);
   }
   on_ = true;
-  timed_out_ = false;
-  memory.refused = false;
+  reason_ = Stopped::kNo;
+  stopped_at_.clear();
   t_running = this;
   Begin(budget);
 }
 
 void Limits::Begin(const Budget& budget) {
-  size_t growth = budget.growth != 0 && budget.growth < SIZE_MAX - memory.used ? memory.used + budget.growth : SIZE_MAX;
-  memory.allowed = std::min(growth, memory.cap);
+  growth_ = budget.growth;
+  size_t grown = growth_ != 0 && growth_ < SIZE_MAX - used_ ? used_ + growth_ : SIZE_MAX;
+  allowed_ = std::min(grown, cap_);
   cpu_.store(budget.cpu, std::memory_order_relaxed);
   uint32_t number = counter_.load(std::memory_order_relaxed) + 1;
   if (number == 0) number = 1;
@@ -141,7 +146,7 @@ void Limits::Leave() {
   if (tripped_.load(std::memory_order_relaxed)) Disarm();
   t_running = nullptr;
   on_ = false;
-  memory.allowed = SIZE_MAX;
+  allowed_ = SIZE_MAX;
 }
 
 void Limits::Disarm() {
@@ -156,26 +161,47 @@ void Limits::OnSignal(int, siginfo_t*, void*) {
   if (limits == nullptr) return;
   uint32_t run = limits->run_.load(std::memory_order_relaxed);
   if (run == 0 || run != limits->stop_.load(std::memory_order_relaxed)) return;
-  limits->tripped_.store(true, std::memory_order_relaxed);
-  lua_sethook(limits->state_, nullptr, 0, 0);
-  lua_sethook(limits->state_, OnInstruction, LUA_MASKCOUNT, 1);
-  *limits->hook_mask_ = *limits->hook_mask_ | kHookProfile;
+  limits->Trip(Stopped::kTime);
+}
+
+// On the VM's thread, in the middle of anything: from the signal, or from an allocation.
+void Limits::Trip(Stopped reason) {
+  if (tripped_.load(std::memory_order_relaxed)) {  // again: the hook mask may have been changed meanwhile
+    if (reason != Stopped::kTime) return;
+  } else {
+    reason_ = reason;
+  }
+  tripped_.store(true, std::memory_order_relaxed);
+  lua_sethook(state_, nullptr, 0, 0);
+  lua_sethook(state_, OnInstruction, LUA_MASKCOUNT, 1);
+  *hook_mask_ = *hook_mask_ | kHookProfile;
+}
+
+std::string Limits::StoppedText() const {
+  std::string at = stopped_at_.empty() ? std::string() : " at " + stopped_at_;
+  switch (reason_) {
+    case Stopped::kTime: return fmt::format("time limit of {} ms exceeded{}", cpu_.load(std::memory_order_relaxed) / 1'000'000, at);
+    case Stopped::kGrowth: return fmt::format("memory growth limit of {} KiB exceeded{}", growth_ / 1024, at);
+    case Stopped::kMemory: return fmt::format("memory limit of {} KiB exceeded{}", cap_ / 1024, at);
+    case Stopped::kNo: break;
+  }
+  return {};
 }
 
 void Limits::OnInstruction(lua_State* L, lua_Debug* where) {
   Limits* limits = t_running;
   if (limits == nullptr) return;
   *limits->hook_mask_ = *limits->hook_mask_ & static_cast<uint8_t>(~kHookActive);  // handlers stay interruptible
-  if (!limits->timed_out_) {
-    limits->timed_out_ = true;
+  // The message is made, and the script unwound, where memory is allowed.
+  limits->allowed_ = SIZE_MAX;
+  if (limits->stopped_at_.empty()) {
     lua_getinfo(L, "Sl", where);
-    limits->stopped_at_ = std::string(where->source[0] == '@' ? where->source + 1 : where->short_src) + ":" + std::to_string(where->currentline);
+    limits->stopped_at_ = fmt::format("{}:{}", where->source[0] == '@' ? where->source + 1 : where->short_src, where->currentline);
   }
-  // The text is made where memory is allowed: a refusal here would be taken for the cause.
-  limits->memory.allowed = SIZE_MAX;
-  lua_pushfstring(L, "time limit of %d ms exceeded at %s",
-                  static_cast<int>(limits->cpu_.load(std::memory_order_relaxed) / 1'000'000),
-                  limits->stopped_at_.c_str());
+  {
+    std::string text = limits->StoppedText();
+    lua_pushlstring(L, text.data(), text.size());
+  }
   lua_error(L);
 }
 

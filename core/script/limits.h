@@ -6,6 +6,10 @@
 // so that no pcall can swallow it. (How it works with the stock LuaJIT: mode "l" of its profiler makes the recorder guard
 // each line on one bit of the hook mask. The profiler is process-wide: a dummy VM owns it.)
 //
+// Memory: an allocation past the run's limit is granted, and the run is stopped in the same way at its next line. Only
+// far past it (kSlack) is one refused: this LuaJIT does not survive every refusal in compiled code, where its stack's
+// top is not kept up to date. Limits hold only while a run is on: what C++ pushes between runs always fits.
+//
 // Owner: a Vm. Thread: the one that runs the VM, but for what is atomic.
 #pragma once
 
@@ -31,15 +35,8 @@ struct Budget {
   size_t growth = 0;  // of the heap, bytes
 };
 
-// What the allocator counts and refuses. Limits hold only while a run is on: what C++ pushes between runs always fits.
-struct MemoryLimit {
-  void* (*inner)(void*, void*, size_t, size_t) = nullptr;
-  void* inner_data = nullptr;
-  size_t used = 0;
-  size_t allowed = SIZE_MAX;  // of the current run
-  size_t cap = SIZE_MAX;      // of the VM
-  bool refused = false;       // in the current run
-};
+// What stopped a run.
+enum class Stopped : uint8_t { kNo, kTime, kGrowth, kMemory };
 
 class Limits {
  public:
@@ -60,18 +57,20 @@ class Limits {
   void Renew(const Budget& budget);
 
   // Of the last run, until the next Enter.
-  bool timed_out() const { return timed_out_; }
-  const std::string& stopped_at() const { return stopped_at_; }  // "file:line"
-  Nanoseconds cpu_limit() const { return cpu_.load(std::memory_order_relaxed); }
-  bool memory_refused() const { return memory.refused; }
+  Stopped stopped() const { return reason_; }
+  // "time limit of 100 ms exceeded at file:line".
+  std::string StoppedText() const;
 
-  MemoryLimit memory;
+  size_t heap() const { return used_; }  // bytes
+  void SetCap(size_t bytes) { cap_ = bytes; }
 
  private:
   friend class Watchdog;
   static void OnSignal(int, siginfo_t*, void*);
   static void OnInstruction(lua_State* L, lua_Debug* where);
+  static void* Allocate(void* self, void* block, size_t old_size, size_t new_size);
   void Begin(const Budget& budget);
+  void Trip(Stopped reason);
   void Disarm();
 
   lua_State* state_ = nullptr;
@@ -85,8 +84,15 @@ class Limits {
   std::atomic<int64_t> cpu_{0};    // its budget
   std::atomic<clockid_t> clock_{};
   std::atomic<bool> tripped_{false};
-  bool timed_out_ = false;
-  std::string stopped_at_;
+  Stopped reason_ = Stopped::kNo;
+  std::string stopped_at_;  // "file:line"; empty until the script has been stopped
+  size_t growth_ = 0;       // of the current budget
+
+  void* (*inner_)(void*, void*, size_t, size_t) = nullptr;
+  void* inner_data_ = nullptr;
+  size_t used_ = 0;
+  size_t allowed_ = SIZE_MAX;  // of the current run
+  size_t cap_ = SIZE_MAX;      // of the VM
 
   // The watchdog's own.
   uint32_t seen_ = 0;

@@ -208,8 +208,11 @@ void PolicySet::ResolveModule(PolicyInstance& instance) {
 
 void PolicySet::CheckConf(PolicyInstance& instance, const config::Node* node, const std::string& path) {
   const config::Policy& policy = *instance.policy;
-  const config::Schema* schema = SchemaOf(instance.module, policy.position, policy.path);
-  if (schema == nullptr) {
+  const Module& module = Load(instance.module, policy.position, policy.path);
+  instance.broken = module.broken;
+  if (module.broken) return;
+  const config::Schema* schema = &module.schema;
+  if (!module.has_schema) {
     static const config::Schema any;
     instance.conf = config::Check(any, node, policy.position, path, files_, diagnostics_);
     return;
@@ -219,18 +222,18 @@ void PolicySet::CheckConf(PolicyInstance& instance, const config::Node* node, co
   instance.conf = config::Check(*schema, node, policy.position, path, files_, diagnostics_);
 }
 
-const config::Schema* PolicySet::SchemaOf(const std::string& module, const config::Position& at, const std::string& path) {
+const PolicySet::Module& PolicySet::Load(const std::string& module, const config::Position& at, const std::string& path) {
   auto [known, is_new] = modules_.try_emplace(module);
   Module& entry = known->second;
-  if (!is_new) return entry.has_schema ? &entry.schema : nullptr;
+  if (!is_new) return entry;
   lua_State* L = vm_.state();
   int top = lua_gettop(L);
   if (!PushModule(vm_, module)) {
     ReportLuaError(diagnostics_, lua_tostring(L, -1) != nullptr ? lua_tostring(L, -1) : "it does not load", module, at, path);
     lua_settop(L, top);
-    return nullptr;
+    entry.broken = true;
+    return entry;
   }
-  entry.loaded = true;
   CheckTable(module, at, path);
   lua_pushliteral(L, "answers");
   lua_rawget(L, -2);
@@ -244,10 +247,11 @@ const config::Schema* PolicySet::SchemaOf(const std::string& module, const confi
       entry.has_schema = true;
     } else {
       diagnostics_.ErrorIn(module, 1, 1, path, schema.error().message);
+      entry.broken = true;
     }
   }
   lua_settop(L, top);
-  return entry.has_schema ? &entry.schema : nullptr;
+  return entry;
 }
 
 // The module's table is on top: phases must be functions, and a function whose name is nearly a phase's is a mistake.

@@ -28,6 +28,7 @@ struct PolicyInstance {
   const config::Policy* policy = nullptr;
   bool is_global = false;  // for every route
   std::string module;  // path of the module or script; empty: chunks in place
+  bool broken = false; // it did not load, and that was reported
   config::Value conf;
   std::array<ChunkText, static_cast<size_t>(proxy::Phase::kCount)> chunks;
 };
@@ -52,22 +53,22 @@ class PolicySet {
   std::vector<std::vector<size_t>> routes;  // by route
 
  private:
+  struct Module {
+    bool broken = false, has_schema = false;
+    bool answers = false;  // it says that it gives the answer: `answers = true`
+    config::Schema schema;
+  };
+
   size_t Add(const config::Policy& policy);
   void CheckAnswer(const config::Route& route, const std::vector<size_t>& policies);
   void ResolveChunks(PolicyInstance& instance);
   void ResolveScript(PolicyInstance& instance);
   void ResolveModule(PolicyInstance& instance);
   void CheckConf(PolicyInstance& instance, const config::Node* node, const std::string& path);
-  // The module's schema; null where it has none or did not load (reported once).
-  const config::Schema* SchemaOf(const std::string& module, const config::Position& at, const std::string& path);
+  // What is known of a module: loaded, and its errors reported, when first asked for.
+  const Module& Load(const std::string& module, const config::Position& at, const std::string& path);
   void CheckTable(const std::string& module, const config::Position& at, const std::string& path);
   std::vector<std::string> KnownNames();
-
-  struct Module {
-    bool loaded = false, has_schema = false;
-    bool answers = false;  // it says that it gives the answer: `answers = true`
-    config::Schema schema;
-  };
 
   const config::Config& config_;
   Vm& vm_;

@@ -238,7 +238,7 @@ void Program::OnError(const struct Run& run, const Coroutine& coroutine, const s
   if (coroutine.light) where += ", in a light thread";
   MG_LOG(kError, "{}: {}", where, text);
   proxy::Count(loop_->counters.hook_errors);
-  if (parts_.vm->limits().timed_out()) proxy::Count(loop_->counters.hook_timeouts);
+  if (parts_.vm->limits().stopped() == Stopped::kTime) proxy::Count(loop_->counters.hook_timeouts);
 }
 
 // --- the log phase, detached from the connections: at most so many wait, each for so long

@@ -79,8 +79,8 @@ Result<void> Vm::Open() {
   L_ = luaL_newstate();
   if (L_ == nullptr) return Fail(ErrorCode::kSystem, "no memory for a Lua state");
   if (auto prepared = Limits::Prepare(L_, limits_); !prepared) return prepared;
-  limits_.memory.cap = conf_.limits.memory;
-  collect_at_ = limits_.memory.cap / 4 * 3;
+  limits_.SetCap(conf_.limits.memory);
+  collect_at_ = conf_.limits.memory / 4 * 3;
   current_.phase = MG_PHASE_INIT;
   lua_pushcfunction(L_, OpenProtected);
   lua_pushlightuserdata(L_, this);
@@ -147,22 +147,17 @@ bool Vm::Call(int arguments, int results, const Budget& budget) {
   limits_.Leave();
   running_ = false;
   lua_remove(L_, function);
-  if (status != 0 && limits_.memory_refused() && lua_type(L_, -1) == LUA_TSTRING) {
-    lua_pushliteral(L_, " (lua.limits)");
-    lua_concat(L_, 2);
-  }
   return status == 0;
 }
 
 std::string Vm::ErrorText(lua_State* coroutine) {
   std::string text;
-  if (limits_.timed_out()) {
-    text = "time limit of " + std::to_string(limits_.cpu_limit() / 1'000'000) + " ms exceeded at " + limits_.stopped_at();
+  if (limits_.stopped() != Stopped::kNo) {
+    text = limits_.StoppedText();
   } else if (lua_type(coroutine, -1) == LUA_TSTRING || lua_type(coroutine, -1) == LUA_TNUMBER) {
     size_t size;
     const char* message = lua_tolstring(coroutine, -1, &size);
     text.assign(message, size);
-    if (limits_.memory_refused() && text == "not enough memory") text = "memory limit exceeded (lua.limits): not enough memory";
   } else {
     text = std::string("an error that is a ") + luaL_typename(coroutine, -1);
   }
@@ -188,10 +183,10 @@ void Vm::MakeStrict() {
 }
 
 void Vm::CollectIfNeeded() {
-  if (limits_.memory.used < collect_at_) return;
+  if (limits_.heap() < collect_at_) return;
   ActiveVm active(this);
   lua_cpcall(L_, [](lua_State* L) { return lua_gc(L, LUA_GCCOLLECT, 0); }, nullptr);  // finalizers may fail
-  size_t live = limits_.memory.used, cap = limits_.memory.cap;
+  size_t live = limits_.heap(), cap = conf_.limits.memory;
   collect_at_ = std::max(cap / 4 * 3, live < cap ? live + (cap - live) / 2 : cap);
 }
 

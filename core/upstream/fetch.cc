@@ -55,7 +55,7 @@ class RunningFetch final : public Fetch, public http::ClientHandler {
   ~RunningFetch() override { FinishAttempt(Outcome::kCancelled); }
 
   void Start() {
-    timer_.SetAfter(request_.timeout.count());
+    if (!timer_.armed()) timer_.SetAfter(request_.timeout.count());  // a second attempt gets what is left
     if (std::optional<Error> invalid = CheckRequest(request_)) return FailLater(*invalid);
     if (request_.upstream != nullptr) {
       path_ = request_.path_and_query;

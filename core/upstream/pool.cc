@@ -41,6 +41,7 @@ Lease Pools::Take(TargetPool& pool) {
     if (client->Wake()) {
       lease.client_ = std::move(owned);
       lease.reused_ = true;
+      pool.leased++;
       return lease;
     }
     client->Close();
@@ -68,6 +69,7 @@ Lease Pools::Acquire(const Upstream& upstream, size_t index, Reuse reuse) {
   lease.pools_ = this;
   lease.pool_ = &pool;
   lease.client_ = std::make_unique<http::H1Client>(loop_, http::ParseLimits{});
+  pool.leased++;
   http::H1Client* client = lease.client_.get();
   lease.query_ = resolver_.Resolve(
       target.address.host, target.address.port,
@@ -103,11 +105,14 @@ Lease Pools::Connect(TargetPool& pool, const net::SocketAddress& address, ssl_ct
   lease.pools_ = this;
   lease.pool_ = &pool;
   lease.client_ = std::make_unique<http::H1Client>(loop_, http::ParseLimits{});
+  pool.leased++;
   lease.client_->Connect(address, tls, server_name);
   return lease;
 }
 
 void Pools::GiveBack(std::unique_ptr<http::H1Client> client, TargetPool& pool) {
+  pool.leased--;
+  if (!sweep_.armed()) sweep_.SetAfter(kSweepEvery);
   bool keep = client->Detach() && pool.idle_count < pool.keep && client->requests() < pool.requests;
   if (!keep) {
     client->Close();
@@ -121,7 +126,6 @@ void Pools::GiveBack(std::unique_ptr<http::H1Client> client, TargetPool& pool) {
   pool.idle_count++;
   idle_++;
   client.release();  // owned by the list: Take, Drop and CloseIdle give it an owner again
-  if (!sweep_.armed()) sweep_.SetAfter(kSweepEvery);
 }
 
 void Pools::Drop(http::H1Client& client, TargetPool& pool) {
@@ -148,7 +152,9 @@ void Pools::OnSweep(void* self) {
     if (pool) pools.Sweep(*pool, now);
   }
   for (auto& [key, pool] : pools.by_address_) pools.Sweep(*pool, now);
-  if (pools.idle_ > 0) pools.sweep_.SetAfter(kSweepEvery);
+  // Addresses are a script's to choose: what nobody uses is forgotten.
+  std::erase_if(pools.by_address_, [](const auto& entry) { return entry.second->idle_count + entry.second->leased == 0; });
+  if (pools.idle_ > 0 || !pools.by_address_.empty()) pools.sweep_.SetAfter(kSweepEvery);
 }
 
 void Pools::CloseIdle() {

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <random>
 
+#include "base/encoding.h"
 #include "base/log.h"
+#include "crypto/digest.h"
 
 namespace mg::upstream {
 
@@ -44,6 +46,15 @@ std::vector<uint16_t> SmoothSequence(const std::vector<Target>& targets) {
 bool Usable(const Target& target, Nanoseconds now) {
   return !target.state->unhealthy.load(std::memory_order_relaxed) &&
          target.state->ejected_until.load(std::memory_order_relaxed) <= now;
+}
+
+// Connections at rest were verified with these settings: others must not find them.
+std::string TlsIdentity(const config::UpstreamTls& tls, const std::string& server) {
+  if (!tls.enabled) return "";
+  std::string settings;
+  for (const std::string& part : {tls.ca_pem, tls.cert_pem, tls.key_pem}) settings += std::to_string(part.size()) + ":" + part;
+  std::string digest = HexEncode(crypto::ComputeDigest(crypto::Digest::kSha256, settings));
+  return "|tls|" + server + (tls.verify ? "|verified|" : "|any|") + digest;
 }
 
 bool Contains(std::span<const uint16_t> list, size_t index) { return std::ranges::find(list, index) != list.end(); }
@@ -118,7 +129,7 @@ Result<std::unique_ptr<Upstream>> Registry::Build(const config::Upstream& conf) 
       if (!address) return std::unexpected(address.error());
       target.resolved = *address;
     }
-    std::string identity = conf.name + "|" + from.address.text + (conf.tls.enabled ? "|tls|" + target.server : "");
+    std::string identity = conf.name + "|" + from.address.text + TlsIdentity(conf.tls, target.server);
     target.state = targets_[identity].lock();
     if (!target.state) {
       target.state = std::make_shared<TargetState>(identity, next_number_++);

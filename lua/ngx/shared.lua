@@ -225,13 +225,11 @@ local function push(self, key, value, left)
 end
 
 function dict:lpush(key, value)
-  local length, message = push(self, key, value, 1)
-  return length, message
+  return push(self, key, value, 1)
 end
 
 function dict:rpush(key, value)
-  local length, message = push(self, key, value, 0)
-  return length, message
+  return push(self, key, value, 0)
 end
 
 local function pop(self, key, left)
@@ -249,13 +247,11 @@ local function pop(self, key, left)
 end
 
 function dict:lpop(key)
-  local value, message = pop(self, key, 1)
-  return value, message
+  return pop(self, key, 1)
 end
 
 function dict:rpop(key)
-  local value, message = pop(self, key, 0)
-  return value, message
+  return pop(self, key, 0)
 end
 
 function dict:llen(key)

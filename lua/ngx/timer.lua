@@ -37,12 +37,18 @@ end
 
 function ngx.timer.at(delay, callback, ...)
   local ok, message = start("at", false, delay, callback, ...)
-  return ok, message
+  if ok then
+    return 1
+  end
+  return nil, message
 end
 
 function ngx.timer.every(delay, callback, ...)
   local ok, message = start("every", true, delay, callback, ...)
-  return ok, message
+  if ok then
+    return 1
+  end
+  return nil, message
 end
 
 function ngx.timer.running_count()

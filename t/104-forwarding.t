@@ -1,0 +1,263 @@
+# What a proxy changes on the way, and what it must not let through (RFC 9110 section 7).
+
+=== TEST 1: the upstream learns of the client and of the gateway
+--- config
+- { match: { path: "/*" }, upstream: "http://${UPSTREAM}" }
+--- upstream: echo
+--- request
+GET /
+--- more_headers
+Host: shop.example
+--- response_body_like: (?m)^Host: shop\.example$
+--- upstream_requests_like: (?m)^X-Forwarded-For: 127\.0\.0\.1$.*^X-Forwarded-Proto: http$.*^X-Forwarded-Host: shop\.example$.*^Via: 1\.1 \S+$
+
+=== TEST 2: hop-by-hop fields stay behind
+--- config
+- { match: { path: "/*" }, upstream: "http://${UPSTREAM}" }
+--- upstream: echo
+--- request
+GET /
+--- more_headers
+Connection: close, X-Hop
+X-Hop: 1
+Keep-Alive: timeout=5
+Proxy-Connection: keep-alive
+TE: trailers
+X-End: 2
+--- response_body_like: (?m)^X-End: 2$
+--- upstream_requests_unlike: (?mi)^(X-Hop|Keep-Alive|Proxy-Connection|TE|Connection: close)
+
+=== TEST 3: Connection cannot take Host or the length away
+--- config
+- { match: { path: "/*" }, upstream: "http://${UPSTREAM}" }
+--- upstream: echo
+--- request
+POST /
+abc
+--- more_headers
+Connection: close, Host, Content-Length
+--- response_body_like: (?m)^Host: localhost$.*^Content-Length: 3$.*abc$
+
+=== TEST 4: a stranger's X-Forwarded-For is not believed
+--- config
+- { match: { path: "/*" }, upstream: "http://${UPSTREAM}" }
+--- upstream: echo
+--- request
+GET /
+--- more_headers
+X-Forwarded-For: 10.1.2.3
+X-Forwarded-Proto: https
+X-Forwarded-Host: evil.example
+Forwarded: for=10.1.2.3
+--- response_body_like: (?m)^X-Forwarded-For: 127\.0\.0\.1$
+--- upstream_requests_unlike: (10\.1\.2\.3|https|evil)
+
+=== TEST 5: a trusted proxy's is, and is added to
+--- gateway
+trusted_proxies: [127.0.0.0/8]
+--- config
+- { match: { path: "/*" }, upstream: "http://${UPSTREAM}" }
+--- upstream: echo
+--- request
+GET /
+--- more_headers
+X-Forwarded-For: 10.1.2.3
+X-Forwarded-Proto: https
+--- response_body_like: (?m)^X-Forwarded-For: 10\.1\.2\.3, 127\.0\.0\.1$.*^X-Forwarded-Proto: https$
+
+=== TEST 6: several X-Forwarded-For fields of a trusted proxy are one list
+--- gateway
+trusted_proxies: [127.0.0.0/8]
+--- config
+- { match: { path: "/*" }, upstream: "http://${UPSTREAM}" }
+--- upstream: echo
+--- request
+GET /
+--- more_headers
+X-Forwarded-For: 10.1.2.3
+X-Forwarded-For: 10.4.5.6
+--- response_body_like: (?m)^X-Forwarded-For: 10\.1\.2\.3, 10\.4\.5\.6, 127\.0\.0\.1$
+
+=== TEST 7: remote_addr behind a trusted proxy is the nearest address that is not trusted
+--- gateway
+trusted_proxies: [127.0.0.0/8, 10.0.0.0/8]
+--- config
+- { match: { path: "/*" }, respond: { body: "{remote_addr}\n", template: true } }
+--- request
+GET /
+--- more_headers
+X-Forwarded-For: 192.0.2.1, 198.51.100.7, 10.1.2.3
+--- response_body
+198.51.100.7
+
+=== TEST 8: remote_addr of a stranger is its own
+--- config
+- { match: { path: "/*" }, respond: { body: "{remote_addr}\n", template: true } }
+--- request
+GET /
+--- more_headers
+X-Forwarded-For: 192.0.2.1
+--- response_body
+127.0.0.1
+
+=== TEST 9: Via is added to
+--- config
+- { match: { path: "/*" }, upstream: "http://${UPSTREAM}" }
+--- upstream: echo
+--- request
+GET /
+--- more_headers
+Via: 1.0 fred
+--- response_body_like: (?m)^Via: 1\.0 fred, 1\.1 \S+$
+
+=== TEST 10: several Via fields are kept in their order
+--- config
+- { match: { path: "/*" }, upstream: "http://${UPSTREAM}" }
+--- upstream: echo
+--- request
+GET /
+--- more_headers
+Via: 1.0 fred
+Via: 1.1 ginger
+--- response_body_like: (?m)1\.0 fred.*1\.1 ginger.*1\.1 moongate
+
+=== TEST 11: identity headers of a client are removed, in any spelling
+--- gateway
+identity_headers: [X-User-ID, "X-Consumer-*"]
+--- config
+- { match: { path: "/*" }, upstream: "http://${UPSTREAM}" }
+--- upstream: echo
+--- request
+GET /
+--- more_headers
+X-User-ID: root
+x-user-id: root
+X_User_ID: root
+X-CONSUMER-NAME: root
+X-Consumer_Group: root
+X-Userid: kept
+--- response_body_like: (?m)^X-Userid: kept$
+--- upstream_requests_unlike: root
+
+=== TEST 12: identity headers are removed before a script can see them
+--- gateway
+identity_headers: [X-User-ID]
+--- config
+- match: { path: "/*" }
+  content: { lua: "ngx.say(ngx.req.get_headers()['X-User-ID'] or 'nobody')" }
+--- request
+GET /
+--- more_headers
+X-User-ID: root
+--- response_body
+nobody
+
+=== TEST 13: fields of one name are forwarded in their order
+--- config
+- { match: { path: "/*" }, upstream: "http://${UPSTREAM}" }
+--- upstream: echo
+--- request
+GET /
+--- more_headers
+X-A: 1
+X-B: 2
+X-A: 3
+--- response_body_like: (?m)^X-A: 1$.*^X-A: 3$
+
+=== TEST 14: hop-by-hop fields of an answer stay behind
+--- config
+- { match: { path: "/*" }, upstream: "http://${UPSTREAM}" }
+--- upstream
+200 OK
+Connection: X-Hop
+X-Hop: 1
+Keep-Alive: timeout=5
+X-End: 2
+
+hi
+--- request
+GET /
+--- more_headers
+Connection: keep-alive
+--- response_headers
+!X-Hop
+!Keep-Alive
+!Connection
+X-End: 2
+
+=== TEST 15: several Set-Cookie of an answer stay apart
+--- config
+- { match: { path: "/*" }, upstream: "http://${UPSTREAM}" }
+--- upstream
+200 OK
+Set-Cookie: a=1; Path=/
+Set-Cookie: b=2
+
+hi
+--- request
+GET /
+--- raw_response_headers_like: Set-Cookie: a=1; Path=/\r\n(.*\r\n)?Set-Cookie: b=2\r\n
+
+=== TEST 16: the status' phrase of an upstream is passed on
+--- config
+- { match: { path: "/*" }, upstream: "http://${UPSTREAM}" }
+--- upstream
+299 Quite Fine
+
+hi
+--- request
+GET /
+--- error_code: 299
+--- raw_response_headers_like: ^HTTP/1\.1 299 Quite Fine\r\n
+
+=== TEST 17: the path is forwarded as it was checked: normalised
+--- config
+- { match: { path: "/a/*" }, upstream: "http://${UPSTREAM}" }
+--- upstream: echo
+--- request
+GET /x/../a//./b/%7euser?q=../1
+--- response_body_like: ^GET /a/b/~user\?q=\.\./1 HTTP/1\.1\n
+
+=== TEST 18: an encoded slash stays encoded
+--- config
+- { match: { path: "/a/{id}" }, upstream: "http://${UPSTREAM}" }
+--- upstream: echo
+--- request
+GET /a/b%2Fc
+--- response_body_like: ^GET /a/b%2Fc HTTP/1\.1\n
+
+=== TEST 19: without preserve_host the upstream's own address
+--- config
+- match: { path: "/*" }
+  upstream: { targets: ["${UPSTREAM}"], preserve_host: false }
+--- upstream: echo
+--- request
+GET /
+--- more_headers
+Host: shop.example
+--- response_body_like: (?m)^Host: 127\.0\.0\.1:\d+$
+
+=== TEST 20: a WebSocket handshake opens a tunnel
+--- config
+- { match: { path: /ws }, upstream: "http://${UPSTREAM}" }
+--- upstream
+>>> close
+raw
+HTTP/1.1 101 Switching Protocols\r
+Upgrade: websocket\r
+Connection: Upgrade\r
+\r
+not HTTP\
+
+--- raw_request
+GET /ws HTTP/1.1\r
+Host: a\r
+Connection: Upgrade\r
+Upgrade: websocket\r
+\r
+--- error_code: 101
+--- response_headers
+Upgrade: websocket
+--- response_body chomp
+not HTTP
+--- upstream_requests_like: (?mi)^Upgrade: websocket$
