@@ -38,7 +38,8 @@ bool FieldValue(JsonValue claim, std::string& text) {
     case JsonType::kArray:
       for (JsonValue each : claim) {
         if (!text.empty()) text += ',';
-        if (each.is_array() || each.string().find(',') != std::string_view::npos || !FieldValue(each, text)) return false;
+        if (each.is_array() || each.string().find(',') != std::string_view::npos || !FieldValue(each, text))
+          return false;
       }
       return true;
     case JsonType::kObject: return false;
@@ -157,7 +158,8 @@ void JwtPolicy::RemoveToken(proxy::Exchange& exchange) const {
     }
     header.value = exchange.arena.Copy(kept);
   }
-  headers.RemoveIf([](const http::Header& header) { return header.id == http::HeaderId::kCookie && header.value.empty(); });
+  headers.RemoveIf(
+      [](const http::Header& header) { return header.id == http::HeaderId::kCookie && header.value.empty(); });
 }
 
 bool JwtPolicy::Accept(proxy::Exchange& exchange, const crypto::VerifiedToken& token) const {
