@@ -74,6 +74,7 @@ void Exchange::Begin() {
   timing.began = context.loop.Now();
   timing.wall = context.loop.WallTime();
   peer_ip_ = arena.Copy(stream->connection().peer_ip());
+  listener = stream->connection().listener;
 }
 
 void Exchange::OnRequest() {

@@ -152,6 +152,7 @@ class Exchange final : public http::StreamHandler, public http::ClientHandler {
   std::array<route::Param, route::kMaxParams> params;
   uint32_t param_count = 0;
   Step step = Step::kMatchRoute;
+  uint32_t listener = 0;            // its number: Snapshot::TableFor
   RequestPart in;
   ResponsePart response;
   UpstreamPart upstream;

@@ -43,19 +43,21 @@ Next MatchRoute(Exchange& x) {
   const Snapshot& snapshot = x.snapshot();
   if (x.in.jumps == 0 && x.parent == nullptr) {
     RemoveNamedFields(x.request.headers);
-    snapshot.identity_headers.Strip(x.request.headers);
+    if (!snapshot.KeepsIdentity(x.listener)) snapshot.identity_headers.Strip(x.request.headers);
   }
   route::Access access = x.in.is_internal ? route::Access::kInternal : route::Access::kClient;
-  route::Match match = snapshot.matcher->Find(x.request, x.params, access);
+  const RouteTable* table = snapshot.TableFor(x.listener);
+  if (table == nullptr) return FailWith(x, 404, "this listener has been removed");
+  route::Match match = table->matcher->Find(x.request, x.params, access);
   switch (match.kind) {
     case route::Match::kRoute: break;
     case route::Match::kNone: return FailWith(x, 404, "no route matches this request");
     case route::Match::kLimit: return FailWith(x, 500, "a route's regular expression gave up on this request");
     case route::Match::kMethodNotAllowed:
-      x.response.head.headers.Set(x.arena, "Allow", x.arena.Copy(snapshot.matcher->AllowText(match.allowed)));
+      x.response.head.headers.Set(x.arena, "Allow", x.arena.Copy(table->matcher->AllowText(match.allowed)));
       return FailWith(x, 405, "the route does not take this method");
   }
-  x.route = &snapshot.routes[match.route];
+  x.route = &snapshot.routes[table->routes[match.route]];
   x.param_count = match.params;
   for (const auto& [name, value] : x.route->conf->vars) x.SetVariable(name, value);
   x.in.body_limit = x.route->body_limit;

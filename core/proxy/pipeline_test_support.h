@@ -136,7 +136,11 @@ struct ProxyRig {
       spec.methods = r.match.methods;
       spec.internal = r.internal;
     }
-    snapshot->matcher = std::move(*route::Matcher::Build(specs));
+    auto table = std::make_unique<RouteTable>();
+    table->matcher = std::move(*route::Matcher::Build(specs));
+    for (uint32_t i = 0; i < specs.size(); i++) table->routes.push_back(i);
+    snapshot->table_by_listener.push_back(table.get());
+    snapshot->tables.push_back(std::move(table));
     snapshot->limits = std::make_shared<const config::Limits>(made.limits);
     snapshot->identity_headers = IdentityHeaders(made.identity_headers);
     snapshot->trusted = TrustedProxies(made.trusted_proxies);

@@ -140,7 +140,7 @@ void PolicySet::CheckAnswer(const config::Route& route, const std::vector<size_t
   if (!route.upstream.empty() || route.respond || route.redirect || !route.content.empty()) return;
   for (size_t index : policies) {
     auto module = modules_.find(instances[index].module);
-    if (module == modules_.end() || !module->second.loaded || module->second.answers) return;
+    if (module == modules_.end() || module->second.broken || module->second.answers) return;
   }
   diagnostics_.Error(route.position, route.path,
                      "exactly one of upstream, respond, redirect or content is required, for none of its policies answers");

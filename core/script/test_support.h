@@ -101,7 +101,11 @@ class ScriptTest : public ::testing::Test {
       spec.internal = route.internal;
       specs.push_back(std::move(spec));
     }
-    snapshot->matcher = std::move(*route::Matcher::Build(specs));
+    auto table = std::make_unique<proxy::RouteTable>();
+    table->matcher = std::move(*route::Matcher::Build(specs));
+    for (uint32_t i = 0; i < specs.size(); i++) table->routes.push_back(i);
+    snapshot->table_by_listener.push_back(table.get());
+    snapshot->tables.push_back(std::move(table));
     snapshot->limits = std::make_shared<const config::Limits>(snapshot->config->limits);
     uint32_t index = 0;
     for (const config::Route& route : snapshot->config->routes) {

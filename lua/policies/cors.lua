@@ -109,7 +109,10 @@ function policy.rewrite(conf)
   end
   if policy.allows(conf, origin) then
     header["Access-Control-Allow-Methods"] = conf.methods
-    header["Access-Control-Allow-Headers"] = conf.headers or var.http_access_control_request_headers
+    local allowed = conf.headers or var.http_access_control_request_headers
+    if allowed and allowed ~= "" then
+      header["Access-Control-Allow-Headers"] = allowed
+    end
     header["Access-Control-Max-Age"] = conf.max_age
   end
   ngx.exit(204)
