@@ -98,7 +98,19 @@ GET /old/a?q=x%0d%0aSet-Cookie:%20a=b
 --- response_headers
 !Set-Cookie
 
-=== TEST 11: rewrite: a prefix taken off
+=== TEST 11: neither can a header that is a template
+--- config
+- match: { path: /a }
+  respond: { status: 204, template: true, headers: { X-Echo: "<{query.q}>", X-Literal: "a{{b" } }
+--- request
+GET /a?q=x%0d%0aSet-Cookie:%20a=b
+--- error_code: 204
+--- response_headers
+X-Echo: <x  Set-Cookie: a=b>
+X-Literal: a{b
+!Set-Cookie
+
+=== TEST 12: rewrite: a prefix taken off
 --- config
 - match: { path: "/v1/*" }
   rewrite: { strip_prefix: /v1 }
@@ -115,7 +127,7 @@ GET /v1/
 ---8<---
 ^GET / HTTP
 
-=== TEST 12: rewrite: a prefix is whole segments
+=== TEST 13: rewrite: a prefix is whole segments
 --- config
 - match: { path: "/*" }
   rewrite: { strip_prefix: /v1 }
@@ -125,7 +137,7 @@ GET /v1/
 GET /v10/items
 --- response_body_like: ^GET /v10/items HTTP
 
-=== TEST 13: rewrite: a path made of parameters
+=== TEST 14: rewrite: a path made of parameters
 --- config
 - match: { path: "/hardware/{id}" }
   rewrite: { path: "/internal/{path.id}/parts" }
@@ -135,7 +147,7 @@ GET /v10/items
 GET /hardware/7?x=1
 --- response_body_like: ^GET /internal/7/parts\?x=1 HTTP
 
-=== TEST 14: rewrite: what a parameter holds cannot leave its segment
+=== TEST 15: rewrite: what a parameter holds cannot leave its segment
 --- config
 - match: { path: "/hardware/{id}" }
   rewrite: { path: "/internal/{path.id}/parts" }
@@ -152,7 +164,7 @@ GET /hardware/a%20b
 ---8<---
 ^GET /internal/a%20b/parts HTTP
 
-=== TEST 15: rewrite: the host
+=== TEST 16: rewrite: the host
 --- config
 - match: { path: "/*" }
   rewrite: { host: catalog.internal }
@@ -164,21 +176,21 @@ GET /a
 Host: www.example.org
 --- response_body_like: (?m)^Host: catalog\.internal$.*^X-Forwarded-Host: www\.example\.org$
 
-=== TEST 16: a template that names a parameter the path does not have is refused
+=== TEST 17: a template that names a parameter the path does not have is refused
 --- config
 - { match: { path: "/a/{id}" }, redirect: "/b/{path.idd}" }
 --- must_die
 --- error_log
 did you mean {path.id}?
 
-=== TEST 17: two answers for one route are refused
+=== TEST 18: two answers for one route are refused
 --- config
 - { match: { path: /a }, respond: 200, redirect: /b }
 --- must_die
 --- error_log
 202-answers.t:
 
-=== TEST 18: an upstream that is not defined is refused
+=== TEST 19: an upstream that is not defined is refused
 --- gateway
 upstreams: { catalog: { targets: ["127.0.0.1:1"] } }
 --- config
@@ -187,7 +199,8 @@ upstreams: { catalog: { targets: ["127.0.0.1:1"] } }
 --- error_log
 did you mean "catalog"?
 
-=== TEST 19: response headers of a route
+=== TEST 20: response headers of a route
+--- SKIP: response_headers is read and checked, and not applied yet
 --- config
 - match: { path: /a }
   response_headers: { set: { X-A: new }, add: { X-B: more }, remove: [X-C] }
@@ -206,7 +219,8 @@ X-A: new
 X-B: some, more
 !X-C
 
-=== TEST 20: response headers of the gateway, on its own errors too
+=== TEST 21: response headers of the gateway, on its own errors too
+--- SKIP: response_headers is read and checked, and not applied yet
 --- gateway
 response_headers: { set: { Strict-Transport-Security: max-age=1 } }
 --- config
@@ -218,7 +232,8 @@ GET /b
 --- response_headers
 Strict-Transport-Security: max-age=1
 
-=== TEST 21: an error page
+=== TEST 22: an error page
+--- SKIP: error_pages is read and checked, and not applied yet
 --- config
 - match: { path: /a }
   error_pages: { 502: /sorry }
