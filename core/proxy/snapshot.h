@@ -33,6 +33,7 @@ struct RouteEntry {
   const upstream::Upstream* upstream = nullptr;  // null: another kind of answer
   size_t body_limit = 0;
   config::Template redirect, respond_body;
+  std::vector<config::Template> respond_headers;  // as in conf, where they are templates
   std::optional<config::Template> rewrite_path, rewrite_host;
   std::vector<config::Expression> hash_key;
   bool Has(Phase phase) const { return (hooks & Bit(phase)) != 0; }

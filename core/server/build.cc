@@ -145,7 +145,10 @@ void FillRoute(proxy::Snapshot& snapshot, const config::Route& route, uint32_t i
     if (found != snapshot.upstream_names.end()) entry.upstream = found->second;
   }
   if (route.redirect) entry.redirect = Checked(route.redirect->location);
-  if (route.respond && route.respond->is_template) entry.respond_body = Checked(route.respond->body);
+  if (route.respond && route.respond->is_template) {
+    entry.respond_body = Checked(route.respond->body);
+    for (const auto& [name, value] : route.respond->headers) entry.respond_headers.push_back(Checked(value));
+  }
   if (!route.rewrite.path.empty()) entry.rewrite_path = Checked(route.rewrite.path);
   if (!route.rewrite.host.empty()) entry.rewrite_host = Checked(route.rewrite.host);
   if (entry.upstream != nullptr) {
