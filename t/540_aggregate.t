@@ -1,5 +1,3 @@
-One answer made of several.
-
 === TEST 1: parts are put together byte for byte
 --- upstream
 >>> GET /a/7

@@ -113,7 +113,11 @@ class AggregatePolicy::Gathering final : public Operation {
     } else if (!ValidateJson(result->body)) {
       wrong = "an answer that is not JSON";
     } else {
-      answers_[index] = std::move(result->body);
+      constexpr std::string_view kSpace = " \t\r\n";  // around the value, where it means nothing
+      std::string& body = result->body;
+      body.erase(body.find_last_not_of(kSpace) + 1);
+      body.erase(0, body.find_first_not_of(kSpace));
+      answers_[index] = std::move(body);
     }
     const Part& part = policy_.parts_[index];
     if (!wrong.empty() && part.required) {

@@ -1,5 +1,7 @@
 #include "script/jwt_policy.h"
 
+#include <algorithm>
+
 #include "base/log.h"
 #include "http/url.h"
 #include "proxy/exchange.h"
@@ -78,6 +80,7 @@ std::string JwtPolicy::Read(const PolicyConf& conf) {
     claim_headers_.push_back({std::string(each.string()), std::string(each.key())});
     names.emplace_back(each.key());
   }
+  std::ranges::sort(claim_headers_, {}, &ClaimHeader::header);  // Lua's tables have no order
   claimed_names_ = proxy::IdentityHeaders(names);
   auto verifier = crypto::JwtVerifier::Create(options);
   if (!verifier) return verifier.error().message;
