@@ -98,7 +98,7 @@ item 3
   respnd: { body: a }
 --- must_die
 --- error_log
-000-sanity.t:102:3:
+000-sanity.t:98:3:
 did you mean
 
 === TEST 10: two requests on one connection, one after the other
@@ -115,7 +115,7 @@ two
 
 === TEST 11: an environment variable in the configuration
 --- config
-- { match: { path: /env }, response_headers: { set: { X-Env: "${GREETING}" } }, respond: 204 }
+- { match: { path: /env }, respond: { status: 204, headers: { X-Env: "${GREETING}" } } }
 --- env
 GREETING=good day
 --- request
@@ -195,7 +195,7 @@ POST /bytes
 lua: { shared_dicts: { seen: 64KiB } }
 --- config
 - match: { path: /count }
-  content: { lua: "ngx.say(ngx.shared.seen:incr('n', 1, 0))" }
+  content: { lua: "ngx.say((ngx.shared.seen:incr('n', 1, 0)))" }
 --- requests
 GET /count
 GET /count
@@ -209,7 +209,7 @@ GET /count
 lua: { shared_dicts: { seen: 64KiB } }
 --- config
 - match: { path: /count }
-  content: { lua: "ngx.say(ngx.shared.seen:incr('n', 1, 0))" }
+  content: { lua: "ngx.say((ngx.shared.seen:incr('n', 1, 0)))" }
 --- request
 GET /count
 --- response_body

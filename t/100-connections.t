@@ -183,9 +183,9 @@ T /a HT\
 ---8<---
 TP/1.1\r\
 ---8<---
-
-Host: a\r\nConnection: close\r\n\r\
+\nHost: a\r\nConnection: close\r\n\r\
 ---8<---
+\n\
 
 --- raw_request_middle_delay: 5ms
 --- response_body
@@ -234,7 +234,7 @@ Connection: keep-alive
 a
 --- connection_closed
 
-=== TEST 17: a head that does not end in time: 408
+=== TEST 17: a head that does not end in time ends the connection
 --- gateway
 limits: { head_timeout: 30ms }
 --- config
@@ -242,8 +242,7 @@ limits: { head_timeout: 30ms }
 --- raw_request
 GET /a HTTP/1.1\r
 Host: a\r
---- error_code: 408
---- connection_closed
+--- no_response
 
 === TEST 18: a body that stops coming: 408
 --- gateway

@@ -105,6 +105,7 @@ struct Listener {
   Address address;
   std::optional<ListenerTls> tls;
   bool proxy_protocol = false;
+  bool keep_identity = false;  // its clients are the gateway itself: Config::identity_headers stay
   int backlog = 4096;
   std::string name;  // for Route::listeners; may be empty
   Position position;

@@ -57,6 +57,7 @@ Listener ReadListener(const Value& value, const std::string& path, Reading& read
   if (value.kind != Value::Kind::kMap) return listener;
   Get(value, "name", listener.name);
   Get(value, "proxy_protocol", listener.proxy_protocol);
+  Get(value, "keep_identity", listener.keep_identity);
   Get(value, "backlog", listener.backlog);
   if (const Value* tls = value.Find("tls")) listener.tls = ReadTls(*tls, path + ".tls", reading);
   return listener;
@@ -135,6 +136,8 @@ Schema ListenersSchema() {
               {"proxy_protocol",
                Bool("Whether connections begin with a PROXY header (versions 1 and 2) from a trusted proxy.")
                    .Default(d.proxy_protocol)},
+              {"keep_identity",
+               Bool("Whether its clients may say who a caller is: identity_headers are not removed.").Default(d.keep_identity)},
               {"backlog",
                Integer("Connections that may wait to be accepted.").AtLeast(1).AtMost(65535).Default(d.backlog)},
           })

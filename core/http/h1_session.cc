@@ -143,7 +143,8 @@ bool H1Session::wants_input() const {
     case Input::kTunnel: return !body_paused_;
     case Input::kDiscard: return true;
     case Input::kLinger: return true;
-    case Input::kDone: return transport_.peer_closed() && !peer_ended_ && stash_.size() < kStashLimit;
+    // Nothing should come but the client's end or reset, which no event tells apart from bytes.
+    case Input::kDone: return !peer_ended_ && stash_.size() < kStashLimit;
     case Input::kClosed: return false;
   }
   return false;

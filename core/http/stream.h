@@ -24,7 +24,7 @@ enum class End : bool { kNo, kYes };
 struct ConnectionInfo {
   uint64_t serial = 0;    // of the connection, unique in the process
   uint64_t requests = 0;  // begun on it, this one included
-  uint32_t listener = 0;  // index into the configuration it was accepted under
+  uint32_t listener = 0;  // its number: the same through reloads
   uint16_t peer_port = 0;
   uint8_t peer_ip_length = 0;
   bool is_unix = false;

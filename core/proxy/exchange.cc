@@ -74,6 +74,7 @@ void Exchange::Begin() {
   timing.began = context.loop.Now();
   timing.wall = context.loop.WallTime();
   peer_ip_ = arena.Copy(stream->connection().peer_ip());
+  listener = stream->connection().listener;
 }
 
 void Exchange::OnRequest() {
@@ -497,6 +498,7 @@ HookStatus Exchange::Pump() {
   if (response.filter_busy) return HookStatus::kSuspended;
   response.started = true;
   if (!response.head_filtered) {
+    if (!std::exchange(response.head_edited, true)) EditResponseHeaders(*this);
     if (route != nullptr && route->Has(Phase::kHeaderFilter)) {
       response.filter_busy = true;
       HookStatus status = generation->program->Run(*this, Phase::kHeaderFilter);

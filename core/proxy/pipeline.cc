@@ -9,7 +9,12 @@
 // (retries). A failure goes to send error. Log runs once, always.
 #include "proxy/pipeline.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
+
 #include "base/log.h"
+#include "base/strings.h"
 #include "http/h1_encoder.h"
 #include "proxy/variables.h"
 
@@ -43,19 +48,21 @@ Next MatchRoute(Exchange& x) {
   const Snapshot& snapshot = x.snapshot();
   if (x.in.jumps == 0 && x.parent == nullptr) {
     RemoveNamedFields(x.request.headers);
-    snapshot.identity_headers.Strip(x.request.headers);
+    if (!snapshot.KeepsIdentity(x.listener)) snapshot.identity_headers.Strip(x.request.headers);
   }
   route::Access access = x.in.is_internal ? route::Access::kInternal : route::Access::kClient;
-  route::Match match = snapshot.matcher->Find(x.request, x.params, access);
+  const RouteTable* table = snapshot.TableFor(x.listener);
+  if (table == nullptr) return FailWith(x, 404, "this listener has been removed");
+  route::Match match = table->matcher->Find(x.request, x.params, access);
   switch (match.kind) {
     case route::Match::kRoute: break;
     case route::Match::kNone: return FailWith(x, 404, "no route matches this request");
     case route::Match::kLimit: return FailWith(x, 500, "a route's regular expression gave up on this request");
     case route::Match::kMethodNotAllowed:
-      x.response.head.headers.Set(x.arena, "Allow", x.arena.Copy(snapshot.matcher->AllowText(match.allowed)));
+      x.response.head.headers.Set(x.arena, "Allow", x.arena.Copy(table->matcher->AllowText(match.allowed)));
       return FailWith(x, 405, "the route does not take this method");
   }
-  x.route = &snapshot.routes[match.route];
+  x.route = &snapshot.routes[table->routes[match.route]];
   x.param_count = match.params;
   for (const auto& [name, value] : x.route->conf->vars) x.SetVariable(name, value);
   x.in.body_limit = x.route->body_limit;
@@ -74,6 +81,49 @@ Next Access(Exchange& x) { return RunHook(x, Phase::kAccess, Step::kAnswer); }
 
 // --- answer: what the route itself says
 
+bool IsControl(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
+
+// A location made from what a client sent, decoded: what cannot stand in a URI is encoded again, so that it can neither
+// end the field nor begin another.
+std::string_view PercentEncoded(Exchange& x, std::string_view location) {
+  auto plain = [](char c) { return !IsControl(c) && c != ' ' && static_cast<unsigned char>(c) < 0x80; };
+  if (std::ranges::all_of(location, plain)) return location;
+  std::string out;
+  for (char c : location) {
+    if (plain(c)) {
+      out += c;
+    } else {
+      out += fmt::format("%{:02X}", static_cast<unsigned char>(c));
+    }
+  }
+  return x.arena.Copy(out);
+}
+
+// Control bytes in a field's value become spaces (RFC 9110 5.5).
+std::string_view FieldValue(Exchange& x, std::string_view value) {
+  if (std::ranges::none_of(value, IsControl)) return value;
+  std::string out(value);
+  std::ranges::replace_if(out, IsControl, ' ');
+  return x.arena.Copy(out);
+}
+
+// The first field of a name takes the place of what hooks have set, further ones of that name are added.
+void SetRespondHeaders(Exchange& x) {
+  const config::Respond& respond = *x.route->conf->respond;
+  http::HeaderList& headers = x.response.head.headers;
+  for (size_t i = 0; i < respond.headers.size(); i++) {
+    const auto& [name, text] = respond.headers[i];
+    std::string_view value = respond.is_template ? FieldValue(x, Evaluate(x, x.route->respond_headers[i])) : text;
+    bool first = std::none_of(respond.headers.begin(), respond.headers.begin() + static_cast<ptrdiff_t>(i),
+                              [&](const auto& earlier) { return EqualsIgnoreCase(earlier.first, name); });
+    if (first) {
+      headers.Set(x.arena, name, value);
+    } else {
+      headers.Append(x.arena, name, value);
+    }
+  }
+}
+
 Next Answer(Exchange& x) {
   const config::Route& route = *x.route->conf;
   if (x.route->upstream != nullptr) {
@@ -89,12 +139,12 @@ Next Answer(Exchange& x) {
   http::ResponseHead& head = x.response.head;
   if (route.redirect) {
     head.status = route.redirect->status;
-    head.headers.Set(x.arena, http::HeaderId::kLocation, Evaluate(x, x.route->redirect));
+    head.headers.Set(x.arena, http::HeaderId::kLocation, PercentEncoded(x, Evaluate(x, x.route->redirect)));
     return Go(x, Step::kHeaderFilter);
   }
   if (!route.respond) return FailWith(x, 500, "no policy of this route has answered");
   head.status = route.respond->status;
-  for (const auto& [name, value] : route.respond->headers) head.headers.Set(x.arena, name, value);
+  SetRespondHeaders(x);
   x.response.body = route.respond->is_template ? Evaluate(x, x.route->respond_body) : std::string_view(route.respond->body);
   return Go(x, Step::kHeaderFilter);
 }
@@ -209,6 +259,7 @@ Next HeaderFilter(Exchange& x) {
     response.input_ended = true;
   }
   if (response.from_script) response.input_ended = true;
+  if (x.in.error_status != 0 && response.head.status == 200) response.head.status = x.in.error_status;
   response.started = true;
   return Go(x, Step::kSendBody);
 }
@@ -227,7 +278,8 @@ Next SendError(Exchange& x) {
     return Go(x, Step::kLog);
   }
   x.EndAttempt(Exchange::AttemptEnd::kCancelled);
-  if (x.stream != nullptr && x.in.body_state == BodyState::kUnread) x.stream->PauseBody();
+  if (TurnToErrorPage(x)) return Go(x, Step::kMatchRoute);
+  if (x.in.body_state == BodyState::kUnread) x.stream->PauseBody();
   bool again = x.response.is_error;  // the error's own filters failed: send it without them
   MakeErrorResponse(x);
   if (again) x.response.head_filtered = x.response.last_filtered = true;
@@ -308,6 +360,7 @@ Next Exchange::AfterHook(HookStatus status, Step next) {
     case HookStatus::kSuspended: return Next::kSuspend;
     case HookStatus::kRerouted:
       if (response.started) return FailWith(*this, 500, "a jump after the answer has begun");
+      response.from_script = false;
       return in.jumps <= kMostJumps ? Go(*this, Step::kMatchRoute) : FailWith(*this, 500, "too many internal redirects");
     case HookStatus::kFailed:
       if (failure.status == 0) Fail(500, "a policy failed");

@@ -56,7 +56,7 @@ constexpr Phase kWaiting[] = {Phase::kRewrite, Phase::kAccess, Phase::kBalance, 
 TEST(Hooks, RunInTheirOrderOnce) {
   HooksRig rig;
   rig.Start();
-  EXPECT_THAT(rig.Ask(kGet), EndsWith("ok"));
+  EXPECT_THAT(rig.Ask(kGet), EndsWith("2\r\nok\r\n0\r\n\r\n"));
   for (Phase phase : {Phase::kRewrite, Phase::kAccess, Phase::kBalance, Phase::kHeaderFilter, Phase::kLog}) {
     EXPECT_EQ(rig.program->Runs(phase), 1) << PhaseName(phase);
   }

@@ -27,7 +27,7 @@ class FakeProgram final : public HookProgram {
   HookStatus Run(Exchange& x, Phase phase) override {
     runs[static_cast<size_t>(phase)]++;
     exchange = &x;
-    if (waits) EXPECT_NE(phase, waiting_phase) << "a hook is run again while it waits";
+    EXPECT_FALSE(waits && phase == waiting_phase) << "a hook is run again while it waits";
     HookStatus status = on[static_cast<size_t>(phase)] ? on[static_cast<size_t>(phase)](x) : HookStatus::kDone;
     if (status == HookStatus::kSuspended) Wait(phase);
     return status;
@@ -136,7 +136,11 @@ struct ProxyRig {
       spec.methods = r.match.methods;
       spec.internal = r.internal;
     }
-    snapshot->matcher = std::move(*route::Matcher::Build(specs));
+    auto table = std::make_unique<RouteTable>();
+    table->matcher = std::move(*route::Matcher::Build(specs));
+    for (uint32_t i = 0; i < specs.size(); i++) table->routes.push_back(i);
+    snapshot->table_by_listener.push_back(table.get());
+    snapshot->tables.push_back(std::move(table));
     snapshot->limits = std::make_shared<const config::Limits>(made.limits);
     snapshot->identity_headers = IdentityHeaders(made.identity_headers);
     snapshot->trusted = TrustedProxies(made.trusted_proxies);

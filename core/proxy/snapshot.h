@@ -33,16 +33,27 @@ struct RouteEntry {
   const upstream::Upstream* upstream = nullptr;  // null: another kind of answer
   size_t body_limit = 0;
   config::Template redirect, respond_body;
+  std::vector<config::Template> respond_headers;  // as in conf, where they are templates
   std::optional<config::Template> rewrite_path, rewrite_host;
   std::vector<config::Expression> hash_key;
   bool Has(Phase phase) const { return (hooks & Bit(phase)) != 0; }
+};
+
+// The routes of a listener; listeners with the same ones share a table. A listener is known by a number of its address
+// that stays the same through reloads, since its connections outlive the generation they came in under.
+struct RouteTable {
+  std::optional<route::Matcher> matcher;  // never empty once built
+  std::vector<uint32_t> routes;           // the matcher's numbers to Snapshot::routes
 };
 
 class Snapshot {
  public:
   uint64_t generation = 0;
   std::unique_ptr<config::Config> config;
-  std::optional<route::Matcher> matcher;  // never empty once built
+  std::vector<std::unique_ptr<RouteTable>> tables;
+  std::vector<const RouteTable*> table_by_listener;           // by listener number; null: it is not listened on any more
+  std::vector<uint32_t> listener_numbers;                     // by place in the configuration
+  std::vector<bool> keeps_identity;                           // by listener number
   std::vector<RouteEntry> routes;                            // by config order
   std::unordered_map<std::string_view, uint32_t> route_names;
   std::vector<std::unique_ptr<upstream::Upstream>> upstreams;
@@ -55,6 +66,14 @@ class Snapshot {
   config::Template access_format;
   bool access_log = false;
   observe::LineWriter::Output access_output;
+
+  bool KeepsIdentity(uint32_t listener) const {
+    return listener < keeps_identity.size() && keeps_identity[listener];
+  }
+  // Null: no such listener in this generation.
+  const RouteTable* TableFor(uint32_t listener) const {
+    return listener < table_by_listener.size() ? table_by_listener[listener] : nullptr;
+  }
 
   // By a process-wide counter of live snapshots (tests, /metrics).
   Snapshot();

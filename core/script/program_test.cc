@@ -30,6 +30,20 @@ TEST_F(ScriptTest, ContentAnswers) {
   EXPECT_EQ(response.Header("x-seen"), "yes");
 }
 
+TEST_F(ScriptTest, OutputIsTextUnlessTheScriptSaysOtherwise) {
+  ASSERT_EQ(Load("- match: { path: /a }\n  content: { lua: \"ngx.say('x')\" }\n"
+                 "- match: { path: /b }\n  content: { lua: \"ngx.header.content_type = 'a/b' ngx.say('x')\" }\n"), "");
+  EXPECT_EQ(Fetch("/a").Header("content-type"), "text/plain");
+  EXPECT_EQ(Fetch("/b").Header("content-type"), "a/b");
+}
+
+TEST_F(ScriptTest, CapturesAreVariables) {
+  ASSERT_EQ(Load("- match: { path: \"/{user}/x/{id}\" }\n  vars: { tier: gold }\n"
+                 "  content: { lua: \"ngx.var.mine = 5 ngx.say(ngx.var.user, ngx.var[2], ngx.var['1'], ngx.var.tier, ngx.var.mine,"
+                 " ngx.var[3], ngx.var.absent, pcall(function() ngx.var.uri = 'x' end))\" }\n"), "");
+  EXPECT_EQ(Fetch("/a%20b/x/7").body, "a b7a bgold5nilnilfalsetest.yaml:5: variable \"uri\" not changeable\n");
+}
+
 TEST_F(ScriptTest, EverySurfaceFunctionResolves) {
   ASSERT_EQ(Load(Content("local ffi = require 'ffi'\n"
                          "for name in io.open('core/script/ffi/moongate_ffi.h'):read('*a'):gmatch('(mg_%w+_?%w*)%(') do\n"

@@ -2,7 +2,9 @@
 // compiled. Control thread. Every error goes to the diagnostics.
 #pragma once
 
+#include <map>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "config/config.h"
@@ -19,7 +21,8 @@ struct BuildContext {
   upstream::Registry& upstreams;
   store::SharedDictRegistry& dictionaries;
   int loops;
-  std::vector<redis::Connections*> redis;  // of each loop
+  std::vector<redis::Connections*> redis;         // of each loop
+  std::map<std::string, uint32_t>& listener_numbers;  // by address; what is new is added
 };
 
 // Null when an error was added.

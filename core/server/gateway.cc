@@ -76,33 +76,36 @@ struct Gateway::LoopThread {
   LoopThread(int index, int count) : context(index, count), factory(context), sessions(context.loop) {}
 
   struct Accepting {
+    uint32_t number;  // of the listener: the same through reloads
     int fd;
     std::unique_ptr<net::Listener> listener;
   };
 
-  void Listen(const std::vector<int>& fds);
-  void Accept(uint32_t listener, int fd, const net::SocketAddress& peer);
+  void Listen(const proxy::Snapshot& snapshot, const std::vector<int>& fds);
+  void Accept(uint32_t number, int fd, const net::SocketAddress& peer);
 
   proxy::LoopContext context;
   redis::Connections redis{context.loop, context.resolver};
   proxy::ExchangeFactory factory;
   http::SessionList sessions;
-  std::vector<Accepting> accepting;  // by listener
+  std::vector<Accepting> accepting;
   std::thread thread;
 };
 
-void Gateway::LoopThread::Accept(uint32_t listener, int fd, const net::SocketAddress& peer) {
+void Gateway::LoopThread::Accept(uint32_t number, int fd, const net::SocketAddress& peer) {
   const proxy::Snapshot& snapshot = *context.current->snapshot;
-  if (sessions.size() >= snapshot.limits->connections) {
+  auto place = std::ranges::find(snapshot.listener_numbers, number);
+  if (place == snapshot.listener_numbers.end() || sessions.size() >= snapshot.limits->connections) {
     close(fd);
     return;
   }
+  const std::unique_ptr<net::ServerTls>& tls = snapshot.listener_tls[place - snapshot.listener_numbers.begin()];
   http::SessionOptions options;
   options.factory = &factory;
   options.limits = snapshot.limits.get();
   options.keeps = snapshot.limits;
-  options.listener = listener;
-  options.tls = snapshot.listener_tls[listener] ? snapshot.listener_tls[listener]->context() : nullptr;
+  options.listener = number;
+  options.tls = tls ? tls->context() : nullptr;
   auto session = std::make_unique<http::H1Session>(context.loop, options);
   http::H1Session& started = *session;
   sessions.Add(std::move(session));
@@ -110,20 +113,17 @@ void Gateway::LoopThread::Accept(uint32_t listener, int fd, const net::SocketAdd
   started.Start(fd, peer);
 }
 
-void Gateway::LoopThread::Listen(const std::vector<int>& fds) {
+void Gateway::LoopThread::Listen(const proxy::Snapshot& snapshot, const std::vector<int>& fds) {
   std::vector<Accepting> next;
-  for (uint32_t i = 0; i < fds.size(); i++) {
-    auto on_accept = [this, i](int fd, const net::SocketAddress& peer) { Accept(i, fd, peer); };
-    next.push_back({fds[i], nullptr});
-    // The same socket for the same place in the configuration goes on as it is.
-    if (i < accepting.size() && accepting[i].fd == fds[i]) {
-      next.back().listener = std::move(accepting[i].listener);
-    } else {
-      for (Accepting& old : accepting) {
-        if (old.fd == fds[i]) old.listener.reset();
-      }
-      next.back().listener = std::make_unique<net::Listener>(context.loop, fds[i], on_accept);
+  for (size_t i = 0; i < fds.size(); i++) {
+    uint32_t number = snapshot.listener_numbers[i];
+    auto known = std::ranges::find(accepting, number, &Accepting::number);
+    if (known != accepting.end() && known->fd == fds[i]) {
+      next.push_back(std::move(*known));  // goes on as it is
+      continue;
     }
+    auto on_accept = [this, number](int fd, const net::SocketAddress& peer) { Accept(number, fd, peer); };
+    next.push_back({number, fds[i], std::make_unique<net::Listener>(context.loop, fds[i], on_accept)});
   }
   accepting = std::move(next);
 }
@@ -211,7 +211,7 @@ bool Gateway::Check(std::unique_ptr<config::Config> config, config::FileSource& 
 std::shared_ptr<proxy::Snapshot> Gateway::Build(std::unique_ptr<config::Config> config, config::FileSource& files,
                                                 config::Diagnostics& diagnostics) {
   ReconcileDictionaries(config->lua);
-  BuildContext context{files, diagnostics, upstreams_, dictionaries_, options_.loops, {}};
+  BuildContext context{files, diagnostics, upstreams_, dictionaries_, options_.loops, {}, listener_numbers_};
   for (auto& loop : loops_) context.redis.push_back(&loop->redis);
   auto snapshot = BuildSnapshot(std::move(config), context);
   if (!snapshot && snapshot_) ReconcileDictionaries(snapshot_->config->lua);  // as they were
@@ -240,7 +240,7 @@ void Gateway::Publish(std::shared_ptr<const proxy::Snapshot> next, const std::ve
     std::vector<int> mine;
     for (const std::vector<int>& of_listener : fds) mine.push_back(of_listener[loop.context.index % of_listener.size()]);
     loop.context.Switch(std::move(generation));
-    loop.Listen(mine);
+    loop.Listen(*next, mine);
   });
   options_.sockets->Keep(next->config->listeners);
   snapshot_ = std::move(next);

@@ -4,7 +4,7 @@
 // Its methods are for one thread at a time (the control thread); it owns the loop threads.
 #pragma once
 
-#include <atomic>
+#include <map>
 #include <memory>
 #include <string>
 #include <thread>
@@ -103,6 +103,7 @@ class Gateway {
   std::shared_ptr<const proxy::Snapshot> snapshot_;
   upstream::Registry upstreams_;
   store::SharedDictRegistry dictionaries_;
+  std::map<std::string, uint32_t> listener_numbers_;  // by address
   std::vector<std::unique_ptr<LoopThread>> loops_;
   std::vector<net::SocketAddress> bound_;
 };

@@ -14,6 +14,9 @@ namespace {
 
 constexpr size_t kShown = 400;  // bytes of a text in a message
 
+// A section's text without the newline at its end.
+std::string_view Line(std::string_view text) { return text.ends_with('\n') ? text.substr(0, text.size() - 1) : text; }
+
 std::string Quoted(std::string_view text) {
   std::string out = "\"" + Escape(text.substr(0, kShown)) + "\"";
   if (text.size() > kShown) out += fmt::format(" (and {} bytes more)", text.size() - kShown);
@@ -78,20 +81,12 @@ void CheckStatus(const Block& block, Observed& observed, Failures& failures) {
                  [](SectionCheck& check, Response& r, std::string_view part, size_t line, const std::string& which) {
                    auto pattern = check.MakePattern(line, Trim(part), Pattern::Kind::kRegex);
                    if (pattern && !pattern->In(std::to_string(r.status)))
-                     check.Fail(line, fmt::format("{}expected a status like {}, got {}", which, Quoted(Trim(part)), r.status));
+                     check.Fail(line, fmt::format("{}expected a status like {}, got {}", which, Quoted(Line(part)), r.status));
                  });
     return;
   }
   const Section* section = block.Find("error_code");
-  std::vector<std::string> codes;
-  for (std::string_view line : SplitLines(section == nullptr ? "200" : section->text)) {
-    if (line.starts_with("---8<---")) continue;
-    for (line = Trim(line); !line.empty(); line = Trim(line)) {
-      size_t space = std::min(line.find(' '), line.size());
-      codes.emplace_back(line.substr(0, space));
-      line.remove_prefix(space);
-    }
-  }
+  std::vector<std::string_view> codes = SplitWords(section == nullptr ? std::string_view("200") : std::string_view(section->text));
   size_t at = section == nullptr ? block.line : section->line;
   size_t count = std::max(observed.expected_responses, observed.responses.size());
   if (codes.size() != 1 && codes.size() != count) {
@@ -99,7 +94,7 @@ void CheckStatus(const Block& block, Observed& observed, Failures& failures) {
     return;
   }
   for (size_t i = 0; i < observed.responses.size(); i++) {
-    const std::string& code = codes[codes.size() == 1 ? 0 : i];
+    std::string_view code = codes[codes.size() == 1 ? 0 : i];
     if (std::to_string(observed.responses[i].status) == code) continue;
     failures.push_back({at, "error_code",
                         fmt::format("{}expected {}, got {}", Which(i, count), code, observed.responses[i].status), "", ""});
@@ -118,7 +113,7 @@ void CheckBodies(const Block& block, Observed& observed, Failures& failures) {
                    auto pattern = check.MakePattern(line, part, Pattern::Kind::kRegex);
                    if (pattern && pattern->In(r.body) != want)
                      check.Fail(line, fmt::format("{}the body {} match {}: {}", which, want ? "does not" : "does",
-                                                  Quoted(Trim(part)), Quoted(r.body)));
+                                                  Quoted(Line(part)), Quoted(r.body)));
                  });
   }
 }
@@ -176,7 +171,7 @@ void CheckHeaders(const Block& block, Observed& observed, Failures& failures) {
                    auto pattern = check.MakePattern(line, part, Pattern::Kind::kRegex);
                    if (pattern && pattern->In(r.head) != want)
                      check.Fail(line, fmt::format("{}the head {} match {}: {}", which, want ? "does not" : "does",
-                                                  Quoted(Trim(part)), Quoted(r.head)));
+                                                  Quoted(Line(part)), Quoted(r.head)));
                  });
   }
 }
@@ -187,6 +182,12 @@ void CheckArrival(const Block& block, const Observed& observed, Failures& failur
     failures.push_back({line, std::string(section), std::move(message), "", ""});
   };
   size_t got = observed.responses.size();
+  if (const Section* none = block.Find("no_response")) {
+    if (!observed.received.empty() || !observed.closed)
+      fail(none->line, "no_response", fmt::format("expected the connection to end without a byte, got {}{}",
+                                                  Quoted(observed.received), observed.closed ? "" : ", and it is open"));
+    return;
+  }
   if (const Section* cut = block.Find("response_cut")) {
     if (got == 0 || !observed.responses.back().cut)
       fail(cut->line, "response_cut", "the response was not cut off" + (got == 0 ? ": none came" : std::string()));

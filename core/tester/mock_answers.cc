@@ -78,6 +78,7 @@ Result<void> ReadStatus(std::string_view line, std::string_view rest, MockAnswer
 }
 
 Result<void> ReadAnswer(std::string_view text, MockAnswer& answer) {
+  while (text.ends_with("\n\n")) text.remove_suffix(1);  // blank lines before the next ">>>"
   text.remove_prefix(std::min(text.find_first_not_of('\n'), text.size()));
   size_t end = std::min(text.find('\n'), text.size());
   std::string_view line = Trim(text.substr(0, end));

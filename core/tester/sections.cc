@@ -21,7 +21,7 @@ constexpr std::string_view kSections[] = {
     // What is expected.
     "response_body", "response_body_like", "response_body_unlike", "response_headers", "response_headers_like",
     "response_trailers", "raw_response_headers_like", "raw_response_headers_unlike", "error_code", "error_code_like",
-    "ignore_response", "connection_closed", "response_cut", "must_die", "error_log", "no_error_log", "grep_error_log",
+    "ignore_response", "connection_closed", "no_response", "response_cut", "must_die", "error_log", "no_error_log", "grep_error_log",
     "grep_error_log_out", "upstream_requests_like", "upstream_requests_unlike", "upstream_request_count",
     "upstream_connection_count",
     // What is done with the block.
@@ -179,6 +179,18 @@ std::vector<std::string_view> SplitLines(std::string_view text) {
     text.remove_prefix(std::min(end + 1, text.size()));
   }
   return lines;
+}
+
+std::vector<std::string_view> SplitWords(std::string_view text) {
+  std::vector<std::string_view> words;
+  for (std::string_view line : SplitLines(text)) {
+    if (line.starts_with("---8<---")) continue;
+    for (line = Trim(line); !line.empty(); line = Trim(line)) {
+      words.push_back(line.substr(0, line.find_first_of(" \t")));
+      line.remove_prefix(words.back().size());
+    }
+  }
+  return words;
 }
 
 std::optional<std::chrono::milliseconds> ParseTime(std::string_view text) {

@@ -43,6 +43,9 @@ std::vector<Part> SplitParts(std::string_view text);
 // Lines without their newlines; the empty text has none.
 std::vector<std::string_view> SplitLines(std::string_view text);
 
+// The words of a list: what spaces and lines (those of "---8<---" do not count) separate.
+std::vector<std::string_view> SplitWords(std::string_view text);
+
 // "3" and "1.5" are seconds, "200ms" and "2s" what they say.
 std::optional<std::chrono::milliseconds> ParseTime(std::string_view text);
 

@@ -5,22 +5,30 @@
 namespace mg::script {
 namespace {
 
-bool IsTokenCharacter(char c) {
-  return IsAlpha(c) || IsDigit(c) || (c != '\0' && std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos);
-}
+using CharacterSet = std::array<bool, 256>;
 
-bool IsValueCharacter(char c) { return c == '\t' || (static_cast<unsigned char>(c) >= 0x20 && c != 0x7f); }
+constexpr CharacterSet kTokenCharacters = [] {
+  CharacterSet set{};
+  for (int c = 0; c < 256; c++) set[static_cast<size_t>(c)] = IsAlpha(static_cast<char>(c)) || IsDigit(static_cast<char>(c));
+  for (char c : std::string_view("!#$%&'*+-.^_`|~")) set[static_cast<unsigned char>(c)] = true;
+  return set;
+}();
 
-template <bool (*Allowed)(char)>
-std::string_view Escape(Arena& arena, std::string_view text) {
+constexpr CharacterSet kValueCharacters = [] {
+  CharacterSet set{};
+  for (size_t c = 0; c < 256; c++) set[c] = c == '\t' || (c >= 0x20 && c != 0x7f);
+  return set;
+}();
+
+std::string_view Escape(Arena& arena, std::string_view text, const CharacterSet& allowed) {
   size_t bad = 0;
-  for (char c : text) bad += Allowed(c) ? 0 : 1;
+  for (char c : text) bad += allowed[static_cast<unsigned char>(c)] ? 0 : 1;
   if (bad == 0) return arena.Copy(text);
   constexpr char kDigits[] = "0123456789ABCDEF";
   std::string escaped;
   escaped.reserve(text.size() + 2 * bad);
   for (char c : text) {
-    if (Allowed(c)) {
+    if (allowed[static_cast<unsigned char>(c)]) {
       escaped += c;
     } else {
       escaped += '%';
@@ -33,9 +41,9 @@ std::string_view Escape(Arena& arena, std::string_view text) {
 
 }  // namespace
 
-std::string_view SafeName(Arena& arena, std::string_view name) { return Escape<IsTokenCharacter>(arena, name); }
+std::string_view SafeName(Arena& arena, std::string_view name) { return Escape(arena, name, kTokenCharacters); }
 std::string_view SafeValue(Arena& arena, std::string_view value) {
-  std::string_view escaped = Escape<IsValueCharacter>(arena, value);
+  std::string_view escaped = Escape(arena, value, kValueCharacters);
   return Trim(escaped);
 }
 

@@ -26,6 +26,13 @@ int CodeOf(OutputStatus status) {
   return MG_ERROR;
 }
 
+// Output is text unless the script says what it is.
+void NameContent(Exchange& exchange) {
+  mg::proxy::ResponsePart& response = exchange.response;
+  if (response.started || response.head.headers.Find(mg::http::HeaderId::kContentType) != nullptr) return;
+  response.head.headers.Append(exchange.arena, mg::http::HeaderId::kContentType, "text/plain");
+}
+
 // Whether the head can still be changed: header filters run after `started`, until it is sent.
 bool HeadOpen(const Exchange& exchange) {
   if (exchange.response.head_sent) return false;
@@ -38,11 +45,13 @@ extern "C" {
 
 int mg_output_write(const char* data, size_t size) noexcept {
   if (t_active.exchange == nullptr) return MG_NO_REQUEST;
+  NameContent(*t_active.exchange);
   return CodeOf(t_active.exchange->ScriptOutput(View(data, size)));
 }
 
 int mg_output_head(void) noexcept {
   if (t_active.exchange == nullptr) return MG_NO_REQUEST;
+  NameContent(*t_active.exchange);
   return CodeOf(t_active.exchange->ScriptSendHead());
 }
 

@@ -39,6 +39,18 @@ bool SetPart(Exchange& exchange, std::string_view name, std::string_view value) 
   return false;
 }
 
+// What the route's path has captured: by name, or by its number from 1. Decoded, in the arena.
+std::optional<std::string_view> Capture(Exchange& exchange, std::string_view name) {
+  std::optional<std::string_view> value = exchange.PathParam(name);
+  if (!value) {
+    std::optional<uint32_t> number = mg::ParseDecimal<uint32_t>(name);
+    if (!number || *number == 0 || *number > exchange.param_count) return std::nullopt;
+    value = exchange.params[*number - 1].value;
+  }
+  if (value->find('%') == std::string_view::npos) return value;
+  return exchange.arena.Copy(mg::http::DecodeLenient(*value, mg::http::Plus::kKeep));
+}
+
 bool IsOwn(const Exchange& exchange, std::string_view name) {
   for (const mg::proxy::Variable* v = exchange.variables; v != nullptr; v = v->next) {
     if (v->name == name) return true;
@@ -167,7 +179,11 @@ int mg_request_set_body(const char* data, size_t size) noexcept {
 
 int mg_variable_get(const char* name, size_t size, mg_string* out) noexcept {
   if (t_active.exchange == nullptr) return MG_NO_REQUEST;
-  std::optional<std::string_view> value = t_active.exchange->GetVariable(View(name, size));
+  std::string_view text = View(name, size);
+  std::optional<std::string_view> value;
+  bool numbered = size > 0 && mg::IsDigit(text[0]);
+  if (!numbered) value = t_active.exchange->GetVariable(text);
+  if (!value) value = Capture(*t_active.exchange, text);
   if (!value) return MG_DECLINED;
   Give(out, *value);
   return MG_OK;
