@@ -600,7 +600,7 @@ class GatewayErrors : public testing::TestWithParam<Case> {};
 TEST_P(GatewayErrors, Reports) {
   Loaded loaded = LoadFrom(GetParam().yaml);
   EXPECT_EQ(loaded.errors(), GetParam().expected);
-  EXPECT_EQ(loaded.config != nullptr, loaded.errors().empty());
+  EXPECT_TRUE(loaded.config != nullptr || !loaded.errors().empty());
 }
 
 INSTANTIATE_TEST_SUITE_P(Table, GatewayErrors, testing::ValuesIn(kGateway),

@@ -76,7 +76,6 @@ std::unique_ptr<Config> Build(Node document, const std::string& file, TextKind k
     diagnostics.Error(root->Find("listeners")->position, "listeners",
                       "no listeners: add, for example, - address: \"0.0.0.0:8080\"");
   }
-  if (diagnostics.failed()) return nullptr;
   config->files = diagnostics.files;
   config->directories = diagnostics.directories;
   return config;

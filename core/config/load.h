@@ -9,7 +9,8 @@
 
 namespace mg::config {
 
-// Null when diagnostics.failed(). Reads the file, what it includes, and what it names (certificates, file: secrets)
+// With diagnostics.failed() what could be read, so that the policies can be checked too and all errors come at once;
+// null when not even that. Reads the file, what it includes, and what it names (certificates, file: secrets)
 // through `files`; Lua files are named, not read, here. Control thread; blocks on the disk.
 std::unique_ptr<Config> Load(const std::string& file, FileSource& files, Diagnostics& diagnostics);
 

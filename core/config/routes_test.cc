@@ -385,7 +385,7 @@ class RouteErrors : public testing::TestWithParam<Case> {};
 TEST_P(RouteErrors, Reports) {
   Loaded loaded = LoadFrom(GetParam().yaml, TextKind::kRoutes);
   EXPECT_EQ(loaded.errors(), GetParam().expected);
-  EXPECT_EQ(loaded.config != nullptr, loaded.errors().empty());
+  EXPECT_TRUE(loaded.config != nullptr || !loaded.errors().empty());
 }
 
 INSTANTIATE_TEST_SUITE_P(Table, RouteErrors, testing::ValuesIn(kRoutes),

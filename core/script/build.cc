@@ -261,7 +261,7 @@ std::unique_ptr<proxy::HookPrograms> BuildPrograms(const config::Config& config,
     Program::Parts parts;
     parts.chunks = chunks;
     parts.conf = conf;
-    RunInit(config, **vm, diagnostics);
+    if (!diagnostics.failed()) RunInit(config, **vm, diagnostics);
     if (!policies) {
       policies.emplace(config, **vm, files, diagnostics);
       policies->Resolve();

@@ -137,6 +137,7 @@ void PolicySet::Resolve() {
 
 // A route that says nothing of its answer needs a policy that gives it.
 void PolicySet::CheckAnswer(const config::Route& route, const std::vector<size_t>& policies) {
+  if (diagnostics_.failed()) return;  // what it says may be what was refused
   if (!route.upstream.empty() || route.respond || route.redirect || !route.content.empty()) return;
   for (size_t index : policies) {
     auto module = modules_.find(instances[index].module);

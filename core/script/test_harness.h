@@ -87,7 +87,7 @@ class ScriptHarness {
     config::Diagnostics diagnostics;
     std::string text = "listeners: [{ address: \"127.0.0.1:1\" }]\n" + lua + "routes:\n" + routes;
     auto config = config::LoadText("test.yaml", text, "/conf", config::TextKind::kGateway, source, diagnostics);
-    if (!config) return diagnostics.ToString();
+    if (!config || diagnostics.failed()) return diagnostics.ToString();
     auto snapshot = std::make_shared<proxy::Snapshot>();
     snapshot->config = std::move(config);
     std::vector<route::RouteSpec> specs;

@@ -186,6 +186,12 @@ std::shared_ptr<proxy::Snapshot> BuildSnapshot(std::unique_ptr<config::Config> c
   auto snapshot = std::make_shared<proxy::Snapshot>();
   snapshot->config = std::move(config);
   const config::Config& conf = *snapshot->config;
+  script::BuildOptions options{context.loops, {}, context.redis};
+  for (const auto& [name, size] : conf.lua.shared_dicts) options.dicts.push_back(context.dictionaries.Find(name));
+  if (context.diagnostics.failed()) {  // the policies are checked all the same: all errors at once
+    script::BuildPrograms(conf, options, context.files, context.diagnostics);
+    return nullptr;
+  }
   BuildTables(*snapshot, context);
   BuildUpstreams(*snapshot, context);
   BuildListeners(*snapshot, context.diagnostics);
@@ -203,10 +209,6 @@ std::shared_ptr<proxy::Snapshot> BuildSnapshot(std::unique_ptr<config::Config> c
     FillRoute(*snapshot, conf.routes[i], i);
     snapshot->route_names[conf.routes[i].name] = i;
   }
-  if (context.diagnostics.failed()) return nullptr;
-
-  script::BuildOptions options{context.loops, {}, context.redis};
-  for (const auto& [name, size] : conf.lua.shared_dicts) options.dicts.push_back(context.dictionaries.Find(name));
   snapshot->programs = script::BuildPrograms(conf, options, context.files, context.diagnostics);
   if (context.diagnostics.failed()) return nullptr;
   if (snapshot->programs) {
