@@ -200,7 +200,6 @@ upstreams: { catalog: { targets: ["127.0.0.1:1"] } }
 did you mean "catalog"?
 
 === TEST 20: response headers of a route
---- SKIP: response_headers is read and checked, and not applied yet
 --- config
 - match: { path: /a }
   response_headers: { set: { X-A: new }, add: { X-B: more }, remove: [X-C] }
@@ -220,7 +219,6 @@ X-B: some, more
 !X-C
 
 === TEST 21: response headers of the gateway, on its own errors too
---- SKIP: response_headers is read and checked, and not applied yet
 --- gateway
 response_headers: { set: { Strict-Transport-Security: max-age=1 } }
 --- config
@@ -233,7 +231,6 @@ GET /b
 Strict-Transport-Security: max-age=1
 
 === TEST 22: an error page
---- SKIP: error_pages is read and checked, and not applied yet
 --- config
 - match: { path: /a }
   error_pages: { 502: /sorry }

@@ -1,5 +1,3 @@
-Tokens: who is let in, and what the upstream is told. The tokens here expire in 2100.
-
 === TEST 1: a good token lets the request in
 --- config
 - match: { path: /t }

@@ -1,5 +1,3 @@
-Token buckets: in this process and in Redis.
-
 === TEST 1: a burst is let through, then 429 with Retry-After
 --- config
 - match: { path: /t }
@@ -33,19 +31,17 @@ RateLimit-Reset: 3600
   policies:
     - rate_limit: { rate: 1/h, burst: 1 }
   respond: { body: "in\n" }
-- match: { path: /second }
-  content:
-    lua: |
-      local http = require "moongate.http"
-      local url = "http://127.0.0.1:" .. ngx.var.server_port .. "/t"
-      local first, second = http.fetch { url = url }, http.fetch { url = url }
-      ngx.say(first.status, " ", second.status, " ", second.headers["Content-Type"])
-      ngx.say(second.headers["Retry-After"], " ", second.headers["RateLimit-Remaining"], " ", first.headers["Retry-After"])
---- request
-GET /second
---- response_body
-200 429 application/problem+json
-3600 0 nil
+--- requests
+GET /t
+---8<---
+GET /t
+--- error_code: 200 429
+--- response_headers
+RateLimit-Remaining: 0
+---8<---
+RateLimit-Remaining: 0
+Retry-After: 3600
+Content-Type: application/problem+json
 
 === TEST 4: without headers, if that is wished
 --- config

@@ -1,5 +1,3 @@
-Request ids.
-
 === TEST 1: one is made, for the upstream and the client
 --- upstream
 echo

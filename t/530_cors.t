@@ -1,5 +1,3 @@
-Cross-origin requests.
-
 === TEST 1: a preflight is answered at the gateway, before authentication
 --- config
 - match: { path: /t }

@@ -1,5 +1,3 @@
-One answer made of several.
-
 === TEST 1: parts are put together byte for byte
 --- upstream
 >>> GET /a/7
@@ -191,3 +189,23 @@ partial
 --- must_die
 --- error_log
 exactly one of upstream, respond, redirect or content is required
+
+=== TEST 12: chunks in place are no answer by themselves
+--- config
+- match: { path: /t }
+  policies: [{ lua: { access: "local x = 1" } }]
+--- must_die
+--- error_log
+exactly one of upstream, respond, redirect or content is required
+
+=== TEST 13: a script that says so may answer
+--- user_files
+>>> own.lua
+return { answers = true, access = function() ngx.say("mine") end }
+--- config
+- match: { path: /t }
+  policies: [{ script: own.lua }]
+--- request
+GET /t
+--- response_body
+mine

@@ -1,5 +1,3 @@
-moongate.http: requests from scripts.
-
 === TEST 1: from an upstream, with what came
 --- upstream
 >>> POST /p?x=1
@@ -26,12 +24,15 @@ GET /t
 --- upstream_requests_like: (?i)x-sent: a\nx-sent: b(.*\n)*.*hello
 
 === TEST 2: from a URL
+--- upstream
+200 OK
+
+there
 --- config
-- { match: { path: /x }, respond: { body: "there\n" } }
 - match: { path: /t }
   content:
     lua: |
-      local r = assert(require("moongate.http").fetch { url = "http://127.0.0.1:" .. ngx.var.server_port .. "/x" })
+      local r = assert(require("moongate.http").fetch { url = "http://" .. os.getenv "UPSTREAM" .. "/x" })
       ngx.print(r.body)
 --- request
 GET /t

@@ -1,5 +1,3 @@
-moongate.redis: a real server.
-
 === TEST 1: commands and their replies
 --- redis
 --- gateway

@@ -1,5 +1,3 @@
-cjson, problems and identities for scripts.
-
 === TEST 1: what goes in comes out
 --- config
 - match: { path: /t }

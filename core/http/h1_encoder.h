@@ -19,6 +19,7 @@ class HeadWriter {
   HeadWriter(Arena& arena, size_t most) : begin_(static_cast<char*>(arena.Allocate(most, 1))), at_(begin_), limit_(begin_ + most) {}
   void Put(std::string_view text) {
     MG_CHECK(text.size() <= static_cast<size_t>(limit_ - at_));
+    if (text.empty()) return;  // data() may be null
     std::memcpy(at_, text.data(), text.size());
     at_ += text.size();
   }

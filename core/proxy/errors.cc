@@ -37,4 +37,26 @@ void MakeErrorResponse(Exchange& x) {
   }
 }
 
+bool TurnToErrorPage(Exchange& x) {
+  if (x.in.error_status != 0 || x.parent != nullptr) return false;  // an error page that fails is not replaced again
+  auto status = static_cast<uint16_t>(x.failure.status);
+  const std::string* page = nullptr;
+  auto look_up = [&](const std::map<uint16_t, std::string>& pages) {
+    auto found = pages.find(status);
+    if (page == nullptr && found != pages.end()) page = &found->second;
+  };
+  if (x.route != nullptr) look_up(x.route->conf->error_pages);
+  look_up(x.snapshot().config->error_pages);
+  if (page == nullptr || !x.Reroute(*page, {})) return false;
+  if (x.response.from_upstream) x.response.head.headers.Clear();
+  http::HeaderList kept = x.response.head.headers;  // what hooks have set, as WWW-Authenticate
+  x.response = {};
+  x.response.head.headers = kept;
+  if (x.request.method != http::Method::kHead) x.SetMethod("GET");
+  x.DiscardBody();
+  x.failure = {};
+  x.in.error_status = status;
+  return true;
+}
+
 }  // namespace mg::proxy

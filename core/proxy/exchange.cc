@@ -498,6 +498,7 @@ HookStatus Exchange::Pump() {
   if (response.filter_busy) return HookStatus::kSuspended;
   response.started = true;
   if (!response.head_filtered) {
+    if (!std::exchange(response.head_edited, true)) EditResponseHeaders(*this);
     if (route != nullptr && route->Has(Phase::kHeaderFilter)) {
       response.filter_busy = true;
       HookStatus status = generation->program->Run(*this, Phase::kHeaderFilter);

@@ -61,6 +61,7 @@ struct RequestPart {
   bool is_internal = false;    // by exec or a subrequest: may match internal routes
   bool uri_changed = false;    // by a hook: the upstream gets request.path and query instead of the target as received
   uint8_t jumps = 0;
+  uint16_t error_status = 0;   // an error page is made: the status it stands for
   size_t body_limit = 0;       // 0: none
   uint64_t body_bytes = 0;
   std::string_view original_target;
@@ -69,6 +70,7 @@ struct RequestPart {
 struct ResponsePart {
   http::ResponseHead head;     // status and fields, for hooks to change until `started`
   bool started = false;        // the head is fixed: header filters have begun, or output was made
+  bool head_edited = false;    // response_headers of the configuration were applied
   bool head_filtered = false;  // header filters have run
   bool head_sent = false;      // handed to the stream
   bool ended = false;          // its last byte was handed to the stream

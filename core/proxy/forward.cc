@@ -219,4 +219,16 @@ void CleanUpstreamResponse(http::ResponseHead& head) {
   head.headers.RemoveIf([](const http::Header& header) { return IsHopByHop(header.id); });
 }
 
+void EditResponseHeaders(Exchange& x) {
+  if (x.generation == nullptr) return;  // a tunnel
+  http::HeaderList& headers = x.response.head.headers;
+  auto apply = [&](const config::HeaderEdit& edit) {
+    for (const std::string& name : edit.remove) headers.Remove(name);
+    for (const auto& [name, value] : edit.set) headers.Set(x.arena, name, value);
+    for (const auto& [name, value] : edit.add) headers.Append(x.arena, name, value);
+  };
+  apply(x.snapshot().config->response_headers);
+  if (x.route != nullptr) apply(x.route->conf->response_headers);
+}
+
 }  // namespace mg::proxy

@@ -259,6 +259,7 @@ Next HeaderFilter(Exchange& x) {
     response.input_ended = true;
   }
   if (response.from_script) response.input_ended = true;
+  if (x.in.error_status != 0 && response.head.status == 200) response.head.status = x.in.error_status;
   response.started = true;
   return Go(x, Step::kSendBody);
 }
@@ -277,7 +278,8 @@ Next SendError(Exchange& x) {
     return Go(x, Step::kLog);
   }
   x.EndAttempt(Exchange::AttemptEnd::kCancelled);
-  if (x.stream != nullptr && x.in.body_state == BodyState::kUnread) x.stream->PauseBody();
+  if (TurnToErrorPage(x)) return Go(x, Step::kMatchRoute);
+  if (x.in.body_state == BodyState::kUnread) x.stream->PauseBody();
   bool again = x.response.is_error;  // the error's own filters failed: send it without them
   MakeErrorResponse(x);
   if (again) x.response.head_filtered = x.response.last_filtered = true;

@@ -22,8 +22,13 @@ void RemoveNamedFields(http::HeaderList& headers);
 // OPTIONS and TRACE go only so many hops (RFC 9110 7.6.2): counts one. True: the gateway itself is to answer.
 bool IsLastHop(Exchange& exchange);
 
+// response_headers of the configuration: the gateway's, then the route's.
+void EditResponseHeaders(Exchange& exchange);
+
 // errors.cc: fills exchange.response with the answer that exchange.failure describes.
 void MakeErrorResponse(Exchange& exchange);
+// error_pages: turns to the route that answers for the failure, if there is one.
+bool TurnToErrorPage(Exchange& exchange);
 
 // access_log.cc
 void WriteAccessLog(Exchange& exchange);

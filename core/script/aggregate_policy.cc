@@ -1,5 +1,5 @@
-// What the policy "aggregate" does: asks several upstreams at once and makes one JSON object of their answers. Each part
-// is checked to be JSON and copied byte for byte. One object a policy and VM; thread: the VM's.
+// What the policy "aggregate" does: asks several upstreams at once and makes one JSON object of their answers. Each
+// part is checked to be JSON and copied byte for byte. One object a policy and VM; thread: the VM's.
 #include "base/json.h"
 #include "config/template.h"
 #include "http/url.h"
@@ -48,10 +48,12 @@ std::string AggregatePolicy::Read(const PolicyConf& conf) {
   for (JsonValue each : conf.root().Find("parts")) {
     Part part;
     part.name = each.key();
-    if (part.name == "partial") return "a part cannot be named \"partial\": that member lists the parts that are missing";
+    if (part.name == "partial")
+      return "a part cannot be named \"partial\": that member lists the parts that are missing";
     part.member = JsonString(part.name) + ":";
     part.upstream = each.Find("upstream").string();
-    if (std::string wrong = CheckUpstreamName(part.upstream); !wrong.empty()) return "parts." + part.name + ": " + wrong;
+    if (std::string wrong = CheckUpstreamName(part.upstream); !wrong.empty())
+      return "parts." + part.name + ": " + wrong;
     Result<config::Template> path = config::Template::Parse(each.Find("path").string());
     if (!path) return "parts." + part.name + ".path: " + path.error().message;
     part.path = std::move(*path);
@@ -91,13 +93,15 @@ std::string AggregatePolicy::PathOf(proxy::Exchange& exchange, const Part& part)
 // The fetches of one request. Ends with the last answer, or with the first failure of a required part.
 class AggregatePolicy::Gathering final : public Operation {
  public:
-  explicit Gathering(const AggregatePolicy& policy) : policy_(policy), answers_(policy.parts_.size()), left_(answers_.size()) {}
+  explicit Gathering(const AggregatePolicy& policy)
+      : policy_(policy), answers_(policy.parts_.size()), left_(answers_.size()) {}
 
   void Start(Handle handle, proxy::LoopContext& context, std::vector<upstream::FetchRequest> requests) {
     handle_ = handle;
     for (size_t i = 0; i < requests.size(); i++) {
-      fetches_.push_back(upstream::StartFetch(context.loop, context.pools, context.resolver, std::move(requests[i]),
-                                              [this, i](Result<upstream::FetchResponse> result) { Came(i, std::move(result)); }));
+      fetches_.push_back(
+          upstream::StartFetch(context.loop, context.pools, context.resolver, std::move(requests[i]),
+                               [this, i](Result<upstream::FetchResponse> result) { Came(i, std::move(result)); }));
     }
   }
 
@@ -113,7 +117,11 @@ class AggregatePolicy::Gathering final : public Operation {
     } else if (!ValidateJson(result->body)) {
       wrong = "an answer that is not JSON";
     } else {
-      answers_[index] = std::move(result->body);
+      constexpr std::string_view kSpace = " \t\r\n";  // around the value, where it means nothing
+      std::string& body = result->body;
+      body.erase(body.find_last_not_of(kSpace) + 1);
+      body.erase(0, body.find_first_not_of(kSpace));
+      answers_[index] = std::move(body);
     }
     const Part& part = policy_.parts_[index];
     if (!wrong.empty() && part.required) {

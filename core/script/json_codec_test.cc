@@ -31,7 +31,8 @@ class JsonCodec : public testing::Test {
   }
   std::string RoundTrip(const std::string& json) { return Run("return cjson.encode(cjson.decode [=[" + json + "]=])"); }
   std::string Decode(const std::string& json) {
-    return Run("local v, e = safe.decode [=[" + json + "]=] if e then return e end return type(v) .. ' ' .. tostring(v)");
+    return Run("local v, e = safe.decode [=[" + json +
+               "]=] if e then return e end return type(v) .. ' ' .. tostring(v)");
   }
 
  private:
@@ -46,15 +47,17 @@ class JsonCodec : public testing::Test {
 };
 
 TEST_F(JsonCodec, DecodesWhatTheGrammarHas) {
-  EXPECT_EQ(Run(R"(local v = cjson.decode ' {"a":[1,-2.5e3,true,false,null,"x\\u00e9\\ud83d\\ude00\\n\\/"],"b":{"c":{}}} '
+  EXPECT_EQ(
+      Run(R"(local v = cjson.decode ' {"a":[1,-2.5e3,true,false,null,"x\\u00e9\\ud83d\\ude00\\n\\/"],"b":{"c":{}}} '
     local a = v.a
     return table.concat({a[1], a[2], tostring(a[3]), tostring(a[4]), tostring(a[5] == cjson.null), a[6], type(v.b.c)}, '|'))"),
-            "1|-2500|true|false|true|x\u00e9\U0001F600\n/|table");
+      "1|-2500|true|false|true|x\u00e9\U0001F600\n/|table");
 }
 
 TEST_F(JsonCodec, NumbersAreDoubles) {
   EXPECT_EQ(Run("return string.format('%.17g', cjson.decode '9007199254740993')"), "9007199254740992");
-  EXPECT_EQ(Run("return string.format('%.17g', cjson.decode '123456789012345678901234567890')"), "1.2345678901234568e+29");
+  EXPECT_EQ(Run("return string.format('%.17g', cjson.decode '123456789012345678901234567890')"),
+            "1.2345678901234568e+29");
   EXPECT_EQ(Run("return string.format('%.17g', cjson.decode '-0.1e-2')"), "-0.001");
   EXPECT_EQ(Run("return cjson.decode '1e999' == math.huge"), "true");
   EXPECT_EQ(RoundTrip("[0,1,-1,0.5,100000000000000,99999999999999,1e15,12345.678]"),
@@ -84,7 +87,8 @@ TEST_F(JsonCodec, TellsWhatIsWrongAndWhere) {
   EXPECT_EQ(Decode("\"\\u12\""), "Expected value but found invalid unicode escape code at character 2");
   EXPECT_EQ(Decode("\"\\"), "Expected value but found unexpected end of string at character 1");
   EXPECT_EQ(Run("return select(2, safe.decode '\\0\"x\"')"), "JSON parser does not support UTF-16 or UTF-32");
-  EXPECT_EQ(Run("local v = cjson.decode 'x' return v"), "error: t:1: Expected value but found invalid token at character 1");
+  EXPECT_EQ(Run("local v = cjson.decode 'x' return v"),
+            "error: t:1: Expected value but found invalid token at character 1");
 }
 
 TEST_F(JsonCodec, DepthIsLimited) {
@@ -92,8 +96,9 @@ TEST_F(JsonCodec, DepthIsLimited) {
             "Found too many nested data structures (1001) at character 1001");
   EXPECT_EQ(Run("return type(cjson.decode(('['):rep(1000) .. (']'):rep(1000)))"), "table");
   EXPECT_EQ(Run("local t = {} t[1] = t return select(2, safe.encode(t))"), "Cannot serialise, excessive depth (1001)");
-  EXPECT_EQ(Run("cjson.decode_max_depth(1e6) local ok, e = pcall(cjson.decode, ('['):rep(100000)) return e:match 'too many'"),
-            "too many");
+  EXPECT_EQ(
+      Run("cjson.decode_max_depth(1e6) local ok, e = pcall(cjson.decode, ('['):rep(100000)) return e:match 'too many'"),
+      "too many");
   EXPECT_EQ(Run("cjson.encode_max_depth(2) return cjson.encode({{1}})"), "[[1]]");
 }
 
@@ -107,7 +112,8 @@ TEST_F(JsonCodec, ContainersOfEverySizeKeepWhatTheyHold) {
       for k, v in pairs(m) do if map[k] ~= v then return 'map ' .. n end count = count + 1 end
       for i = 1, n do if a[i] ~= i then return 'order ' .. n end end
       if count ~= n then return 'members ' .. n end
-    end return 'good')"), "good");
+    end return 'good')"),
+            "good");
   EXPECT_EQ(Run("return cjson.decode('{\"a\":1,\"a\":2}').a"), "2");
 }
 
@@ -118,7 +124,8 @@ TEST_F(JsonCodec, StringsAreEscaped) {
       for at = 0, n do
         local s = ('x'):rep(at) .. c .. ('y'):rep(n - at)
         if cjson.decode(cjson.encode(s)) ~= s then return n .. ' ' .. at end
-      end end end return 'good')"), "good");
+      end end end return 'good')"),
+            "good");
   EXPECT_EQ(Run("cjson.encode_escape_forward_slash(false) return cjson.encode '/'"), "\"/\"");
 }
 
@@ -141,7 +148,8 @@ TEST_F(JsonCodec, SparseArraysFollowTheirSettings) {
   EXPECT_EQ(Run("cjson.encode_sparse_array(true) return cjson.encode { [1000] = 1 }"), "{\"1000\":1}");
   EXPECT_EQ(Run("return cjson.encode { [0] = 1 }"), "{\"0\":1}");
   EXPECT_EQ(Run("return cjson.encode { [1.5] = 1 }"), "{\"1.5\":1}");
-  EXPECT_EQ(Run("return table.concat({ tostring((cjson.encode_sparse_array())), select(2, cjson.encode_sparse_array()) }, ' ')"),
+  EXPECT_EQ(Run("return table.concat({ tostring((cjson.encode_sparse_array())), select(2, cjson.encode_sparse_array()) "
+                "}, ' ')"),
             "true 2 10");
 }
 
@@ -152,13 +160,15 @@ TEST_F(JsonCodec, RefusesWhatHasNoJson) {
   EXPECT_EQ(Run("return select(2, safe.encode(0/0))"), "Cannot serialise number: must not be NaN or Inf");
   EXPECT_EQ(Run("cjson.encode_invalid_numbers('null') return cjson.encode { 1/0 }"), "[null]");
   EXPECT_EQ(Run("cjson.encode_invalid_numbers(true) return cjson.encode { -1/0 }"), "[-Infinity]");
-  EXPECT_EQ(Run("cjson.encode_skip_unsupported_value_types(true) return cjson.encode { a = print, b = 1 }"), "{\"b\":1}");
+  EXPECT_EQ(Run("cjson.encode_skip_unsupported_value_types(true) return cjson.encode { a = print, b = 1 }"),
+            "{\"b\":1}");
   EXPECT_EQ(Run("return select(2, pcall(cjson.encode)):match '%(.*'"), "(expected 1 argument)");
 }
 
 TEST_F(JsonCodec, InstancesHaveTheirOwnSettings) {
-  EXPECT_EQ(Run("local own = cjson.new() own.encode_number_precision(3) return own.encode(1.23456) .. cjson.encode(1.23456)"),
-            "1.231.23456");
+  EXPECT_EQ(
+      Run("local own = cjson.new() own.encode_number_precision(3) return own.encode(1.23456) .. cjson.encode(1.23456)"),
+      "1.231.23456");
   EXPECT_EQ(Run("return cjson._NAME .. cjson._VERSION .. tostring(cjson.encode_keep_buffer())"), "cjson2.1.0true");
   EXPECT_EQ(Run("return select(2, pcall(cjson.encode_number_precision, 99)):match '%(.*'"),
             "(expected integer between 1 and 17)");

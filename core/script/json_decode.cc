@@ -16,7 +16,7 @@ namespace mg::script::json {
 namespace {
 
 constexpr size_t kKeptBytes = size_t{1} << 20;
-constexpr int kGathered = 32;      // members held on the Lua stack until a table's size is known
+constexpr int kGathered = 32;       // members held on the Lua stack until a table's size is known
 constexpr int kStackForAll = 4000;  // slots in use beyond which nothing is gathered
 constexpr int kDeepest = 2500;      // whatever decode_max_depth says: a level takes of the thread's stack
 
@@ -97,7 +97,8 @@ class Decoder {
   const char* const end;
 };
 
-// Collects a container's members on the stack and makes its table when their number is known, or when they are too many.
+// Collects a container's members on the stack and makes its table when their number is known, or when they are too
+// many.
 struct Decoder::Gathering {
   Gathering(Decoder& decoder, int values_a_member)
       : d(decoder), per_member(values_a_member), base(lua_gettop(d.L)), most(base > kStackForAll ? 0 : kGathered) {
@@ -232,8 +233,8 @@ bool Decoder::String() {
   const char* from = ++at;
   for (; end - at >= 16; at += 16) {
     __m128i block = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
-    int mask = _mm_movemask_epi8(_mm_or_si128(_mm_cmpeq_epi8(block, _mm_set1_epi8('"')),
-                                              _mm_cmpeq_epi8(block, _mm_set1_epi8('\\'))));
+    int mask = _mm_movemask_epi8(
+        _mm_or_si128(_mm_cmpeq_epi8(block, _mm_set1_epi8('"')), _mm_cmpeq_epi8(block, _mm_set1_epi8('\\'))));
     if (mask == 0) continue;
     at += std::countr_zero(static_cast<unsigned>(mask));
     break;
@@ -335,7 +336,8 @@ bool Decoder::Number() {
   }
   double value = 0;
   auto [after, error] = std::from_chars(at, end, value);
-  if (error != std::errc() || (after != end && (*after == 'x' || *after == 'X')) || after[-1] == '.') return OddNumber();
+  if (error != std::errc() || (after != end && (*after == 'x' || *after == 'X')) || after[-1] == '.')
+    return OddNumber();
   at = after;
   lua_pushnumber(L, value);
   return true;

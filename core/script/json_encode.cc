@@ -24,7 +24,8 @@ struct Output {
   size_t size = 0, capacity = 0;
 
   char* Room(size_t more) {
-    if (capacity - size < more) [[unlikely]] Grow(more);
+    if (capacity - size < more) [[unlikely]]
+      Grow(more);
     return data + size;
   }
   void Put(char c) {
@@ -122,7 +123,9 @@ bool Encoder::Value(int depth) {
       return true;
     }
     case LUA_TNUMBER: return Number(lua_tonumber(L, -1));
-    case LUA_TBOOLEAN: out.Put(lua_toboolean(L, -1) ? std::string_view("true") : std::string_view("false")); return true;
+    case LUA_TBOOLEAN:
+      out.Put(lua_toboolean(L, -1) ? std::string_view("true") : std::string_view("false"));
+      return true;
     case LUA_TTABLE: return Table(depth + 1);
     case LUA_TNIL: out.Put("null"); return true;
     case LUA_TLIGHTUSERDATA: {
@@ -174,7 +177,8 @@ int Encoder::ArrayLength() {
     items++;
     lua_pop(L, 1);
   }
-  if (options.sparse_ratio > 0 && most > static_cast<double>(items) * options.sparse_ratio && most > options.sparse_safe) {
+  if (options.sparse_ratio > 0 && most > static_cast<double>(items) * options.sparse_ratio &&
+      most > options.sparse_safe) {
     return options.sparse_convert ? -1 : -2;
   }
   return static_cast<int>(most);
@@ -243,12 +247,14 @@ bool Encoder::Number(double number) {
       out.Put("null");
     } else {
       out.Put(std::isnan(number) ? std::string_view("NaN")
-                                 : number > 0 ? std::string_view("Infinity") : std::string_view("-Infinity"));
+              : number > 0       ? std::string_view("Infinity")
+                                 : std::string_view("-Infinity"));
     }
     return true;
   }
   char* at = out.Room(40);
-  out.size += static_cast<size_t>(std::to_chars(at, at + 40, number, std::chars_format::general, options.precision).ptr - at);
+  out.size +=
+      static_cast<size_t>(std::to_chars(at, at + 40, number, std::chars_format::general, options.precision).ptr - at);
   return true;
 }
 

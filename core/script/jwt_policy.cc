@@ -1,5 +1,7 @@
 #include "script/jwt_policy.h"
 
+#include <algorithm>
+
 #include "base/log.h"
 #include "http/url.h"
 #include "proxy/exchange.h"
@@ -36,7 +38,8 @@ bool FieldValue(JsonValue claim, std::string& text) {
     case JsonType::kArray:
       for (JsonValue each : claim) {
         if (!text.empty()) text += ',';
-        if (each.is_array() || each.string().find(',') != std::string_view::npos || !FieldValue(each, text)) return false;
+        if (each.is_array() || each.string().find(',') != std::string_view::npos || !FieldValue(each, text))
+          return false;
       }
       return true;
     case JsonType::kObject: return false;
@@ -78,6 +81,7 @@ std::string JwtPolicy::Read(const PolicyConf& conf) {
     claim_headers_.push_back({std::string(each.string()), std::string(each.key())});
     names.emplace_back(each.key());
   }
+  std::ranges::sort(claim_headers_, {}, &ClaimHeader::header);  // Lua's tables have no order
   claimed_names_ = proxy::IdentityHeaders(names);
   auto verifier = crypto::JwtVerifier::Create(options);
   if (!verifier) return verifier.error().message;
@@ -154,7 +158,8 @@ void JwtPolicy::RemoveToken(proxy::Exchange& exchange) const {
     }
     header.value = exchange.arena.Copy(kept);
   }
-  headers.RemoveIf([](const http::Header& header) { return header.id == http::HeaderId::kCookie && header.value.empty(); });
+  headers.RemoveIf(
+      [](const http::Header& header) { return header.id == http::HeaderId::kCookie && header.value.empty(); });
 }
 
 bool JwtPolicy::Accept(proxy::Exchange& exchange, const crypto::VerifiedToken& token) const {

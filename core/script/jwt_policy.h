@@ -1,5 +1,5 @@
-// What the policy "jwt" does to a request: finds the token, has it verified, removes it, and tells hooks and upstream who
-// the caller is (RFC 6750 for the answers). One object a policy and VM; thread: the VM's.
+// What the policy "jwt" does to a request: finds the token, has it verified, removes it, and tells hooks and upstream
+// who the caller is (RFC 6750 for the answers). One object a policy and VM; thread: the VM's.
 #pragma once
 
 #include <memory>

@@ -159,7 +159,8 @@ int LimitPolicy::TakeFromRedis(proxy::Exchange& exchange, std::string_view key) 
   RedisTake* take = operation.get();
   Handle handle = Scheduler::BeginWait(std::move(operation));
   uint64_t number = connection->Eval(
-      ScriptSha(), kTakeScript, keys, arguments, [this, take, handle, &exchange, bucket = std::string(key)](Result<redisReply*> reply) {
+      ScriptSha(), kTakeScript, keys, arguments,
+      [this, take, handle, &exchange, bucket = std::string(key)](Result<redisReply*> reply) {
         take->connection = nullptr;
         // Judged when the coroutine is woken: only then is the exchange sure to be there still.
         Scheduler::Wake(handle, [this, &exchange, bucket, taken = ReadReply(reply)](lua_State* L) {
@@ -175,11 +176,14 @@ int LimitPolicy::TakeFromRedis(proxy::Exchange& exchange, std::string_view key) 
 Result<store::TakeResult> LimitPolicy::ReadReply(const Result<redisReply*>& reply) {
   if (!reply) return std::unexpected(reply.error());
   const redisReply& root = **reply;
-  if (root.type == REDIS_REPLY_ERROR) return Fail(ErrorCode::kProtocol, std::string(root.str, static_cast<size_t>(root.len)));
+  if (root.type == REDIS_REPLY_ERROR)
+    return Fail(ErrorCode::kProtocol, std::string(root.str, static_cast<size_t>(root.len)));
   if (root.type != REDIS_REPLY_ARRAY || root.elements != 4 || root.element[0]->type != REDIS_REPLY_INTEGER) {
     return Fail(ErrorCode::kProtocol, "an unexpected reply");
   }
-  auto span = [&](size_t index) { return static_cast<Nanoseconds>(std::clamp(NumberOf(root.element[index]), 0.0, 1e9) * 1e9); };
+  auto span = [&](size_t index) {
+    return static_cast<Nanoseconds>(std::clamp(NumberOf(root.element[index]), 0.0, 1e9) * 1e9);
+  };
   return store::TakeResult{.allowed = root.element[0]->integer == 1,
                            .remaining = std::max(0.0, NumberOf(root.element[1])),
                            .retry_after = span(2),

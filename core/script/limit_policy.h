@@ -1,6 +1,6 @@
-// What the policy "rate_limit" does to a request: takes a token from the bucket of its key, in this process or in Redis,
-// tells the client where it stands (RateLimit-* fields), and refuses it with 429 when there is none.
-// One object a policy and VM; thread: the VM's.
+// What the policy "rate_limit" does to a request: takes a token from the bucket of its key, in this process or in
+// Redis, tells the client where it stands (RateLimit-* fields), and refuses it with 429 when there is none. One object
+// a policy and VM; thread: the VM's.
 #pragma once
 
 #include <string>

@@ -55,7 +55,9 @@ class PolicyConf {
     JsonValue value = root().Find(name);
     return std::string(value.is_string() ? value.string() : otherwise);
   }
-  double Number(std::string_view name, double otherwise) const { return root().Find(name).number().value_or(otherwise); }
+  double Number(std::string_view name, double otherwise) const {
+    return root().Find(name).number().value_or(otherwise);
+  }
   bool Flag(std::string_view name, bool otherwise) const { return root().Find(name).boolean().value_or(otherwise); }
   // A list of texts; a text alone is a list of one.
   std::vector<std::string> Texts(std::string_view name) const;

@@ -140,7 +140,8 @@ void PolicySet::CheckAnswer(const config::Route& route, const std::vector<size_t
   if (!route.upstream.empty() || route.respond || route.redirect || !route.content.empty()) return;
   for (size_t index : policies) {
     auto module = modules_.find(instances[index].module);
-    if (module == modules_.end() || module->second.broken || module->second.answers) return;
+    if (instances[index].policy->name == "lua") continue;
+    if (module == modules_.end() || module->second.broken || module->second.answers) return;  // or it has its error
   }
   diagnostics_.Error(route.position, route.path,
                      "exactly one of upstream, respond, redirect or content is required, for none of its policies answers");

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <iterator>
 
+#include <fmt/format.h>
+
 #include "script/build.h"
 #include "server/gateway.h"
 
@@ -122,12 +124,29 @@ void BuildListeners(proxy::Snapshot& snapshot, config::Diagnostics& diagnostics)
   }
 }
 
-void CheckRedis(const config::Config& conf, config::Diagnostics& diagnostics) {
+// What docs/configuration.md fixes and this version does not do yet: said when the file is checked, never ignored.
+void RefuseWhatIsNotServed(const config::Config& conf, config::Diagnostics& diagnostics) {
+  auto refuse = [&](const config::Position& at, const std::string& path, std::string_view what) {
+    diagnostics.Error(at, path, fmt::format("{} in this version of moongate", what));
+  };
   for (const config::Redis& redis : conf.redis) {
-    if (redis.address) continue;
-    diagnostics.Error(redis.position, "redis." + redis.name,
-                      "clusters and sentinels are not served yet: give the address of one server");
+    if (!redis.address) {
+      refuse(redis.position, "redis." + redis.name, "clusters and sentinels are not served: give one server's address");
+    }
   }
+  for (size_t i = 0; i < conf.listeners.size(); i++) {
+    std::string path = fmt::format("listeners[{}].proxy_protocol", i);
+    if (conf.listeners[i].proxy_protocol) refuse(conf.listeners[i].position, path, "the PROXY protocol is not read");
+  }
+  for (const config::Upstream& upstream : conf.upstreams) {
+    std::string path = "upstreams." + upstream.name;
+    if (upstream.active) refuse(upstream.position, path + ".health.active", "active health checks are not made");
+    if (upstream.breaker) refuse(upstream.position, path + ".circuit_breaker", "there is no circuit breaker");
+    if (upstream.balance == config::Upstream::Balance::kEwma) refuse(upstream.position, path + ".balance", "ewma is not known");
+  }
+  if (conf.status) refuse({}, "status", "there is no status listener");
+  if (conf.admin) refuse({}, "admin", "there is no admin listener (`moongate reload` and `stop` need none)");
+  if (conf.limits.per_address != 0) refuse({}, "limits.per_address", "connections are not counted by address");
 }
 
 // A template that Load has checked already.
@@ -170,7 +189,7 @@ std::shared_ptr<proxy::Snapshot> BuildSnapshot(std::unique_ptr<config::Config> c
   BuildTables(*snapshot, context);
   BuildUpstreams(*snapshot, context);
   BuildListeners(*snapshot, context.diagnostics);
-  CheckRedis(conf, context.diagnostics);
+  RefuseWhatIsNotServed(conf, context.diagnostics);
   snapshot->identity_headers = proxy::IdentityHeaders(conf.identity_headers);
   snapshot->trusted = proxy::TrustedProxies(conf.trusted_proxies);
   snapshot->limits = std::make_shared<const config::Limits>(conf.limits);

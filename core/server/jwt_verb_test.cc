@@ -19,7 +19,8 @@ std::string ClaimsOf(const std::vector<std::string>& arguments) {
   options.keys.push_back(*crypto::MakeSecretKey("s3cret"));
   options.algorithms = {crypto::JwsAlgorithm::kHs256, crypto::JwsAlgorithm::kHs384};
   auto verified = (*crypto::JwtVerifier::Create(std::move(options)))->Verify(*made, kNow);
-  return verified ? std::string(verified->claims.source()) : std::string(crypto::JwtReasonName(verified.error().reason));
+  return verified ? std::string(verified->claims.source())
+                  : std::string(crypto::JwtReasonName(verified.error().reason));
 }
 
 TEST(JwtVerb, SignsClaimsWithTheirTypes) {

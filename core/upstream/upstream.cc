@@ -73,11 +73,44 @@ Upstream::~Upstream() = default;
 
 ssl_ctx_st* Upstream::tls() const { return tls_ ? tls_->context() : nullptr; }
 
+// Fewest requests in flight for its weight; among equals the one whose turn it is.
+std::optional<size_t> Upstream::LeastBusy(std::span<const uint16_t> tried, uint64_t turn, Nanoseconds now) const {
+  std::optional<size_t> best;
+  double best_load = 0;
+  for (size_t i = 0; i < targets_.size(); i++) {
+    size_t index = (turn + i) % targets_.size();
+    const Target& target = targets_[index];
+    if (target.backup || target.weight == 0 || Contains(tried, index) || !Usable(target, now)) continue;
+    double load = (target.state->active.load(std::memory_order_relaxed) + 1.0) / target.weight;
+    if (!best || load < best_load) {
+      best = index;
+      best_load = load;
+    }
+  }
+  return best;
+}
+
+// Two places of the sequence at random; of them the less busy.
+std::optional<size_t> Upstream::BetterOfTwo(std::span<const uint16_t> tried, Nanoseconds now) const {
+  thread_local std::minstd_rand random{std::random_device{}()};
+  std::optional<size_t> best;
+  for (int i = 0; i < 2; i++) {
+    size_t index = sequence_[random() % sequence_.size()];
+    if (Contains(tried, index) || !Usable(targets_[index], now)) continue;
+    auto active = [&](size_t of) { return targets_[of].state->active.load(std::memory_order_relaxed); };
+    if (!best || active(index) < active(*best)) best = index;
+  }
+  return best;
+}
+
 Result<size_t> Upstream::Pick(std::span<const uint16_t> tried, uint64_t hash, Nanoseconds now) const {
+  using Balance = config::Upstream::Balance;
   if (!sequence_.empty()) {
-    uint64_t start = conf_.balance == config::Upstream::Balance::kHash
-                         ? hash
-                         : shared_->position.fetch_add(1, std::memory_order_relaxed);
+    uint64_t start = conf_.balance == Balance::kHash ? hash : shared_->position.fetch_add(1, std::memory_order_relaxed);
+    std::optional<size_t> picked;
+    if (conf_.balance == Balance::kLeastConn) picked = LeastBusy(tried, start, now);
+    if (conf_.balance == Balance::kRandom) picked = BetterOfTwo(tried, now);
+    if (picked) return *picked;
     for (size_t step = 0; step < sequence_.size(); step++) {
       size_t index = sequence_[(start + step) % sequence_.size()];
       if (!Contains(tried, index) && Usable(targets_[index], now)) return index;

@@ -63,6 +63,9 @@ class Upstream {
   void Failed(size_t target, Nanoseconds now) const;
 
  private:
+  std::optional<size_t> LeastBusy(std::span<const uint16_t> tried, uint64_t turn, Nanoseconds now) const;
+  std::optional<size_t> BetterOfTwo(std::span<const uint16_t> tried, Nanoseconds now) const;
+
   config::Upstream conf_;
   std::vector<Target> targets_;
   std::vector<uint16_t> sequence_;  // smooth weighted round robin, one whole turn

@@ -1,5 +1,5 @@
--- moongate.http: HTTP requests from scripts, to a configured upstream (its balancing, timeouts and retries apply) or to a
--- URL. Waits without holding the loop, in every phase that can wait.
+-- moongate.http: HTTP requests from scripts, to a configured upstream (its balancing, timeouts and retries apply) or to
+-- a URL. Waits without holding the loop, in every phase that can wait.
 --
 --   local http = require "moongate.http"
 --   local response, err = http.fetch { upstream = "catalog", path = "/items/42", timeout = 0.5 }

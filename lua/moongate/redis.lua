@@ -125,7 +125,8 @@ function methods:eval(script, keys, args)
     put(array, #keys + i - 1, anchors, args[i])
   end
   script_place.data, script_place.size = script, #script
-  local code = C.mg_redis_eval(name_of(self), script_place, digest_of(script), array, #keys, count, self.timeout, message)
+  local digest = digest_of(script)
+  local code = C.mg_redis_eval(name_of(self), script_place, digest, array, #keys, count, self.timeout, message)
   if code ~= AGAIN then
     return failed()
   end

@@ -72,12 +72,19 @@ function runtime.context_name()
   return (runtime.phase_names[bits] or "unknown") .. "_by_lua*"
 end
 
--- Raises OpenResty's error, as if in the caller of the caller, unless the phase is one of the mask's. In the wrappers of
--- calls: `if band(current.phase, MASK) == 0 then disabled() end`.
+-- Raises OpenResty's error, as if in the caller of the caller, unless the phase is one of the mask's. In the wrappers
+-- of calls: `if band(current.phase, MASK) == 0 then disabled() end`.
 function runtime.disabled()
   error("API disabled in the context of " .. runtime.context_name(), 3)
 end
 local disabled = runtime.disabled
+
+-- Lua's own words for an argument of the wrong type; `level` is error's, of the function that was called wrongly.
+function runtime.bad_argument(number, name, expected, value, level)
+  local got = value == nil and "no value" or type(value)
+  local reason = expected .. " expected, got " .. got
+  error("bad argument #" .. number .. " to '" .. name .. "' (" .. reason .. ")", level + 1)
+end
 
 function runtime.check(mask)
   if band(current.phase, mask) == 0 then
@@ -114,7 +121,7 @@ end
 
 -- Running a phase --------------------------------------------------------------------------------------------------
 
--- A function that takes (conf, ctx) gets ngx.ctx made for it; one that does not ask for it, and a chunk, costs no table.
+-- A function that takes (conf, ctx) gets ngx.ctx made for it; one that does not ask for it, and a chunk, cost no table.
 local function wants_context(f)
   local info = debug.getinfo(f, "Su")
   return info.what ~= "main" and (info.isvararg or info.nparams >= 2)

@@ -38,7 +38,7 @@ end
 
 function ngx.encode_args(args)
   if type(args) ~= "table" then
-    error("bad argument #1 to 'encode_args' (table expected, got " .. (args == nil and "no value" or type(args)) .. ")", 2)
+    runtime.bad_argument(1, "encode_args", "table", args, 2)
   end
   local parts = {}
   for name, value in pairs(args) do
@@ -94,7 +94,7 @@ end
 
 function ngx.decode_args(query, most)
   if type(query) ~= "string" then
-    error("bad argument #1 to 'decode_args' (string expected, got " .. (query == nil and "no value" or type(query)) .. ")", 2)
+    runtime.bad_argument(1, "decode_args", "string", query, 2)
   end
   return decode(query, most)
 end

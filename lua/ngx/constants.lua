@@ -1,13 +1,12 @@
 -- Constants: core status codes, HTTP methods and statuses, log levels.
 local ngx = ...
-local ffi = require "ffi"
 
 ngx.OK = 0
 ngx.ERROR = -1
 ngx.AGAIN = -2
 ngx.DONE = -4
 ngx.DECLINED = -5
-ngx.null = ffi.cast("void *", nil)
+ngx.null = require("cjson").null  -- a light userdata of its own kind, as replies and JSON have it
 
 ngx.HTTP_GET = 0x2
 ngx.HTTP_HEAD = 0x4

@@ -15,7 +15,7 @@ function ngx.exit(status)
   end
   local number = tonumber(status)
   if number == nil then
-    error("bad argument #1 to 'exit' (number expected, got " .. (status == nil and "no value" or type(status)) .. ")", 2)
+    runtime.bad_argument(1, "exit", "number", status, 2)
   end
   C.mg_control_exit(number)
   return operation(OP_EXIT)
@@ -28,7 +28,7 @@ function ngx.redirect(uri, status)
     disabled()
   end
   if type(uri) ~= "string" then
-    error("bad argument #1 to 'redirect' (string expected, got " .. (uri == nil and "no value" or type(uri)) .. ")", 2)
+    runtime.bad_argument(1, "redirect", "string", uri, 2)
   end
   status = status == nil and 302 or status
   if not redirects[status] then
@@ -48,7 +48,7 @@ function ngx.exec(uri, args)
     disabled()
   end
   if type(uri) ~= "string" then
-    error("bad argument #1 to 'exec' (string expected, got " .. (uri == nil and "no value" or type(uri)) .. ")", 2)
+    runtime.bad_argument(1, "exec", "string", uri, 2)
   end
   if uri == "" then
     error("The uri argument is empty", 2)

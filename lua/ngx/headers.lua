@@ -35,7 +35,7 @@ end
 
 local MOST_VALUES = 64
 local values = ffi_new("mg_string[?]", MOST_VALUES)
-local anchors = {}
+local anchors = {} -- luacheck: ignore 241 (it only keeps them alive)
 
 -- Fills `values` from what a script gives as a header's value; answers how many. The strings are kept alive.
 local function fill_values(value, level)
@@ -89,12 +89,12 @@ local plenty = ffi_new("mg_header[?]", PLENTY)
 
 -- The table that get_headers answers: `fill(out, most)` is the C call, `most` 0 stands for all.
 function runtime.header_table(fill, most, raw)
-  local out, capacity = plenty, PLENTY
+  local out = plenty
   if most == nil then
     most = PLENTY
   elseif most <= 0 or most > PLENTY then
     local total = fill(plenty, 0)
-    capacity = (most <= 0 or total < most) and total or most
+    local capacity = (most <= 0 or total < most) and total or most
     if capacity > PLENTY then
       out = ffi_new("mg_header[?]", capacity)
     end

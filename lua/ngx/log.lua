@@ -1,5 +1,5 @@
 -- ngx.log, print.
-local ngx, runtime = ...
+local ngx = ...
 local C = require("ffi").C
 local getinfo = debug.getinfo
 

@@ -1,5 +1,5 @@
--- ngx.say, print, flush, eof, send_headers, headers_sent. Output that must go through filters yields: the scheduler runs
--- them and resumes with their outcome. Where nothing can yield (inside a gsub or sort callback) it is queued.
+-- ngx.say, print, flush, eof, send_headers, headers_sent. Output that must go through filters yields: the scheduler
+-- runs them and resumes with their outcome. Where nothing can yield (inside a gsub or sort callback) it is queued.
 local ngx, runtime = ...
 local ffi = require "ffi"
 local C = ffi.C

@@ -13,7 +13,7 @@ local AGAIN = C.MG_AGAIN
 ngx.req = ngx.req or {}
 local req = ngx.req
 
--- Method -------------------------------------------------------------------------------------------------------------
+-- Method -----------------------------------------------------------------------------------------------------------
 
 local methods = {}
 for _, name in ipairs {
@@ -46,7 +46,7 @@ function req.set_method(id)
   C.mg_request_set_method(name, #name)
 end
 
--- Headers --------------------------------------------------------------------------------------------------------------
+-- Headers ----------------------------------------------------------------------------------------------------------
 
 local function fill_request(headers, most)
   return C.mg_request_headers(headers, most)
@@ -105,7 +105,7 @@ function req.raw_header(without_line)
   return text
 end
 
--- The rest of the head --------------------------------------------------------------------------------------------------
+-- The rest of the head ---------------------------------------------------------------------------------------------
 
 function req.http_version()
   if band(current.phase, REQUEST) == 0 then
@@ -157,7 +157,7 @@ function req.set_uri(uri, jump)
   end
 end
 
--- Body ------------------------------------------------------------------------------------------------------------------
+-- Body -------------------------------------------------------------------------------------------------------------
 
 local BODY = phase.ENTRY + phase.BALANCER + phase.FILTERS + phase.LOG
 

@@ -40,7 +40,7 @@ end
 local function checked_number(value, name)
   local number = tonumber(value)
   if number == nil then
-    error("bad argument #1 to '" .. name .. "' (number expected, got " .. (value == nil and "no value" or type(value)) .. ")", 3)
+    runtime.bad_argument(1, name, "number", value, 3)
   end
   return number
 end
@@ -67,7 +67,7 @@ end
 function ngx.sleep(seconds)
   local number = tonumber(seconds)
   if number == nil then
-    error("bad argument #1 to 'sleep' (number expected, got " .. (seconds == nil and "no value" or type(seconds)) .. ")", 2)
+    runtime.bad_argument(1, "sleep", "number", seconds, 2)
   end
   if number < 0 or number ~= number then
     error('invalid sleep duration "' .. tostring(seconds) .. '"', 2)

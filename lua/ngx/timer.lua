@@ -12,7 +12,7 @@ local function start(name, every, delay, callback, ...)
   end
   local seconds = tonumber(delay)
   if seconds == nil then
-    error("bad argument #1 to '" .. name .. "' (number expected, got " .. (delay == nil and "no value" or type(delay)) .. ")", 3)
+    runtime.bad_argument(1, name, "number", delay, 3)
   end
   if seconds < 0 then
     error("bad argument #1 to '" .. name .. "' (delay cannot be a negative number)", 3)
@@ -21,7 +21,7 @@ local function start(name, every, delay, callback, ...)
     error("bad argument #1 to '" .. name .. "' (delay cannot be zero)", 3)
   end
   if type(callback) ~= "function" then
-    error("bad argument #2 to '" .. name .. "' (function expected, got " .. (callback == nil and "no value" or type(callback)) .. ")", 3)
+    runtime.bad_argument(2, name, "function", callback, 3)
   end
   if C.mg_worker_exiting() ~= 0 then
     return nil, "process exiting"

@@ -109,9 +109,9 @@ function policy.rewrite(conf)
   end
   if policy.allows(conf, origin) then
     header["Access-Control-Allow-Methods"] = conf.methods
-    local allowed = conf.headers or var.http_access_control_request_headers
-    if allowed and allowed ~= "" then
-      header["Access-Control-Allow-Headers"] = allowed
+    local asked = conf.headers or var.http_access_control_request_headers
+    if asked and asked ~= "" then
+      header["Access-Control-Allow-Headers"] = asked
     end
     header["Access-Control-Max-Age"] = conf.max_age
   end

@@ -18,7 +18,8 @@ local policy = {
       values = {
         type = "string",
         one_of = {
-          "HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA",
+          "HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512",
+          "EdDSA",
         },
       },
       doc = "the only ones accepted; a key serves those of its own kind",

@@ -1,4 +1,4 @@
 -- A backend of the demo: one item of the catalog, and who served it.
 local cjson = require "cjson"
 ngx.header["Content-Type"] = "application/json"
-ngx.say(cjson.encode { id = ngx.var.uri:match("([^/]+)$"), served_by = ngx.var.served_by })
+ngx.say(cjson.encode { id = ngx.var.uri:match("([^/]+)$"), served_by = ngx.var.http_host })

@@ -26,8 +26,9 @@ class FetchOperation final : public Operation {
   void Start(Handle handle, proxy::LoopContext& context, std::vector<upstream::FetchRequest> requests) {
     handle_ = handle;
     for (size_t i = 0; i < requests.size(); i++) {
-      fetches_.push_back(upstream::StartFetch(context.loop, context.pools, context.resolver, std::move(requests[i]),
-                                              [this, i](Result<upstream::FetchResponse> result) { Came(i, std::move(result)); }));
+      fetches_.push_back(
+          upstream::StartFetch(context.loop, context.pools, context.resolver, std::move(requests[i]),
+                               [this, i](Result<upstream::FetchResponse> result) { Came(i, std::move(result)); }));
     }
   }
 
@@ -111,7 +112,8 @@ std::string ReadRequest(const mg_http_request& from, const proxy::Snapshot* snap
   if (from.upstream.size > 0) {
     std::string_view name = View(from.upstream.data, from.upstream.size);
     auto found = snapshot != nullptr ? snapshot->upstream_names.find(name) : decltype(snapshot->upstream_names.end()){};
-    if (snapshot == nullptr || found == snapshot->upstream_names.end()) return "no upstream \"" + std::string(name) + "\"";
+    if (snapshot == nullptr || found == snapshot->upstream_names.end())
+      return "no upstream \"" + std::string(name) + "\"";
     to.upstream = found->second;
   }
   to.url = View(from.url.data, from.url.size);

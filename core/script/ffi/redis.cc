@@ -38,7 +38,8 @@ struct Reply {
         break;
       case REDIS_REPLY_ARRAY:
         reply.kind = Kind::kList;
-        for (size_t i = 0; i < from.elements && depth < kDeepest; i++) reply.items.push_back(Of(*from.element[i], depth + 1));
+        for (size_t i = 0; i < from.elements && depth < kDeepest; i++)
+          reply.items.push_back(Of(*from.element[i], depth + 1));
         break;
       default: break;
     }
@@ -79,7 +80,8 @@ void PushReply(lua_State* L, const Reply& reply) {
 // Commands that one coroutine waits for; ends with the last reply.
 class RedisOperation final : public Operation {
  public:
-  RedisOperation(size_t count, bool as_list) : replies_(std::make_shared<std::vector<Reply>>(count)), left_(count), as_list_(as_list) {}
+  RedisOperation(size_t count, bool as_list)
+      : replies_(std::make_shared<std::vector<Reply>>(count)), left_(count), as_list_(as_list) {}
   ~RedisOperation() override {
     if (left_ == 0) return;
     for (uint64_t number : numbers_) connection_->Forget(number);
@@ -91,7 +93,9 @@ class RedisOperation final : public Operation {
   }
   void Sent(uint64_t number) { numbers_.push_back(number); }
   redis::OnReply Taker(size_t index) {
-    return [this, index](Result<redisReply*> reply) { Came(index, reply ? Reply::Of(**reply) : Reply::Failure(reply.error())); };
+    return [this, index](Result<redisReply*> reply) {
+      Came(index, reply ? Reply::Of(**reply) : Reply::Failure(reply.error()));
+    };
   }
 
  private:
@@ -143,7 +147,9 @@ std::vector<std::string_view> Views(const mg_string* texts, int count) {
   return views;
 }
 
-config::Duration TimeoutOf(double seconds) { return config::Duration(static_cast<int64_t>(std::clamp(seconds, 0.0, 86400.0) * 1000)); }
+config::Duration TimeoutOf(double seconds) {
+  return config::Duration(static_cast<int64_t>(std::clamp(seconds, 0.0, 86400.0) * 1000));
+}
 
 }  // namespace
 
