@@ -104,7 +104,7 @@ local function store(self, key, value, ttl, flags, mode, safe)
   end
   ttl = tonumber(ttl) or 0
   if ttl < 0 then
-    error('bad "exptime" argument', 3)
+    error('bad "exptime" argument', 2)
   end
   local status = C.mg_shared_set(self.index, key, #key, value_in, ttl, tonumber(flags) or 0, mode, safe, value_out)
   if status == 0 then
@@ -114,33 +114,27 @@ local function store(self, key, value, ttl, flags, mode, safe)
 end
 
 function dict:set(key, value, ttl, flags)
-  local ok, message, forcible = store(self, key, value, ttl, flags, ALWAYS, 0)
-  return ok, message, forcible
+  return store(self, key, value, ttl, flags, ALWAYS, 0)
 end
 
 function dict:safe_set(key, value, ttl, flags)
-  local ok, message, forcible = store(self, key, value, ttl, flags, ALWAYS, 1)
-  return ok, message, forcible
+  return store(self, key, value, ttl, flags, ALWAYS, 1)
 end
 
 function dict:add(key, value, ttl, flags)
-  local ok, message, forcible = store(self, key, value, ttl, flags, NEW, 0)
-  return ok, message, forcible
+  return store(self, key, value, ttl, flags, NEW, 0)
 end
 
 function dict:safe_add(key, value, ttl, flags)
-  local ok, message, forcible = store(self, key, value, ttl, flags, NEW, 1)
-  return ok, message, forcible
+  return store(self, key, value, ttl, flags, NEW, 1)
 end
 
 function dict:replace(key, value, ttl, flags)
-  local ok, message, forcible = store(self, key, value, ttl, flags, EXISTING, 0)
-  return ok, message, forcible
+  return store(self, key, value, ttl, flags, EXISTING, 0)
 end
 
 function dict:delete(key)
-  local ok, message, forcible = store(self, key, nil, 0, 0, ALWAYS, 0)
-  return ok, message, forcible
+  return store(self, key, nil, 0, 0, ALWAYS, 0)
 end
 
 function dict:incr(key, delta, init, init_ttl)

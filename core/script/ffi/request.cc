@@ -58,6 +58,12 @@ bool IsOwn(const Exchange& exchange, std::string_view name) {
   return false;
 }
 
+// A variable of the gateway without a value is nil to a script, but for two that are texts always; a script's own may
+// be empty.
+bool MayBeEmpty(const Exchange& exchange, std::string_view name) {
+  return name == "is_args" || name == "https" || IsOwn(exchange, name);
+}
+
 }  // namespace
 
 extern "C" {
@@ -183,6 +189,7 @@ int mg_variable_get(const char* name, size_t size, mg_string* out) noexcept {
   std::optional<std::string_view> value;
   bool numbered = size > 0 && mg::IsDigit(text[0]);
   if (!numbered) value = t_active.exchange->GetVariable(text);
+  if (value && value->empty() && !MayBeEmpty(*t_active.exchange, text)) return MG_DECLINED;
   if (!value) value = Capture(*t_active.exchange, text);
   if (!value) return MG_DECLINED;
   Give(out, *value);
