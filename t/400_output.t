@@ -158,10 +158,10 @@ stop
 - match: { path: /t }
   content:
     lua: |
-      for i = 1, 64 do ngx.print(string.rep("0123456789abcdef", 1024)) end
+      for i = 1, 64 do ngx.print(string.rep("0123456789abcdef", 1024), i, "\n") end
 --- request
 GET /t
---- response_body_like: \A((0123456789abcdef){1024}){64}\z
+--- response_body_like: \A(?:(?:0123456789abcdef)++\d+\n){64}\z
 
 === TEST 12: output in pieces, with waits between them
 --- config

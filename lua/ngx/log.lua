@@ -16,7 +16,7 @@ local function text_of(...)
         error("bad argument #" .. i .. " to 'log' (expected table to have __tostring metamethod)", 3)
       end
       parts[i] = tostring(value)
-    elseif kind == "cdata" and value == ngx.null then
+    elseif value == ngx.null then
       parts[i] = "null"
     elseif kind ~= "string" then
       parts[i] = tostring(value)
