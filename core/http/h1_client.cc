@@ -167,7 +167,7 @@ void H1Client::ResumeResponse() {
   if (!paused_) return;
   paused_ = false;
   if (processing_ || state_ == State::kClosed) return;
-  if (!stash_.empty() || transport_.readable()) ReadInput();
+  ReadInput();
 }
 
 void H1Client::OnReadable() {
@@ -186,7 +186,8 @@ void H1Client::ReadInput() {
     stash_.clear();
     if (!Process(held)) return;
   }
-  while (!paused_ && handler_ != nullptr && transport_.readable()) {
+  // Until nothing is left: the response is incomplete, and a reset that came with the last bytes shows in no event.
+  while (!paused_ && handler_ != nullptr) {
     std::span<char> buffer = transport_.loop().read_buffer();
     net::IoResult read = transport_.Read(buffer.data(), buffer.size());
     if (read.status == net::IoResult::kAgain) break;

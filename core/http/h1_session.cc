@@ -150,7 +150,21 @@ bool H1Session::wants_input() const {
   return false;
 }
 
-void H1Session::OnReadable() { ReadInput(); }
+void H1Session::OnReadable() {
+  if (!wants_input()) {  // a client that has gone is not waited for
+    int error = 0;
+    socklen_t size = sizeof error;
+    bool gone = getsockopt(transport_.fd(), SOL_SOCKET, SO_ERROR, &error, &size) == 0 && error != 0;
+    if (gone) return CloseNow({ErrorCode::kReset, Origin::kDownstream, Retryable::kNo, "the client reset the connection"});
+  }
+  ReadInput();
+}
+
+// A reset that came with the last bytes shows in no event, only in a further read: worth a system call in the middle of a
+// message, not after each request.
+bool H1Session::MayRead() const {
+  return wants_input() && (transport_.readable() || input_ == Input::kBody || input_ == Input::kTunnel);
+}
 
 void H1Session::ReadInput() {
   if (processing_) return;
@@ -159,7 +173,7 @@ void H1Session::ReadInput() {
     stash_.erase(0, used);
     if (used > 0) scanned_ = 0;
   }
-  while (input_ != Input::kClosed && wants_input() && transport_.readable()) {
+  while (MayRead()) {
     std::span<char> buffer = transport_.loop().read_buffer();
     net::IoResult read = transport_.Read(buffer.data(), buffer.size());
     if (read.status == net::IoResult::kAgain) break;

@@ -111,6 +111,7 @@ class H1Session final : public net::TransportHandler, public Stream, public net:
   void EndConnection();
   void CloseNow(const Error& error);
   bool wants_input() const;
+  bool MayRead() const;
 
   SessionList* list_ = nullptr;
   StreamHandlerFactory* factory_;

@@ -495,6 +495,27 @@ TEST(H1Session, AResetIsTold) {
   EXPECT_TRUE(rig.Gone());
 }
 
+TEST(H1Session, AResetThatComesWithBytesIsTold) {
+  SessionRig rig;
+  rig.Open();
+  rig.Send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\nabc");
+  ASSERT_TRUE(rig.Requests(1));
+  rig.Send("def");
+  rig.Reset();
+  ASSERT_TRUE(RunUntil(rig.loop, [&] { return rig.at(0).closed; }));
+  EXPECT_TRUE(rig.Gone());
+}
+
+TEST(H1Session, AResetIsToldWhileTheBodyIsPaused) {
+  SessionRig rig;
+  rig.factory.on_request = [](ScriptedHandler& handler) { handler.stream->PauseBody(); };
+  rig.Open();
+  rig.Send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\nabc");
+  ASSERT_TRUE(rig.Requests(1));
+  rig.Reset();
+  ASSERT_TRUE(RunUntil(rig.loop, [&] { return rig.at(0).closed; }));
+}
+
 // Nothing is read while the body is paused: only a write shows that the client has gone.
 TEST(H1Session, AWriteThatFailsIsTold) {
   SessionRig rig;

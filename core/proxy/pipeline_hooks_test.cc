@@ -501,7 +501,10 @@ TEST(Hooks, AHeaderFilterMayWaitBeforeATunnelWhoseUpstreamEndsMeanwhile) {
     rig.program->Finish(HookStatus::kDone);
     ASSERT_TRUE(rig.Until([&] { return client.received.ends_with("raw"); }));
     EXPECT_THAT(client.received, StartsWith("HTTP/1.1 101 "));
-    if (!ends) client.transport.Close();
+    if (!ends) {
+      client.transport.Close();
+      rig.server.peers.at(0)->transport.Close();
+    }
     EXPECT_TRUE(rig.Until([&] { return rig.program->Runs(Phase::kLog) == 1; }));
     EXPECT_TRUE(rig.AtRest());
   }

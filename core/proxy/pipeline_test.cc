@@ -247,9 +247,9 @@ TEST(Pipeline, ASlowClientIsNotTheUpstreamsFault) {
 
 TEST(Pipeline, AnUploadThatIsTakenSlowlyIsTaken) {
   ProxyRig rig;
-  rig.upstream().timeouts.send = config::Duration(100);
+  rig.upstream().timeouts.send = config::Duration(400);
   rig.server.on_accept = [](Peer& peer) {
-    int small = 10'000;
+    int small = 100'000;
     setsockopt(peer.transport.fd(), SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
   };
   rig.server.holds = true;
