@@ -63,7 +63,7 @@ TEST(Fetch, SendsABodyWithItsLength) {
   ASSERT_TRUE(response) << response.error().message;
   EXPECT_EQ(response->status, 204);
   EXPECT_NE(rig.LastRequest().find("Content-Length: 5\r\n"), std::string::npos);
-  EXPECT_EQ(rig.LastRequest().find("99"), std::string::npos);
+  EXPECT_EQ(rig.LastRequest().find(": 99\r\n"), std::string::npos);
 }
 
 TEST(Fetch, RefusesWhatWouldBreakTheHead) {
