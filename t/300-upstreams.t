@@ -482,7 +482,7 @@ GET /
 --- upstream_request_count: 1 5
 
 === TEST 33: an open circuit answers at once
---- SKIP: circuit_breaker is read and checked, and not applied yet
+--- SKIP: circuit_breaker is not served yet
 --- gateway
 upstreams:
   one:
