@@ -39,9 +39,7 @@ std::string_view LogLevelName(LogLevel level) {
 
 void SetLogSink(LogSink* next) { sink.store(next, std::memory_order_release); }
 
-void SetLogLevel(LogLevel level) {
-  internal::log_level.store(static_cast<uint8_t>(level), std::memory_order_relaxed);
-}
+void SetLogLevel(LogLevel level) { internal::log_level.store(static_cast<uint8_t>(level), std::memory_order_relaxed); }
 
 void LogLine(LogLevel level, std::string_view line) {
   LogSink* to = sink.load(std::memory_order_acquire);

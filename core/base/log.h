@@ -40,7 +40,7 @@ void LogLine(LogLevel level, std::string_view line);
 }  // namespace mg
 
 // MG_LOG(kWarn, "upstream {}: {}", name, reason): {fmt}'s syntax; arguments are not evaluated below the level.
-#define MG_LOG(level, ...)                                                                                           \
-  do {                                                                                                               \
+#define MG_LOG(level, ...)                                                                                         \
+  do {                                                                                                             \
     if (::mg::LogEnabled(::mg::LogLevel::level)) ::mg::LogLine(::mg::LogLevel::level, ::fmt::format(__VA_ARGS__)); \
   } while (false)

@@ -20,7 +20,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     for (const Diagnostic& diagnostic : diagnostics.all()) MG_CHECK(diagnostic.line > 0 && diagnostic.column > 0);
     if (diagnostics.failed()) continue;
     for (const Route& route : config->routes) {
-      int answers = !route.upstream.empty() + route.respond.has_value() + route.redirect.has_value() + !route.content.empty();
+      int answers =
+          !route.upstream.empty() + route.respond.has_value() + route.redirect.has_value() + !route.content.empty();
       MG_CHECK(answers == 1);
       MG_CHECK(!route.redirect || Template::Parse(route.redirect->location).has_value());
     }

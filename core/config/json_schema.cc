@@ -86,10 +86,8 @@ class Writer {
   void Shape(const Schema& schema, int depth) {
     switch (schema.type) {
       case Type::kAny:
-      case Type::kRaw:
-        return;
-      case Type::kMap:
-        return MapShape(schema, depth);
+      case Type::kRaw: return;
+      case Type::kMap: return MapShape(schema, depth);
       case Type::kList:
         Text("type", "array", depth);
         if (schema.values) {
@@ -99,16 +97,11 @@ class Writer {
         if (schema.min_items > 0) Number("minItems", static_cast<double>(schema.min_items), depth);
         if (schema.max_items != SIZE_MAX) Number("maxItems", static_cast<double>(schema.max_items), depth);
         return;
-      case Type::kBool:
-        return Types("\"boolean\"", schema, depth);
-      case Type::kInteger:
-        return Types("\"integer\"", schema, depth);
-      case Type::kNumber:
-        return Types("\"number\"", schema, depth);
-      case Type::kSize:
-        return Types("\"integer\"", schema, depth);
-      default:
-        return TextShape(schema, depth);
+      case Type::kBool: return Types("\"boolean\"", schema, depth);
+      case Type::kInteger: return Types("\"integer\"", schema, depth);
+      case Type::kNumber: return Types("\"number\"", schema, depth);
+      case Type::kSize: return Types("\"integer\"", schema, depth);
+      default: return TextShape(schema, depth);
     }
   }
 

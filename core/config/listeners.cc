@@ -136,8 +136,8 @@ Schema ListenersSchema() {
               {"proxy_protocol",
                Bool("Whether connections begin with a PROXY header (versions 1 and 2) from a trusted proxy.")
                    .Default(d.proxy_protocol)},
-              {"keep_identity",
-               Bool("Whether its clients may say who a caller is: identity_headers are not removed.").Default(d.keep_identity)},
+              {"keep_identity", Bool("Whether its clients may say who a caller is: identity_headers are not removed.")
+                                    .Default(d.keep_identity)},
               {"backlog",
                Integer("Connections that may wait to be accepted.").AtLeast(1).AtMost(65535).Default(d.backlog)},
           })

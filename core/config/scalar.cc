@@ -37,34 +37,20 @@ std::string Quote(const Value& value) {
 std::string TypeName(Schema::Type type) {
   switch (type) {
     case Type::kAny:
-    case Type::kRaw:
-      return "a value";
-    case Type::kBool:
-      return "true or false";
-    case Type::kInteger:
-      return "an integer";
-    case Type::kNumber:
-      return "a number";
-    case Type::kString:
-      return "a text";
-    case Type::kSecret:
-      return "a text or file:PATH";
-    case Type::kDuration:
-      return "a duration such as 30s";
-    case Type::kSize:
-      return "a size such as 10MiB";
-    case Type::kRate:
-      return "a rate such as 10/s";
-    case Type::kShare:
-      return "a share such as 20%";
-    case Type::kAddress:
-      return "an address (host:port or unix:PATH)";
-    case Type::kPath:
-      return "a file's path";
-    case Type::kList:
-      return "a list";
-    case Type::kMap:
-      return "a map";
+    case Type::kRaw: return "a value";
+    case Type::kBool: return "true or false";
+    case Type::kInteger: return "an integer";
+    case Type::kNumber: return "a number";
+    case Type::kString: return "a text";
+    case Type::kSecret: return "a text or file:PATH";
+    case Type::kDuration: return "a duration such as 30s";
+    case Type::kSize: return "a size such as 10MiB";
+    case Type::kRate: return "a rate such as 10/s";
+    case Type::kShare: return "a share such as 20%";
+    case Type::kAddress: return "an address (host:port or unix:PATH)";
+    case Type::kPath: return "a file's path";
+    case Type::kList: return "a list";
+    case Type::kMap: return "a map";
   }
   return "";
 }
@@ -161,20 +147,16 @@ Failure ReadTyped(const Schema& schema, const Node& node, const ScalarPlace& pla
       if (!number) return fmt::format("expected a number, found {}", Quote(value));
       return SetNumber(schema.type, *number, value);
     }
-    case Type::kDuration:
-      return SetNumber(schema.type, ParseDuration(value.text), value);
-    case Type::kRate:
-      return SetNumber(schema.type, ParseRate(value.text), value);
-    case Type::kShare:
-      return SetNumber(schema.type, ParseShare(value.text), value);
+    case Type::kDuration: return SetNumber(schema.type, ParseDuration(value.text), value);
+    case Type::kRate: return SetNumber(schema.type, ParseRate(value.text), value);
+    case Type::kShare: return SetNumber(schema.type, ParseShare(value.text), value);
     case Type::kSize: {
       Result<int64_t> size = ParseSize(value.text);
       if (!size) return NotOne(schema.type, value, size.error());
       SetInteger(*size, value);
       return "";
     }
-    default:
-      return ReadText(schema, place, value);
+    default: return ReadText(schema, place, value);
   }
 }
 

@@ -69,10 +69,8 @@ bool Fits(Type type, Node::Kind kind) {
 
 std::string Found(const Node& node) {
   switch (node.kind) {
-    case Node::Kind::kNull:
-      return "nothing";
-    case Node::Kind::kSequence:
-      return "a list";
+    case Node::Kind::kNull: return "nothing";
+    case Node::Kind::kSequence: return "a list";
     case Node::Kind::kMap: {
       // An unquoted {name} is a map with one key and no value.
       bool template_like = node.entries.size() == 1 && node.entries[0].value.kind == Node::Kind::kNull;

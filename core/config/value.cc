@@ -19,21 +19,11 @@ void AppendJsonString(std::string& out, std::string_view text) {
   out += '"';
   for (char c : text) {
     switch (c) {
-      case '"':
-        out += "\\\"";
-        break;
-      case '\\':
-        out += "\\\\";
-        break;
-      case '\n':
-        out += "\\n";
-        break;
-      case '\r':
-        out += "\\r";
-        break;
-      case '\t':
-        out += "\\t";
-        break;
+      case '"': out += "\\\""; break;
+      case '\\': out += "\\\\"; break;
+      case '\n': out += "\\n"; break;
+      case '\r': out += "\\r"; break;
+      case '\t': out += "\\t"; break;
       default:
         if (static_cast<unsigned char>(c) < 0x20) {
           fmt::format_to(std::back_inserter(out), "\\u{:04x}", static_cast<unsigned char>(c));
@@ -54,15 +44,9 @@ void Append(std::string& out, const Value& value) {
     first = false;
   };
   switch (value.kind) {
-    case Value::Kind::kNull:
-      out += "null";
-      break;
-    case Value::Kind::kBool:
-      out += value.boolean ? "true" : "false";
-      break;
-    case Value::Kind::kInteger:
-      out += std::to_string(value.integer);
-      break;
+    case Value::Kind::kNull: out += "null"; break;
+    case Value::Kind::kBool: out += value.boolean ? "true" : "false"; break;
+    case Value::Kind::kInteger: out += std::to_string(value.integer); break;
     case Value::Kind::kNumber:
       // JSON has no infinity and no NaN.
       if (std::isfinite(value.number)) {
@@ -71,9 +55,7 @@ void Append(std::string& out, const Value& value) {
         out += "null";
       }
       break;
-    case Value::Kind::kString:
-      AppendJsonString(out, value.text);
-      break;
+    case Value::Kind::kString: AppendJsonString(out, value.text); break;
     case Value::Kind::kList:
       out += '[';
       for (const Value& item : value.items) {

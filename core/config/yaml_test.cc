@@ -1,7 +1,7 @@
 #include <gtest/gtest.h>
 
-#include "config/yaml.h"
 #include "config/test_support.h"
+#include "config/yaml.h"
 
 namespace mg::config::test {
 namespace {
@@ -264,7 +264,8 @@ TEST(Yaml, PositionsOfKeysAndValues) {
 }
 
 TEST(Yaml, BlocksStartOnTheLineAfterTheirIndicator) {
-  auto root = Parse("# \303\251\na: |\n  x\n  y\nb: &k |-\n\n  z\nc: plain\nd: \"quoted\"\ne: >\n  folded\n  text\nf: *k\n");
+  auto root =
+      Parse("# \303\251\na: |\n  x\n  y\nb: &k |-\n\n  z\nc: plain\nd: \"quoted\"\ne: >\n  folded\n  text\nf: *k\n");
   ASSERT_TRUE(root);
   EXPECT_EQ(root->Find("a")->text_line, 3u);
   EXPECT_EQ(root->Find("a")->scalar, "x\ny\n");

@@ -79,11 +79,9 @@ ChunkDecoder::Step ChunkDecoder::Next(std::string_view input) {
         digits_ = 0;
         extension_ = 0;
         break;
-      case State::kTrailer:
-        return Trailer(input, at);
+      case State::kTrailer: return Trailer(input, at);
       case State::kDone:
-      case State::kBad:
-        return Bad(at);
+      case State::kBad: return Bad(at);
       default:
         if (!SizeLine(input[at++])) return Bad(at);
         break;

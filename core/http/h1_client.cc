@@ -324,7 +324,8 @@ size_t H1Client::ProcessBody(std::string_view bytes) {
     }
     case BodyFraming::kChunked: {
       ChunkDecoder::Step step = chunks_->Next(bytes);
-      if (step.kind == ChunkDecoder::Step::kBad) return Fail(ErrorCode::kProtocol, "a malformed chunk from the upstream");
+      if (step.kind == ChunkDecoder::Step::kBad)
+        return Fail(ErrorCode::kProtocol, "a malformed chunk from the upstream");
       if (step.kind == ChunkDecoder::Step::kNeedMore) return bytes.size();
       if (step.kind == ChunkDecoder::Step::kTrailers) {
         if (step.used < bytes.size()) keep_alive_ = false;

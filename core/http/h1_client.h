@@ -83,7 +83,7 @@ class H1Client final : public net::TransportHandler, public net::Deferred, publi
 
  private:
   enum class State : uint8_t { kIdle, kHead, kBody, kTunnel, kComplete, kClosed };
-  static constexpr size_t kOver = SIZE_MAX;  // instead of a count: see Process
+  static constexpr size_t kOver = SIZE_MAX;          // instead of a count: see Process
   static constexpr uint8_t kMostInformational = 32;  // heads before the final one
 
   void ReadInput();
@@ -109,13 +109,13 @@ class H1Client final : public net::TransportHandler, public net::Deferred, publi
   bool keep_alive_ = true;
   bool paused_ = false;
   bool processing_ = false;
-  bool request_sent_ = false;   // its end was handed over
+  bool request_sent_ = false;  // its end was handed over
   bool response_begun_ = false;
-  bool end_owed_ = false;       // of a tunnel: a FIN follows what is in out_
+  bool end_owed_ = false;  // of a tunnel: a FIN follows what is in out_
   uint8_t informational_ = 0;
   uint64_t body_left_ = 0;
   uint64_t requests_ = 0;
-  std::string_view head_out_;   // held back; lives in the handler's arena
+  std::string_view head_out_;  // held back; lives in the handler's arena
   std::unique_ptr<ChunkDecoder> chunks_;
   Buffer out_;
   std::string stash_;

@@ -118,8 +118,10 @@ struct Case {
 constexpr Case kCases[] = {
     {"length", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", "hello", 200, true},
     {"empty", "HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n", "", 201, true},
-    {"chunked", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\nT: 1\r\n\r\n", "abcde", 200, true},
-    {"1xx", "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n", "", 204, true},
+    {"chunked", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\nT: 1\r\n\r\n",
+     "abcde", 200, true},
+    {"1xx", "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n",
+     "", 204, true},
     {"until close", "HTTP/1.1 200 OK\r\n\r\nall of it", "all of it", 200, false},
     {"close", "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nhi", "hi", 200, false},
     {"old", "HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nhi", "hi", 200, false},
@@ -192,7 +194,8 @@ TEST(H1Client, AHeadWithoutEndAndHeadsWithoutEndAreRefused) {
     ClientRig rig;
     rig.Connect();
     ASSERT_TRUE(rig.Arrived());
-    std::string endless = one ? "HTTP/1.1 200 OK\r\nX: " + Repeated("x", 60'000) : Repeated("HTTP/1.1 103 Early Hints\r\n\r\n", 28 * 1000);
+    std::string endless = one ? "HTTP/1.1 200 OK\r\nX: " + Repeated("x", 60'000)
+                              : Repeated("HTTP/1.1 103 Early Hints\r\n\r\n", 28 * 1000);
     rig.peer().transport.Write(endless);
     ASSERT_TRUE(rig.Over());
     ASSERT_TRUE(rig.answer.failure);
@@ -246,8 +249,9 @@ TEST(H1Client, AtRestTellsOfTheEndAndOfUnaskedBytes) {
 
 // The pool gives it out again while its own callback is on the stack.
 TEST(H1Client, MayBeTakenAgainWithinItsLastCallback) {
-  for (std::string_view bytes : {"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi", "HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n",
-                                 "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"}) {
+  for (std::string_view bytes :
+       {"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi", "HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"}) {
     ClientRig rig;
     Answer second(rig.loop);
     int taken = 0;

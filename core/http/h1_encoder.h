@@ -16,7 +16,8 @@ namespace mg::http {
 // A text under construction in an arena, contiguous, of a size known beforehand to be enough.
 class HeadWriter {
  public:
-  HeadWriter(Arena& arena, size_t most) : begin_(static_cast<char*>(arena.Allocate(most, 1))), at_(begin_), limit_(begin_ + most) {}
+  HeadWriter(Arena& arena, size_t most)
+      : begin_(static_cast<char*>(arena.Allocate(most, 1))), at_(begin_), limit_(begin_ + most) {}
   void Put(std::string_view text) {
     MG_CHECK(text.size() <= static_cast<size_t>(limit_ - at_));
     if (text.empty()) return;  // data() may be null

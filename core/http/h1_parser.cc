@@ -39,14 +39,9 @@ struct Control {
           if (EqualsIgnoreCase(option, "upgrade")) upgrade_option = true;
         });
         break;
-      case HeaderId::kUpgrade:
-        upgrade_field = !header.value.empty();
-        break;
-      case HeaderId::kExpect:
-        expect_continue = EqualsIgnoreCase(header.value, "100-continue");
-        break;
-      default:
-        break;
+      case HeaderId::kUpgrade: upgrade_field = !header.value.empty(); break;
+      case HeaderId::kExpect: expect_continue = EqualsIgnoreCase(header.value, "100-continue"); break;
+      default: break;
     }
   }
 };
@@ -263,62 +258,37 @@ ParseError ParseStatusLine(std::string_view line, ResponseHead& out) {
 
 int StatusFor(ParseError error) {
   switch (error) {
-    case ParseError::kVersion:
-      return 505;
-    case ParseError::kTransferCoding:
-      return 501;
+    case ParseError::kVersion: return 505;
+    case ParseError::kTransferCoding: return 501;
     case ParseError::kHeadTooLarge:
-    case ParseError::kTooManyHeaders:
-      return 431;
-    case ParseError::kTargetTooLong:
-      return 414;
-    case ParseError::kConnect:
-      return 405;
-    default:
-      return 400;
+    case ParseError::kTooManyHeaders: return 431;
+    case ParseError::kTargetTooLong: return 414;
+    case ParseError::kConnect: return 405;
+    default: return 400;
   }
 }
 
 std::string_view ParseErrorText(ParseError error) {
   switch (error) {
-    case ParseError::kNone:
-      return "no error";
-    case ParseError::kBareLf:
-      return "a line of the head does not end in CRLF";
-    case ParseError::kRequestLine:
-      return "the request line is malformed";
-    case ParseError::kVersion:
-      return "the HTTP version is not supported";
-    case ParseError::kTarget:
-      return "the request target is malformed";
-    case ParseError::kTargetTooLong:
-      return "the request target is too long";
-    case ParseError::kHeadTooLarge:
-      return "the head is too large";
-    case ParseError::kTooManyHeaders:
-      return "the head has too many fields";
-    case ParseError::kHeaderName:
-      return "a field name is malformed";
-    case ParseError::kHeaderValue:
-      return "a field value has a control character";
-    case ParseError::kObsFold:
-      return "a field is folded over several lines";
-    case ParseError::kHost:
-      return "the Host field is missing, repeated, malformed or not the target's authority";
-    case ParseError::kContentLength:
-      return "Content-Length is malformed or repeated";
-    case ParseError::kTransferEncoding:
-      return "Transfer-Encoding is not a single, final \"chunked\" of HTTP/1.1";
-    case ParseError::kTransferCoding:
-      return "a transfer coding other than \"chunked\" is not supported";
-    case ParseError::kFramingConflict:
-      return "the message has a framing field that contradicts another or its status";
-    case ParseError::kStatusLine:
-      return "the status line is malformed";
-    case ParseError::kConnect:
-      return "the CONNECT method is not supported";
-    case ParseError::kPath:
-      return "the path has an invalid encoding, an invalid byte or leads above the root";
+    case ParseError::kNone: return "no error";
+    case ParseError::kBareLf: return "a line of the head does not end in CRLF";
+    case ParseError::kRequestLine: return "the request line is malformed";
+    case ParseError::kVersion: return "the HTTP version is not supported";
+    case ParseError::kTarget: return "the request target is malformed";
+    case ParseError::kTargetTooLong: return "the request target is too long";
+    case ParseError::kHeadTooLarge: return "the head is too large";
+    case ParseError::kTooManyHeaders: return "the head has too many fields";
+    case ParseError::kHeaderName: return "a field name is malformed";
+    case ParseError::kHeaderValue: return "a field value has a control character";
+    case ParseError::kObsFold: return "a field is folded over several lines";
+    case ParseError::kHost: return "the Host field is missing, repeated, malformed or not the target's authority";
+    case ParseError::kContentLength: return "Content-Length is malformed or repeated";
+    case ParseError::kTransferEncoding: return "Transfer-Encoding is not a single, final \"chunked\" of HTTP/1.1";
+    case ParseError::kTransferCoding: return "a transfer coding other than \"chunked\" is not supported";
+    case ParseError::kFramingConflict: return "the message has a framing field that contradicts another or its status";
+    case ParseError::kStatusLine: return "the status line is malformed";
+    case ParseError::kConnect: return "the CONNECT method is not supported";
+    case ParseError::kPath: return "the path has an invalid encoding, an invalid byte or leads above the root";
   }
   return "unknown error";
 }
@@ -326,12 +296,9 @@ std::string_view ParseErrorText(ParseError error) {
 HeadScan ScanHead(std::string_view bytes, size_t from) {
   scan::HeadEnd end = scan::FindHeadEnd(bytes, std::min(from, bytes.size()));
   switch (end.kind) {
-    case scan::HeadEnd::kFound:
-      return {HeadScan::kComplete, end.length};
-    case scan::HeadEnd::kBareLf:
-      return {HeadScan::kBareLf, end.length};
-    default:
-      return {HeadScan::kIncomplete, bytes.size()};
+    case scan::HeadEnd::kFound: return {HeadScan::kComplete, end.length};
+    case scan::HeadEnd::kBareLf: return {HeadScan::kBareLf, end.length};
+    default: return {HeadScan::kIncomplete, bytes.size()};
   }
 }
 

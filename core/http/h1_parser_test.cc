@@ -15,14 +15,10 @@ using enum ParseError;
 
 std::string_view FramingName(BodyFraming framing) {
   switch (framing) {
-    case BodyFraming::kNone:
-      return "none";
-    case BodyFraming::kLength:
-      return "length";
-    case BodyFraming::kChunked:
-      return "chunked";
-    case BodyFraming::kUntilClose:
-      return "until-close";
+    case BodyFraming::kNone: return "none";
+    case BodyFraming::kLength: return "length";
+    case BodyFraming::kChunked: return "chunked";
+    case BodyFraming::kUntilClose: return "until-close";
   }
   return "?";
 }

@@ -114,7 +114,8 @@ void H1Session::CloseNow(const Error& error) {
 void H1Session::Abort() {
   handler_ = nullptr;
   if (input_ == Input::kClosed) return;
-  bool ends_with_connection = output_ == Output::kHeadSent && !chunked_out_ && length_left_ == UINT64_MAX && input_ != Input::kTunnel;
+  bool ends_with_connection =
+      output_ == Output::kHeadSent && !chunked_out_ && length_left_ == UINT64_MAX && input_ != Input::kTunnel;
   if (ends_with_connection) {  // a FIN would say that the body is whole
     linger reset{1, 0};
     setsockopt(transport_.fd(), SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
@@ -155,13 +156,14 @@ void H1Session::OnReadable() {
     int error = 0;
     socklen_t size = sizeof error;
     bool gone = getsockopt(transport_.fd(), SOL_SOCKET, SO_ERROR, &error, &size) == 0 && error != 0;
-    if (gone) return CloseNow({ErrorCode::kReset, Origin::kDownstream, Retryable::kNo, "the client reset the connection"});
+    if (gone)
+      return CloseNow({ErrorCode::kReset, Origin::kDownstream, Retryable::kNo, "the client reset the connection"});
   }
   ReadInput();
 }
 
-// A reset that came with the last bytes shows in no event, only in a further read: worth a system call in the middle of a
-// message, not after each request.
+// A reset that came with the last bytes shows in no event, only in a further read: worth a system call in the middle of
+// a message, not after each request.
 bool H1Session::MayRead() const {
   return wants_input() && (transport_.readable() || input_ == Input::kBody || input_ == Input::kTunnel);
 }
@@ -667,9 +669,7 @@ void H1Session::OnTimer(void* self) {
       return;
     case Input::kHead:
     case Input::kDiscard:
-    case Input::kLinger:
-      session.CloseNow({ErrorCode::kTimeout, Origin::kDownstream, Retryable::kNo, "idle"});
-      return;
+    case Input::kLinger: session.CloseNow({ErrorCode::kTimeout, Origin::kDownstream, Retryable::kNo, "idle"}); return;
     case Input::kDone:
     case Input::kTunnel:
     case Input::kClosed: return;

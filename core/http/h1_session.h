@@ -1,5 +1,5 @@
-// H1Session: a downstream HTTP/1 connection: reads requests in order, hands each to a StreamHandler, writes the answers.
-// Owner: the SessionList of its listener. Thread: its loop's. An idle one holds no buffer.
+// H1Session: a downstream HTTP/1 connection: reads requests in order, hands each to a StreamHandler, writes the
+// answers. Owner: the SessionList of its listener. Thread: its loop's. An idle one holds no buffer.
 #pragma once
 
 #include <memory>
@@ -47,7 +47,10 @@ struct SessionOptions {
   ssl_ctx_st* tls = nullptr;
 };
 
-class H1Session final : public net::TransportHandler, public Stream, public net::Deferred, public ListNode<SessionList> {
+class H1Session final : public net::TransportHandler,
+                        public Stream,
+                        public net::Deferred,
+                        public ListNode<SessionList> {
  public:
   H1Session(net::Loop& loop, const SessionOptions& options);
   ~H1Session() override;
@@ -86,7 +89,7 @@ class H1Session final : public net::TransportHandler, public Stream, public net:
     kDone,     // the request is complete, its answer is not
     kDiscard,  // the answer is complete, the rest of the body is thrown away
     kTunnel,
-    kLinger,   // closing: reading until the client has seen our answer
+    kLinger,  // closing: reading until the client has seen our answer
     kClosed,
   };
   enum class Output : uint8_t { kNone, kHeadSent, kEnded };
@@ -127,25 +130,25 @@ class H1Session final : public net::TransportHandler, public Stream, public net:
   Output output_ = Output::kNone;
   bool keep_alive_ = true;
   bool body_paused_ = false;
-  bool processing_ = false;      // inside Process: do not enter it again
+  bool processing_ = false;  // inside Process: do not enter it again
   bool resume_posted_ = false;
   bool chunked_in_ = false;
   bool chunked_out_ = false;
-  bool bodyless_out_ = false;    // HEAD, 204, 304: body bytes are dropped
+  bool bodyless_out_ = false;  // HEAD, 204, 304: body bytes are dropped
   bool expects_continue_ = false;
   bool peer_ended_ = false;
-  bool input_left_ = false;      // the client may still be sending what nobody will read: closing lingers
+  bool input_left_ = false;  // the client may still be sending what nobody will read: closing lingers
   bool write_failed_ = false;
-  bool started_request_ = false; // a byte of the head has come
-  uint64_t body_left_ = 0;       // of a Content-Length body
-  uint64_t length_left_ = 0;     // of a response with Content-Length: what it still owes
+  bool started_request_ = false;  // a byte of the head has come
+  uint64_t body_left_ = 0;        // of a Content-Length body
+  uint64_t length_left_ = 0;      // of a response with Content-Length: what it still owes
   uint64_t received_ = 0, sent_ = 0;
-  size_t scanned_ = 0;           // of stash_: how far ScanHead has looked
-  std::string_view head_out_;    // encoded, waiting for the first body bytes; in the handler's arena
+  size_t scanned_ = 0;         // of stash_: how far ScanHead has looked
+  std::string_view head_out_;  // encoded, waiting for the first body bytes; in the handler's arena
   std::string_view trailers_;
   std::unique_ptr<ChunkDecoder> chunks_;
-  Buffer out_;                   // what the socket would not take
-  std::string stash_;            // input kept: part of a head, or a pipelined request
+  Buffer out_;         // what the socket would not take
+  std::string stash_;  // input kept: part of a head, or a pipelined request
   ConnectionInfo info_;
 };
 

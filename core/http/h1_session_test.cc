@@ -249,12 +249,14 @@ TEST(H1Session, InformationalHeadsComeBeforeTheFinalOne) {
 TEST(H1Session, DeliversBodiesByLengthAndInChunks) {
   SessionRig rig;
   rig.Open();
-  rig.Send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhello"
-           "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2;x=y\r\nde\r\n0\r\nT: 1\r\n\r\n");
+  rig.Send(
+      "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhello"
+      "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2;x=y\r\nde\r\n0\r\nT: 1\r\n\r\n");
   ASSERT_TRUE(rig.Requests(1));
   ASSERT_TRUE(rig.at(0).body_ended);
   EXPECT_EQ(rig.at(0).body, "hello");
-  EXPECT_EQ(rig.at(0).stream->bytes_received(), std::string_view("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhello").size());
+  EXPECT_EQ(rig.at(0).stream->bytes_received(),
+            std::string_view("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhello").size());
   rig.at(0).Answer(200, "a");
   ASSERT_TRUE(rig.Requests(2));
   ASSERT_TRUE(RunUntil(rig.loop, [&] { return rig.at(1).body_ended; }));
@@ -431,8 +433,9 @@ TEST(H1Session, RefusedHeadsAreAnsweredEvenWhileTheClientSends) {
 }
 
 TEST(H1Session, RefusesWhatIsNoRequest) {
-  for (std::string_view bad : {"GET / HTTP/1.1\nHost: h\n\n", "GET /\r\n\r\n", "GET / HTTP/1.1\r\n\r\n", "\r\n\r\n\r\n",
-                               "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"}) {
+  for (std::string_view bad :
+       {"GET / HTTP/1.1\nHost: h\n\n", "GET /\r\n\r\n", "GET / HTTP/1.1\r\n\r\n", "\r\n\r\n\r\n",
+        "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"}) {
     SessionRig rig;
     rig.Open();
     rig.Send(bad);

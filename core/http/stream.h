@@ -1,8 +1,8 @@
 // The seam between a downstream connection and whoever answers its requests.
 //
-// A session (h1_session.h; HTTP/2's behind the same two interfaces) turns bytes into requests and answers into bytes. It
-// hands each request to a StreamHandler, which it knows only as this interface; the handler answers through a Stream.
-// A subrequest is the same handler with a Stream that collects. All on one loop's thread.
+// A session (h1_session.h; HTTP/2's behind the same two interfaces) turns bytes into requests and answers into bytes.
+// It hands each request to a StreamHandler, which it knows only as this interface; the handler answers through a
+// Stream. A subrequest is the same handler with a Stream that collects. All on one loop's thread.
 #pragma once
 
 #include <cstdint>
@@ -47,8 +47,8 @@ class Stream {
   // (chunked, or until close for HTTP/1.0). Nothing is written before the first SendBody, Flush or End::kYes, so that a
   // small response leaves in one write. With HEAD, 204 and 304, body bytes are dropped.
   virtual void SendHead(const ResponseHead& head, End end) = 0;
-  // The bytes are written or copied before it returns. With End::kYes the response is complete: the handler must not use
-  // the stream again and hears no more from it.
+  // The bytes are written or copied before it returns. With End::kYes the response is complete: the handler must not
+  // use the stream again and hears no more from it.
   virtual void SendBody(std::string_view data, End end) = 0;
   // Trailer fields for the end of a chunked response: call before the SendBody that ends it. Raw lines, each with CRLF.
   virtual void SetTrailers(std::string_view lines) = 0;
@@ -64,7 +64,8 @@ class Stream {
   // The handler wants the body now: sends 100 Continue where the client waits for it. Idempotent.
   virtual void WantBody() = 0;
 
-  // From now on both directions are raw bytes (after a 101): OnBody delivers what the client sends, SendBody sends as is.
+  // From now on both directions are raw bytes (after a 101): OnBody delivers what the client sends, SendBody sends as
+  // is.
   virtual void StartTunnel() = 0;
 
   virtual const ConnectionInfo& connection() const = 0;

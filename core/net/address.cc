@@ -51,12 +51,9 @@ SocketAddress SocketAddress::FromRaw(const sockaddr* raw, socklen_t length) {
 
 Result<SocketAddress> SocketAddress::From(const config::Address& address) {
   switch (address.kind) {
-    case config::Address::Kind::kIp:
-      return FromIp(address.host, address.port);
-    case config::Address::Kind::kUnix:
-      return FromUnix(address.host);
-    case config::Address::Kind::kName:
-      break;
+    case config::Address::Kind::kIp: return FromIp(address.host, address.port);
+    case config::Address::Kind::kUnix: return FromUnix(address.host);
+    case config::Address::Kind::kName: break;
   }
   return Fail(ErrorCode::kResolve, fmt::format("\"{}\" is a name, not an address", address.host));
 }

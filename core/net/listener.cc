@@ -75,8 +75,7 @@ void Listener::Impl::AcceptBatch() {
 // Whether to go on accepting at once.
 bool Listener::Impl::SurviveError(int error) {
   switch (error) {
-    case EAGAIN:
-      return false;
+    case EAGAIN: return false;
     case EMFILE:
     case ENFILE:
       // The client gets a quick end instead of a silence, and the queue one place.
@@ -102,8 +101,7 @@ bool Listener::Impl::SurviveError(int error) {
       MG_LOG(kError, "cannot accept on a listening socket: errno {}", error);
       event_del(&readable);
       return false;
-    default:
-      return true;  // the connection died in the queue (accept(2))
+    default: return true;  // the connection died in the queue (accept(2))
   }
 }
 

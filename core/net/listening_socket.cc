@@ -47,9 +47,7 @@ std::unexpected<Error> FailListen(const SocketAddress& address, int error) {
                   ? "permission denied for the socket's directory"
                   : "permission denied: ports below 1024 need root or the capability CAP_NET_BIND_SERVICE";
       break;
-    case EADDRNOTAVAIL:
-      what += "no interface of this machine has this address";
-      break;
+    case EADDRNOTAVAIL: what += "no interface of this machine has this address"; break;
     default: {
       char text[128];
       what += strerror_r(error, text, sizeof text);

@@ -22,8 +22,9 @@ void AppendEscaped(std::string& line, std::string_view text) {
 void AppendJson(Exchange& x, std::string& line) {
   auto variable = [&](std::string_view name) { return BuiltinVariable(x, name).value_or(std::string_view()); };
   line += '{';
-  for (std::string_view name : {"time_iso8601", "remote_addr", "request_method", "host", "request_uri", "server_protocol",
-                                "route", "consumer", "upstream_addr", "upstream_status", "request_id"}) {
+  for (std::string_view name :
+       {"time_iso8601", "remote_addr", "request_method", "host", "request_uri", "server_protocol", "route", "consumer",
+        "upstream_addr", "upstream_status", "request_id"}) {
     AppendJsonString(line, name);
     line += ':';
     AppendJsonString(line, variable(name));

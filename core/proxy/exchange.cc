@@ -12,9 +12,9 @@
 namespace mg::proxy {
 
 namespace {
-constexpr size_t kOutputAtOnce = 32 * 1024;       // of script output collected before it is sent
-constexpr Milliseconds kAbortGrace = 1'000;       // a client that only half-closed is still answered within
-constexpr int kClientClosed = 499;                // nginx's, for the log
+constexpr size_t kOutputAtOnce = 32 * 1024;  // of script output collected before it is sent
+constexpr Milliseconds kAbortGrace = 1'000;  // a client that only half-closed is still answered within
+constexpr int kClientClosed = 499;           // nginx's, for the log
 }  // namespace
 
 http::StreamHandler& ExchangeFactory::NewHandler(http::Stream& stream) {
@@ -26,14 +26,19 @@ http::StreamHandler& ExchangeFactory::NewHandler(http::Stream& stream) {
 Exchange::Exchange(LoopContext& loop)
     : StreamHandler(loop.loop.blocks()),
       context(loop),
-      deadline(loop.loop, [](void* self) { static_cast<Exchange*>(self)->Deadline(); }, this),
-      total(loop.loop, [](void* self) { static_cast<Exchange*>(self)->TotalDeadline(); }, this),
-      abort_grace(loop.loop, [](void* self) {
-        Exchange& x = *static_cast<Exchange*>(self);
-        if (x.response.head_sent) return;  // it may well be reading: if it is not, a write tells
-        x.AbortStream();
-        x.ClientGone();
-      }, this) {}
+      deadline(
+          loop.loop, [](void* self) { static_cast<Exchange*>(self)->Deadline(); }, this),
+      total(
+          loop.loop, [](void* self) { static_cast<Exchange*>(self)->TotalDeadline(); }, this),
+      abort_grace(
+          loop.loop,
+          [](void* self) {
+            Exchange& x = *static_cast<Exchange*>(self);
+            if (x.response.head_sent) return;  // it may well be reading: if it is not, a write tells
+            x.AbortStream();
+            x.ClientGone();
+          },
+          this) {}
 
 Exchange::~Exchange() = default;
 
@@ -218,7 +223,8 @@ void Exchange::ClientGone() {
     if (generation->program->Aborted(*this) == HookProgram::AbortOutcome::kContinues) return;
     in_hook = response.filter_busy = false;
   }
-  bool body_whole = in.body_state == BodyState::kNone || in.body_state == BodyState::kRead || in.body_state == BodyState::kStreamed;
+  bool body_whole =
+      in.body_state == BodyState::kNone || in.body_state == BodyState::kRead || in.body_state == BodyState::kStreamed;
   if (IgnoresAbort() && upstream.lease && body_whole && !hooks_ended) {  // the upstream's answer is read to its end
     if (response.from_upstream) ResumeUpstream();
     return;
@@ -278,7 +284,8 @@ void Exchange::SendRequestBody() {
   size_t left = in.body.size();
   for (int i = 0; i < count; i++) {
     left -= pieces[i].iov_len;
-    client.SendBody({static_cast<char*>(pieces[i].iov_base), pieces[i].iov_len}, left == 0 ? http::End::kYes : http::End::kNo);
+    client.SendBody({static_cast<char*>(pieces[i].iov_base), pieces[i].iov_len},
+                    left == 0 ? http::End::kYes : http::End::kNo);
   }
   if (left > 0) client.SendBody(in.body.ToString().substr(in.body.size() - left), http::End::kYes);
   if (in.body.empty()) client.SendBody({}, http::End::kYes);
@@ -334,7 +341,7 @@ void Exchange::OnResponseHead(http::ResponseHead& head) {
   deadline.SetAfter(conf.timeouts.between.count());
   upstream.head = head;
   if (head.status == 101) PauseUpstream();  // until the client has it
-  Advance();  // from kReadHead
+  Advance();                                // from kReadHead
   if (upstream.tunnel && upstream.lease) upstream.lease.client().ResumeResponse();
 }
 
@@ -394,7 +401,8 @@ void Exchange::Deadline() {
     AttemptFailed({ErrorCode::kTimeout, Origin::kUpstream, Retryable::kYes,
                    fmt::format("no connection within {} ms", timeouts.connect.count())});
   } else {
-    AttemptFailed({ErrorCode::kTimeout, Origin::kUpstream, Retryable::kYes, fmt::format("no answer after {} ms", elapsed)});
+    AttemptFailed(
+        {ErrorCode::kTimeout, Origin::kUpstream, Retryable::kYes, fmt::format("no answer after {} ms", elapsed)});
   }
 }
 
@@ -418,8 +426,9 @@ bool Exchange::MayRetry(const Error& error) const {
   for (uint8_t i = 0; i < upstream.count; i++) fresh += upstream.attempts[i].reused ? 0 : 1;
   bool connecting = last.connected == 0 && !last.reused;
   if (connecting) return retries.on_connect && fresh <= retries.attempts;
-  bool method_allowed = retries.methods.empty() ? http::IsIdempotent(request.method)
-                                                : std::ranges::find(retries.methods, request.method_text) != retries.methods.end();
+  bool method_allowed = retries.methods.empty()
+                            ? http::IsIdempotent(request.method)
+                            : std::ranges::find(retries.methods, request.method_text) != retries.methods.end();
   if (!method_allowed) return false;
   // A connection at rest may be closed by its server at any time (RFC 9112 9.3.1): that says nothing about the target.
   if (last.reused && error.code == ErrorCode::kReset) return true;
@@ -439,7 +448,8 @@ void Exchange::AttemptFailed(const Error& error) {
   bool again = MayRetry(error);
   if (!(attempt.reused && error.code == ErrorCode::kReset)) {
     Count(context.counters.upstream_errors);
-    MG_LOG(kWarn, "route {}: upstream {} at {}: {}{}", route != nullptr ? std::string_view(route->conf->name) : tunnel_route,
+    MG_LOG(kWarn, "route {}: upstream {} at {}: {}{}",
+           route != nullptr ? std::string_view(route->conf->name) : tunnel_route,
            upstream.upstream != nullptr ? upstream.upstream->conf().name : "", attempt.address, error.message,
            again ? ", trying again" : "");
   }
@@ -451,7 +461,8 @@ void Exchange::AttemptFailed(const Error& error) {
     return;
   }
   bool timeout = error.code == ErrorCode::kTimeout;
-  Fail(timeout ? 504 : 502, timeout ? "the upstream did not answer in time" : "the upstream could not be reached or answered badly");
+  Fail(timeout ? 504 : 502,
+       timeout ? "the upstream did not answer in time" : "the upstream could not be reached or answered badly");
   FailNow();
 }
 
@@ -597,7 +608,8 @@ void Exchange::AbortStream() {
   from->Abort();
 }
 
-// A tunnel (WebSocket, any Upgrade) lives on through reloads: it lets go of its generation, whose script state ends now.
+// A tunnel (WebSocket, any Upgrade) lives on through reloads: it lets go of its generation, whose script state ends
+// now.
 void Exchange::BeginTunnel() {
   if (stream == nullptr) {  // the client has gone while a filter waited
     EndAttempt(AttemptEnd::kCancelled);
@@ -608,7 +620,8 @@ void Exchange::BeginTunnel() {
   stream->SendHead(response.head, http::End::kNo);
   stream->Flush();
   upstream.tunnel = true;
-  upstream.tunnel_target = counted ? upstream.upstream->targets()[upstream.attempts[upstream.count - 1].target].state : nullptr;
+  upstream.tunnel_target =
+      counted ? upstream.upstream->targets()[upstream.attempts[upstream.count - 1].target].state : nullptr;
   tunnel_route = arena.Copy(route->conf->name);
   for (uint8_t i = 0; i < upstream.count; i++) upstream.attempts[i].address = arena.Copy(upstream.attempts[i].address);
   if (generation->program) generation->program->Release(*this);
@@ -636,8 +649,10 @@ void Exchange::CutOff(int logged_status) {
 
 void Exchange::GoOn(Next next) {
   if (next == Next::kSuspend || next == Next::kDone) return;
-  if (next == Next::kFail) step = Step::kSendError;
-  else if (step == Step::kSendBody && response.ended) step = Step::kLog;
+  if (next == Next::kFail)
+    step = Step::kSendError;
+  else if (step == Step::kSendBody && response.ended)
+    step = Step::kLog;
   Advance();
 }
 

@@ -25,13 +25,13 @@ enum class Step : uint8_t {
   kMatchRoute,
   kRewrite,
   kAccess,
-  kAnswer,      // respond, redirect or content; an upstream goes on to kPickTarget
+  kAnswer,  // respond, redirect or content; an upstream goes on to kPickTarget
   kPickTarget,
   kConnect,
   kSendRequest,
   kReadHead,
   kHeaderFilter,
-  kSendBody,    // streaming, through the body filters
+  kSendBody,  // streaming, through the body filters
   kSendError,
   kLog,
   kFinish,
@@ -45,10 +45,10 @@ enum class Next : uint8_t {
   kDone,     // the exchange has gone back to its list; do not touch it
 };
 
-struct Failure {  // what the client is told, and what the log is
-  int status = 0;              // 0: none
-  std::string_view title;      // "" stands for the status' phrase
-  std::string_view detail;     // for the client; in the arena or static
+struct Failure {            // what the client is told, and what the log is
+  int status = 0;           // 0: none
+  std::string_view title;   // "" stands for the status' phrase
+  std::string_view detail;  // for the client; in the arena or static
 };
 
 // How the request body stands.
@@ -56,13 +56,13 @@ enum class BodyState : uint8_t { kNone, kUnread, kReading, kRead, kStreaming, kS
 
 struct RequestPart {
   BodyState body_state = BodyState::kNone;
-  Buffer body;                 // kRead: all of it (and, while streaming, what waits for the upstream to be ready)
-  bool body_ended = false;     // the client has sent all of it
-  bool is_internal = false;    // by exec or a subrequest: may match internal routes
-  bool uri_changed = false;    // by a hook: the upstream gets request.path and query instead of the target as received
+  Buffer body;               // kRead: all of it (and, while streaming, what waits for the upstream to be ready)
+  bool body_ended = false;   // the client has sent all of it
+  bool is_internal = false;  // by exec or a subrequest: may match internal routes
+  bool uri_changed = false;  // by a hook: the upstream gets request.path and query instead of the target as received
   uint8_t jumps = 0;
-  uint16_t error_status = 0;   // an error page is made: the status it stands for
-  size_t body_limit = 0;       // 0: none
+  uint16_t error_status = 0;  // an error page is made: the status it stands for
+  size_t body_limit = 0;      // 0: none
   uint64_t body_bytes = 0;
   std::string_view original_target;
 };
@@ -76,16 +76,16 @@ struct ResponsePart {
   bool ended = false;          // its last byte was handed to the stream
   bool exited = false;         // a script ended the phase with a status
   bool from_upstream = false;
-  bool from_script = false;    // a script makes the body: ScriptOutput
-  bool input_ended = false;    // the last of the body is in `queued` or has gone through the filters
-  bool filtering_last = false; // the piece a body filter works on is the last
+  bool from_script = false;     // a script makes the body: ScriptOutput
+  bool input_ended = false;     // the last of the body is in `queued` or has gone through the filters
+  bool filtering_last = false;  // the piece a body filter works on is the last
   bool last_filtered = false;
-  bool filter_busy = false;    // a header or body filter waits
-  bool is_error = false;       // made by errors.cc
-  std::string_view body;       // of an answer made at once (respond, an error), where no body filter is to see it
-  Buffer queued;               // body on its way to the filters
-  std::string piece;           // what a body filter is working on
-  Buffer filtered;             // what body filters let through
+  bool filter_busy = false;  // a header or body filter waits
+  bool is_error = false;     // made by errors.cc
+  std::string_view body;     // of an answer made at once (respond, an error), where no body filter is to see it
+  Buffer queued;             // body on its way to the filters
+  std::string piece;         // what a body filter is working on
+  Buffer filtered;           // what body filters let through
 };
 
 struct Attempt {
@@ -95,31 +95,31 @@ struct Attempt {
   bool failed = false;
   bool reused = false;
   Nanoseconds began = 0, connected = 0, first_byte = 0, ended = 0;
-  std::string_view address;    // in the arena
+  std::string_view address;  // in the arena
 };
 
 struct UpstreamPart {
   const upstream::Upstream* upstream = nullptr;
   upstream::Lease lease;
   std::array<Attempt, 8> attempts;
-  uint8_t count = 0;           // of attempts made
+  uint8_t count = 0;                         // of attempts made
   std::optional<net::SocketAddress> chosen;  // by a balance hook
-  bool body_replayable = true; // nothing of a streamed body has gone out
-  bool upgrading = false;      // the request asks to switch protocols: a 101 is an answer to it
+  bool body_replayable = true;               // nothing of a streamed body has gone out
+  bool upgrading = false;                    // the request asks to switch protocols: a 101 is an answer to it
   bool tunnel = false;
-  uint64_t sent_mark = 0;      // bytes written when the send deadline was set: progress moves it
+  uint64_t sent_mark = 0;  // bytes written when the send deadline was set: progress moves it
   std::shared_ptr<upstream::TargetState> tunnel_target;  // of a tunnel, which has let go of its generation
   http::ResponseHead head;
 };
 
 struct IdentityPart {
-  std::string_view consumer;   // who the caller is, set by an authenticating policy; in the arena
-  std::string_view claims;     // JSON text of a verified token's claims; in the arena
+  std::string_view consumer;  // who the caller is, set by an authenticating policy; in the arena
+  std::string_view claims;    // JSON text of a verified token's claims; in the arena
 };
 
 struct TimingPart {
-  Nanoseconds began = 0;       // monotonic, the head was complete
-  Nanoseconds wall = 0;        // since 1970
+  Nanoseconds began = 0;  // monotonic, the head was complete
+  Nanoseconds wall = 0;   // since 1970
   Nanoseconds ended = 0;
 };
 
@@ -148,13 +148,13 @@ class Exchange final : public http::StreamHandler, public http::ClientHandler {
   ~Exchange() override;
 
   LoopContext& context;
-  http::Stream* stream = nullptr;   // null when the client has gone or has its whole answer
+  http::Stream* stream = nullptr;  // null when the client has gone or has its whole answer
   Generation* generation = nullptr;
   const RouteEntry* route = nullptr;
   std::array<route::Param, route::kMaxParams> params;
   uint32_t param_count = 0;
   Step step = Step::kMatchRoute;
-  uint32_t listener = 0;            // its number: Snapshot::TableFor
+  uint32_t listener = 0;  // its number: Snapshot::TableFor
   RequestPart in;
   ResponsePart response;
   UpstreamPart upstream;
@@ -162,7 +162,7 @@ class Exchange final : public http::StreamHandler, public http::ClientHandler {
   TimingPart timing;
   ScriptPart script;
   Failure failure;
-  Exchange* parent = nullptr;       // of a subrequest
+  Exchange* parent = nullptr;  // of a subrequest
 
   const Snapshot& snapshot() const { return *generation->snapshot; }
 
@@ -183,14 +183,14 @@ class Exchange final : public http::StreamHandler, public http::ClientHandler {
   // Match again from the start with another path (exec); counts a jump. False: too many.
   bool Reroute(std::string_view path, std::string_view query);
 
-  // Output of a script. The head is fixed by the first call. What is made is collected: whoever resumes the script calls
-  // RunOutputFilters() when it stops (waits or ends) and after kFilter.
+  // Output of a script. The head is fixed by the first call. What is made is collected: whoever resumes the script
+  // calls RunOutputFilters() when it stops (waits or ends) and after kFilter.
   OutputStatus ScriptOutput(std::string_view data);
   OutputStatus ScriptSendHead();
   OutputStatus ScriptFlush(bool wait);
   OutputStatus ScriptEnd();
-  // Sends what was made through the filters to the client. kSuspended: a filter waits, HookProgram::OutputDrained tells.
-  // kFailed: a filter failed, the response was cut.
+  // Sends what was made through the filters to the client. kSuspended: a filter waits, HookProgram::OutputDrained
+  // tells. kFailed: a filter failed, the response was cut.
   HookStatus RunOutputFilters();
   // Ends the phase with a status (ngx.exit): the hook program answers kAnswered afterwards.
   void ScriptExit(int status);
@@ -231,12 +231,12 @@ class Exchange final : public http::StreamHandler, public http::ClientHandler {
   Arena& response_arena() override { return arena; }
 
   // --- the pipeline's own
-  void Advance();                 // runs steps from `step` until one suspends or the exchange is done
+  void Advance();  // runs steps from `step` until one suspends or the exchange is done
   Next AfterHook(HookStatus status, Step next);
-  HookStatus Pump();              // moves the body through the filters to the client
+  HookStatus Pump();  // moves the body through the filters to the client
   void SendRequestBody();
-  void SetDeadline();             // for what the upstream owes next; none while it is the client's turn
-  bool FiltersBody() const;       // body filters are still to see what is sent
+  void SetDeadline();        // for what the upstream owes next; none while it is the client's turn
+  bool FiltersBody() const;  // body filters are still to see what is sent
   bool IgnoresAbort() const;
   enum class AttemptEnd : uint8_t { kSucceeded, kFailed, kCancelled };
   void EndAttempt(AttemptEnd end);
@@ -253,7 +253,7 @@ class Exchange final : public http::StreamHandler, public http::ClientHandler {
   bool in_hook = false;           // a hook of rewrite, access, balance or content waits
   bool failed_meanwhile = false;  // `failure` came while a hook or filter waits: it counts when that ends
   bool client_gone = false;
-  bool counted = false;           // the attempt's target counts it as active
+  bool counted = false;  // the attempt's target counts it as active
 
  private:
   bool NeedsFilter() const;
@@ -278,7 +278,7 @@ class Exchange final : public http::StreamHandler, public http::ClientHandler {
   void AbortStream();
   void Begin();
 
-  std::string_view peer_ip_;       // in the arena: the connection may be gone when it is logged
+  std::string_view peer_ip_;  // in the arena: the connection may be gone when it is logged
   uint64_t bytes_received_ = 0, bytes_sent_ = 0, body_bytes_sent_ = 0;
 };
 

@@ -48,7 +48,8 @@ void RemoveNamedFields(http::HeaderList& headers) {
   }
   if (names.empty()) return;
   headers.RemoveIf([&](const http::Header& header) {
-    if (header.id == HeaderId::kHost || header.id == HeaderId::kContentLength) return false;  // a client may not name these
+    if (header.id == HeaderId::kHost || header.id == HeaderId::kContentLength)
+      return false;  // a client may not name these
     bool named = false;
     ForEachListItem(names, [&](std::string_view option) { named = named || EqualsIgnoreCase(option, header.name); });
     return named;
@@ -62,7 +63,8 @@ bool MayUpgradeTo(std::string_view protocols) {
   bool allowed = true;
   ForEachListItem(protocols, [&](std::string_view protocol) {
     std::string_view name = protocol.substr(0, protocol.find('/'));
-    if (EqualsIgnoreCase(name, "h2c") || EqualsIgnoreCase(name, "h2") || EqualsIgnoreCase(name, "http")) allowed = false;
+    if (EqualsIgnoreCase(name, "h2c") || EqualsIgnoreCase(name, "h2") || EqualsIgnoreCase(name, "http"))
+      allowed = false;
   });
   return allowed;
 }
@@ -128,14 +130,17 @@ std::string_view EncodeUpstreamRequest(Exchange& x, http::BodyFraming& framing) 
   if (!target) return {};
   std::string_view host = target->host;
   if (host.empty() && up.upstream->conf().preserve_host) host = request.authority;
-  if (host.empty()) host = up.chosen ? up.attempts[up.count - 1].address : std::string_view(up.upstream->targets()[up.attempts[up.count - 1].target].host);
+  if (host.empty())
+    host = up.chosen ? up.attempts[up.count - 1].address
+                     : std::string_view(up.upstream->targets()[up.attempts[up.count - 1].target].host);
 
   bool trusted = x.snapshot().trusted.Contains(x.peer_ip());
   std::string_view forwarded_for, via, upgrade;
   const http::Header *forwarded_host = nullptr, *forwarded_proto = nullptr, *forwarded_port = nullptr;
   constexpr size_t kOwnFields = 512;  // what is written below beside the names and values counted here
-  http::HeadWriter writer(x.arena, http::EncodedSize(request.headers) + request.method_text.size() + target->path_and_query.size() +
-                                       host.size() + request.authority.size() + kOwnFields);
+  http::HeadWriter writer(x.arena, http::EncodedSize(request.headers) + request.method_text.size() +
+                                       target->path_and_query.size() + host.size() + request.authority.size() +
+                                       kOwnFields);
   writer.Put(request.method_text);
   writer.Put(' ');
   writer.Put(target->path_and_query);

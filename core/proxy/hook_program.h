@@ -19,9 +19,10 @@ class HookProgram {
  public:
   virtual ~HookProgram() = default;
 
-  // Runs the hooks that exchange.route has for the phase (global policies first; reversed in header_filter). Only called
-  // when the route's mask has the phase. kBalance may set exchange.attempt choices; kContent produces the answer through
-  // Exchange::ScriptOutput. When it answers kSuspended, it calls exchange.HookFinished(phase, status) later, once.
+  // Runs the hooks that exchange.route has for the phase (global policies first; reversed in header_filter). Only
+  // called when the route's mask has the phase. kBalance may set exchange.attempt choices; kContent produces the answer
+  // through Exchange::ScriptOutput. When it answers kSuspended, it calls exchange.HookFinished(phase, status) later,
+  // once.
   virtual HookStatus Run(Exchange& exchange, Phase phase) = 0;
 
   // Runs the body filters over one piece. The outcome is appended to exchange.response.filtered. kSuspended as above;
@@ -33,7 +34,8 @@ class HookProgram {
   enum class AbortOutcome : uint8_t { kEnded, kContinues };
   virtual AbortOutcome Aborted(Exchange& exchange) = 0;
 
-  // The exchange ends: whatever the program keeps for it (coroutines, ctx, handles) is released. Nothing is called after.
+  // The exchange ends: whatever the program keeps for it (coroutines, ctx, handles) is released. Nothing is called
+  // after.
   virtual void Release(Exchange& exchange) = 0;
 
   // More of a request body that a hook reads itself (ngx.req.socket, read_body) has come, or it failed.
@@ -45,7 +47,8 @@ class HookProgram {
   // premature = true, `every` stops).
   virtual void Start(LoopContext& loop) = 0;
   virtual void Retire() = 0;
-  // Whether timers, threads or detached logs still live: a retired generation is kept until they end or lua.drain is over.
+  // Whether timers, threads or detached logs still live: a retired generation is kept until they end or lua.drain is
+  // over.
   virtual bool Busy() const = 0;
 };
 

@@ -1,5 +1,5 @@
-// The headers that only the gateway may set (X-User-ID, ...): removed from every client's request before any hook, in any
-// case, and with _ for -, since some backends read both alike. Immutable.
+// The headers that only the gateway may set (X-User-ID, ...): removed from every client's request before any hook, in
+// any case, and with _ for -, since some backends read both alike. Immutable.
 #pragma once
 
 #include <cstdint>

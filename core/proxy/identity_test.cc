@@ -7,7 +7,8 @@ namespace {
 
 TEST(IdentityHeaders, MatchInAnyCaseWithUnderscoresAndByPrefix) {
   IdentityHeaders headers({"X-User-ID", "x-consumer-*"});
-  for (std::string_view name : {"X-User-ID", "x_user_id", "X-uSER_iD", "X-Consumer-", "x_CONSUMER_name", "X-Consumer-A-B"}) {
+  for (std::string_view name :
+       {"X-User-ID", "x_user_id", "X-uSER_iD", "X-Consumer-", "x_CONSUMER_name", "X-Consumer-A-B"}) {
     EXPECT_TRUE(headers.Matches(name)) << name;
   }
   for (std::string_view name : {"X-User", "X-User-IDs", "XUser-ID", "X-Consumer", "", "Y-User-ID", "X-User-I"}) {

@@ -44,7 +44,7 @@ struct LoopContext {
   // Drops retired generations that nothing holds: at the end of the turn, since the caller may stand in one's program.
   void ReapSoon();
 
-  Exchange* TakeExchange();            // from the free list, or new
+  Exchange* TakeExchange();  // from the free list, or new
   void GiveExchange(Exchange* exchange);
 
  private:

@@ -4,9 +4,9 @@
 //     -> pick target -> connect -> send request -> read head
 //     -> header filter -> send body (body filters, streaming) -> log -> finish
 //
-// A step is a function of the exchange. It sets exchange.step to what comes next and answers kGo, or answers kSuspend and
-// is gone on from by the event it waits for. Two steps are entered again: match route (exec, error pages) and pick target
-// (retries). A failure goes to send error. Log runs once, always.
+// A step is a function of the exchange. It sets exchange.step to what comes next and answers kGo, or answers kSuspend
+// and is gone on from by the event it waits for. Two steps are entered again: match route (exec, error pages) and pick
+// target (retries). A failure goes to send error. Log runs once, always.
 #include "proxy/pipeline.h"
 
 #include <fmt/format.h>
@@ -145,7 +145,8 @@ Next Answer(Exchange& x) {
   if (!route.respond) return FailWith(x, 500, "no policy of this route has answered");
   head.status = route.respond->status;
   SetRespondHeaders(x);
-  x.response.body = route.respond->is_template ? Evaluate(x, x.route->respond_body) : std::string_view(route.respond->body);
+  x.response.body =
+      route.respond->is_template ? Evaluate(x, x.route->respond_body) : std::string_view(route.respond->body);
   return Go(x, Step::kHeaderFilter);
 }
 
@@ -322,8 +323,8 @@ Next Finish(Exchange& x) {
 }
 
 constexpr StepFunction kSteps[] = {
-    MatchRoute, Rewrite, Access, Answer, PickTarget, Connect, SendRequest, ReadHead, HeaderFilter, SendBody, SendError,
-    Log,        Finish,
+    MatchRoute, Rewrite,      Access,   Answer,    PickTarget, Connect, SendRequest,
+    ReadHead,   HeaderFilter, SendBody, SendError, Log,        Finish,
 };
 
 }  // namespace
@@ -361,7 +362,8 @@ Next Exchange::AfterHook(HookStatus status, Step next) {
     case HookStatus::kRerouted:
       if (response.started) return FailWith(*this, 500, "a jump after the answer has begun");
       response.from_script = false;
-      return in.jumps <= kMostJumps ? Go(*this, Step::kMatchRoute) : FailWith(*this, 500, "too many internal redirects");
+      return in.jumps <= kMostJumps ? Go(*this, Step::kMatchRoute)
+                                    : FailWith(*this, 500, "too many internal redirects");
     case HookStatus::kFailed:
       if (failure.status == 0) Fail(500, "a policy failed");
       return Next::kFail;

@@ -16,8 +16,8 @@ struct RequestTarget {
 Result<RequestTarget> TargetFor(Exchange& exchange);
 std::string_view EncodeUpstreamRequest(Exchange& exchange, http::BodyFraming& framing);
 void CleanUpstreamResponse(http::ResponseHead& head);
-// Removes what the client's Connection fields name (RFC 9110 7.6.1): before any hook, so that a client cannot have fields
-// removed that hooks set.
+// Removes what the client's Connection fields name (RFC 9110 7.6.1): before any hook, so that a client cannot have
+// fields removed that hooks set.
 void RemoveNamedFields(http::HeaderList& headers);
 // OPTIONS and TRACE go only so many hops (RFC 9110 7.6.2): counts one. True: the gateway itself is to answer.
 bool IsLastHop(Exchange& exchange);

@@ -51,7 +51,8 @@ struct HooksRig : ProxyRig {
 };
 
 constexpr Phase kBefore[] = {Phase::kRewrite, Phase::kAccess, Phase::kBalance};
-constexpr Phase kWaiting[] = {Phase::kRewrite, Phase::kAccess, Phase::kBalance, Phase::kHeaderFilter, Phase::kBodyFilter};
+constexpr Phase kWaiting[] = {Phase::kRewrite, Phase::kAccess, Phase::kBalance, Phase::kHeaderFilter,
+                              Phase::kBodyFilter};
 
 TEST(Hooks, RunInTheirOrderOnce) {
   HooksRig rig;
@@ -66,7 +67,8 @@ TEST(Hooks, RunInTheirOrderOnce) {
 }
 
 TEST(Hooks, MayWaitInEveryPhase) {
-  for (Phase phase : {Phase::kRewrite, Phase::kAccess, Phase::kBalance, Phase::kHeaderFilter, Phase::kBodyFilter, Phase::kLog}) {
+  for (Phase phase :
+       {Phase::kRewrite, Phase::kAccess, Phase::kBalance, Phase::kHeaderFilter, Phase::kBodyFilter, Phase::kLog}) {
     SCOPED_TRACE(PhaseName(phase));
     HooksRig rig;
     rig.Start();
@@ -96,7 +98,9 @@ TEST(Hooks, FailuresBeforeTheHeadAre500AfterItTheResponseIsCut) {
       SCOPED_TRACE(fmt::format("{} {}", PhaseName(phase), waits));
       HooksRig rig;
       rig.Start();
-      auto outcome = [&](Exchange&) { return waits && rig.program->Runs(phase) == 1 ? HookStatus::kSuspended : HookStatus::kFailed; };
+      auto outcome = [&](Exchange&) {
+        return waits && rig.program->Runs(phase) == 1 ? HookStatus::kSuspended : HookStatus::kFailed;
+      };
       if (phase == Phase::kBodyFilter) {
         rig.program->on_body = [&](Exchange& x, std::string_view, bool) { return outcome(x); };
       } else {
@@ -204,7 +208,8 @@ TEST(Hooks, MayGoOnWithoutTheirClient) {
       rig.program->At(phase) = Suspend;
       rig.program->on_body = [&](Exchange& x, std::string_view piece, bool) {
         x.response.filtered.Append(piece);
-        return phase == Phase::kBodyFilter && rig.program->Runs(phase) == 1 ? HookStatus::kSuspended : HookStatus::kDone;
+        return phase == Phase::kBodyFilter && rig.program->Runs(phase) == 1 ? HookStatus::kSuspended
+                                                                            : HookStatus::kDone;
       };
       Peer& client = rig.Send(upload ? "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\n" : kGet);
       ASSERT_TRUE(rig.Waits(phase));
@@ -228,7 +233,9 @@ TEST(Hooks, AnUpstreamThatDiesWhileAFilterWaits) {
       rig.server.Answers("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc");
       rig.Start();
       if (phase == Phase::kHeaderFilter) {
-        rig.program->At(phase) = [&](Exchange&) { return rig.program->Runs(phase) == 1 ? HookStatus::kSuspended : HookStatus::kDone; };
+        rig.program->At(phase) = [&](Exchange&) {
+          return rig.program->Runs(phase) == 1 ? HookStatus::kSuspended : HookStatus::kDone;
+        };
       } else {
         rig.program->on_body = [&](Exchange& x, std::string_view piece, bool) {
           x.response.filtered.Append(piece);
@@ -294,13 +301,15 @@ TEST(Hooks, FieldsSetBeforeTheAnswerReplaceItsOwnAndCookiesComeBeside) {
   rig.server.Answers("HTTP/1.1 200 OK\r\nSet-Cookie: up=1\r\nX-A: up\r\nX-A: up2\r\nContent-Length: 0\r\n\r\n");
   rig.Start();
   rig.program->At(Phase::kAccess) = [](Exchange& x) {
-    for (auto [name, value] : {std::pair("Set-Cookie", "a=1"), {"Set-Cookie", "b=2"}, {"X-A", "mine"}, {"X-A", "mine2"}}) {
+    for (auto [name, value] :
+         {std::pair("Set-Cookie", "a=1"), {"Set-Cookie", "b=2"}, {"X-A", "mine"}, {"X-A", "mine2"}}) {
       x.response.head.headers.Append(x.arena, name, value);
     }
     return HookStatus::kDone;
   };
   std::string answer = rig.Ask(kGet);
-  for (std::string_view field : {"Set-Cookie: up=1", "Set-Cookie: a=1", "Set-Cookie: b=2", "X-A: mine\r\n", "X-A: mine2"}) {
+  for (std::string_view field :
+       {"Set-Cookie: up=1", "Set-Cookie: a=1", "Set-Cookie: b=2", "X-A: mine\r\n", "X-A: mine2"}) {
     EXPECT_THAT(answer, HasSubstr(field));
   }
   EXPECT_THAT(answer, Not(HasSubstr("X-A: up")));
@@ -322,7 +331,8 @@ TEST(Hooks, FieldsTheySetSurviveAClientsConnectionField) {
     seen += std::exchange(peer.received, {});
     if (seen.ends_with("\r\n\r\n")) peer.transport.Write(kOk);
   };
-  rig.Ask("GET / HTTP/1.1\r\nHost: h\r\nX_User_Id: mallory\r\nX-Other: 1\r\nConnection: close, X-User-ID, X-Other\r\n\r\n");
+  rig.Ask(
+      "GET / HTTP/1.1\r\nHost: h\r\nX_User_Id: mallory\r\nX-Other: 1\r\nConnection: close, X-User-ID, X-Other\r\n\r\n");
   EXPECT_THAT(seen, HasSubstr("X-User-ID: alice\r\n"));
   EXPECT_THAT(seen, Not(HasSubstr("mallory")));
 }
@@ -362,7 +372,8 @@ TEST(Hooks, ReadTheBodyWhichThenGoesOnWithItsLength) {
     EXPECT_EQ(x.in.body.ToString(), "abcdef");
     rig.program->Finish(HookStatus::kDone);
   };
-  Peer& client = rig.Send("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n3\r\nabc\r\n");
+  Peer& client =
+      rig.Send("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n3\r\nabc\r\n");
   ASSERT_TRUE(rig.Waits(Phase::kAccess));
   client.transport.Write("3\r\ndef\r\n0\r\n\r\n");
   ASSERT_TRUE(rig.Done(client));
@@ -399,7 +410,8 @@ TEST(Hooks, ABodyThatFailsFailsTheRequestWhateverTheHookSays) {
     EXPECT_EQ(x.in.body_state, BodyState::kFailed);
     rig.program->Finish(HookStatus::kDone);
   };
-  EXPECT_THAT(rig.Ask("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n6\r\nabcdef\r\n0\r\n\r\n"),
+  EXPECT_THAT(rig.Ask("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\nConnection: "
+                      "close\r\n\r\n6\r\nabcdef\r\n0\r\n\r\n"),
               StartsWith("HTTP/1.1 413 "));
   EXPECT_TRUE(rig.server.peers.empty());
 }
@@ -410,7 +422,9 @@ TEST(Hooks, ABodyFailsOnce) {
   rig.route().body_limit = 4;
   rig.Start();
   rig.program->At(Phase::kHeaderFilter) = Suspend;
-  Peer& client = rig.Send("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n6\r\nabcdef\r\n6\r\nabcdef\r\n");
+  Peer& client = rig.Send(
+      "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\nConnection: "
+      "close\r\n\r\n6\r\nabcdef\r\n6\r\nabcdef\r\n");
   ASSERT_TRUE(rig.Waits(Phase::kHeaderFilter));
   client.transport.Write("6\r\nabcdef\r\n0\r\n\r\n");
   rig.Turns();
@@ -521,7 +535,8 @@ TEST(Hooks, ATunnelIsLoggedByTheNewestRouteOfItsName) {
   rig.Turns();
   std::string logged;
   rig.program->At(Phase::kLog) = [&](Exchange& x) {
-    logged = fmt::format("{} {} {}", x.snapshot().generation, x.route->conf->name, x.GetVariable("status").value_or(""));
+    logged =
+        fmt::format("{} {} {}", x.snapshot().generation, x.route->conf->name, x.GetVariable("status").value_or(""));
     return HookStatus::kDone;
   };
   HardClose(client);

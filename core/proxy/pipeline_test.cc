@@ -41,16 +41,21 @@ std::string BodyOf(std::string_view answer) {
 
 TEST(Pipeline, PassesARequestOnAndItsAnswerBack) {
   ProxyRig rig;
-  Recorder upstream(rig.server, "HTTP/1.1 201 Made\r\nX-A: 1\r\nKeep-Alive: timeout=5\r\nConnection: x-b\r\nX-B: 2\r\nContent-Length: 2\r\n\r\nhi");
+  Recorder upstream(rig.server,
+                    "HTTP/1.1 201 Made\r\nX-A: 1\r\nKeep-Alive: timeout=5\r\nConnection: x-b\r\nX-B: "
+                    "2\r\nContent-Length: 2\r\n\r\nhi");
   rig.Go();
-  std::string answer = rig.Ask("GET /p%41?q=1 HTTP/1.1\r\nHost: example.com:81\r\nX-C: 3\r\nTE: trailers\r\nTrailer: X\r\nConnection: close, te, x-d\r\nX-D: 4\r\n\r\n");
+  std::string answer = rig.Ask(
+      "GET /p%41?q=1 HTTP/1.1\r\nHost: example.com:81\r\nX-C: 3\r\nTE: trailers\r\nTrailer: X\r\nConnection: close, "
+      "te, x-d\r\nX-D: 4\r\n\r\n");
   EXPECT_THAT(answer, StartsWith("HTTP/1.1 201 Made\r\nX-A: 1\r\n"));
   EXPECT_THAT(answer, EndsWith("\r\n\r\nhi"));
   EXPECT_THAT(answer, Not(HasSubstr("X-B")));
   EXPECT_THAT(answer, Not(HasSubstr("Keep-Alive")));
   ASSERT_EQ(upstream.seen.size(), 1u);
   EXPECT_EQ(upstream.seen[0],
-            "GET /pA?q=1 HTTP/1.1\r\nHost: example.com:81\r\nX-C: 3\r\nX-Forwarded-For: 127.0.0.1\r\nX-Forwarded-Proto: http\r\n"
+            "GET /pA?q=1 HTTP/1.1\r\nHost: example.com:81\r\nX-C: 3\r\nX-Forwarded-For: "
+            "127.0.0.1\r\nX-Forwarded-Proto: http\r\n"
             "X-Forwarded-Host: example.com:81\r\nX-Forwarded-Port: 81\r\nVia: 1.1 moongate\r\n\r\n");
   EXPECT_TRUE(rig.AtRest());
   EXPECT_EQ(rig.context.pools.idle(), 1u);
@@ -80,7 +85,8 @@ TEST(Pipeline, AnswersPipelinedRequestsInOrder) {
   };
   rig.Go();
   std::string many;
-  for (int i = 0; i < 200; i++) many += fmt::format("GET /n{} HTTP/1.1\r\nHost: h\r\n{}\r\n", i, i == 199 ? "Connection: close\r\n" : "");
+  for (int i = 0; i < 200; i++)
+    many += fmt::format("GET /n{} HTTP/1.1\r\nHost: h\r\n{}\r\n", i, i == 199 ? "Connection: close\r\n" : "");
   std::string answers = rig.Ask(many);
   size_t at = 0;
   for (int i = 0; i < 200; i++) {
@@ -110,7 +116,8 @@ TEST(Pipeline, HeadHasTheLengthAndNoBody) {
 
 TEST(Pipeline, InformationalHeadsPassWithoutTheirConnectionFields) {
   ProxyRig rig;
-  rig.server.Answers("HTTP/1.1 103 Early Hints\r\nLink: </a>\r\nConnection: x-hop\r\nX-Hop: 1\r\n\r\n" + std::string(kOk));
+  rig.server.Answers("HTTP/1.1 103 Early Hints\r\nLink: </a>\r\nConnection: x-hop\r\nX-Hop: 1\r\n\r\n" +
+                     std::string(kOk));
   rig.Go();
   std::string answer = rig.Ask(kGet);
   EXPECT_THAT(answer, StartsWith("HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\n"));
@@ -145,7 +152,8 @@ TEST(Pipeline, ForwardedFieldsOfStrangersAreDroppedThoseOfProxiesExtended) {
   rig.conf->trusted_proxies = {"127.0.0.0/8"};
   rig.Go();
   rig.Ask(kRequest);
-  EXPECT_THAT(upstream.seen.at(1), HasSubstr("X-Forwarded-For: 1.1.1.1, 2.2.2.2, 127.0.0.1\r\nX-Forwarded-Proto: https\r\n"));
+  EXPECT_THAT(upstream.seen.at(1),
+              HasSubstr("X-Forwarded-For: 1.1.1.1, 2.2.2.2, 127.0.0.1\r\nX-Forwarded-Proto: https\r\n"));
   EXPECT_THAT(upstream.seen.at(1), HasSubstr("Forwarded: for=1.1.1.1\r\n"));
 }
 
@@ -153,8 +161,10 @@ TEST(Pipeline, MaxForwardsIsCountedAndEndsHere) {
   ProxyRig rig;
   Recorder upstream(rig.server, std::string(kOk));
   rig.Go();
-  EXPECT_THAT(rig.Ask("OPTIONS / HTTP/1.1\r\nHost: h\r\nMax-Forwards: 0\r\nConnection: close\r\n\r\n"), StartsWith("HTTP/1.1 204"));
-  EXPECT_THAT(rig.Ask("TRACE / HTTP/1.1\r\nHost: h\r\nMax-Forwards: 0\r\nConnection: close\r\n\r\n"), StartsWith("HTTP/1.1 501"));
+  EXPECT_THAT(rig.Ask("OPTIONS / HTTP/1.1\r\nHost: h\r\nMax-Forwards: 0\r\nConnection: close\r\n\r\n"),
+              StartsWith("HTTP/1.1 204"));
+  EXPECT_THAT(rig.Ask("TRACE / HTTP/1.1\r\nHost: h\r\nMax-Forwards: 0\r\nConnection: close\r\n\r\n"),
+              StartsWith("HTTP/1.1 501"));
   EXPECT_TRUE(upstream.seen.empty());
   rig.Ask("OPTIONS / HTTP/1.1\r\nHost: h\r\nMax-Forwards: 7\r\nConnection: close\r\n\r\n");
   EXPECT_THAT(upstream.seen.at(0), HasSubstr("Max-Forwards: 6\r\n"));
@@ -182,11 +192,14 @@ TEST(Pipeline, StreamsBodiesInTheirFraming) {
     if (seen.ends_with("abcde") || seen.ends_with("0\r\n\r\n")) peer.transport.Write(kOk);
   };
   rig.Go();
-  EXPECT_THAT(rig.Ask("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\nConnection: close\r\n\r\nabcde"), EndsWith("ok"));
+  EXPECT_THAT(rig.Ask("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\nConnection: close\r\n\r\nabcde"),
+              EndsWith("ok"));
   EXPECT_THAT(seen, HasSubstr("\r\nContent-Length: 5\r\n\r\nabcde"));
   rig.server.peers.clear();
   rig.context.pools.CloseIdle();
-  EXPECT_THAT(rig.Ask("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n5;x\r\nabcde\r\n0\r\nT: 1\r\n\r\n"), EndsWith("ok"));
+  EXPECT_THAT(rig.Ask("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\nConnection: "
+                      "close\r\n\r\n5;x\r\nabcde\r\n0\r\nT: 1\r\n\r\n"),
+              EndsWith("ok"));
   EXPECT_THAT(seen, HasSubstr("Transfer-Encoding: chunked\r\n\r\n5\r\nabcde\r\n0\r\n\r\n"));
 }
 
@@ -202,12 +215,14 @@ TEST(Pipeline, ABodyWaitsForAnUpstreamThatDoesNotRead) {
   size_t got = 0;
   rig.Go();
   Peer& client = rig.Open();
-  client.transport.Write(fmt::format("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", kSize));
+  client.transport.Write(
+      fmt::format("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", kSize));
   std::string piece = Repeated("x", 60'000);
   size_t sent = 0;
   auto push = [&] {
     while (sent < kSize) {
-      net::IoResult result = client.transport.Write(std::string_view(piece).substr(0, std::min(piece.size(), kSize - sent)));
+      net::IoResult result =
+          client.transport.Write(std::string_view(piece).substr(0, std::min(piece.size(), kSize - sent)));
       if (result.status != net::IoResult::kOk) return;
       sent += result.bytes;
     }
@@ -257,7 +272,8 @@ TEST(Pipeline, AnUploadThatIsTakenSlowlyIsTaken) {
   Peer& client = rig.Open();
   constexpr size_t kSize = 8'000'000;
   std::string body = Repeated("x", kSize);
-  std::string request = fmt::format("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", kSize) + body;
+  std::string request =
+      fmt::format("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", kSize) + body;
   size_t sent = 0, got = 0;
   auto push = [&] {
     while (sent < request.size()) {
@@ -299,8 +315,10 @@ TEST(Pipeline, BodiesOverTheLimitAreRefused) {
   rig.route().body_limit = 4;
   Recorder upstream(rig.server, std::string(kOk));
   rig.Go();
-  EXPECT_THAT(rig.Ask("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\nConnection: close\r\n\r\nabcde"), StartsWith("HTTP/1.1 413"));
-  EXPECT_THAT(rig.Ask("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n5\r\nabcde\r\n5\r\nabcde\r\n0\r\n\r\n"),
+  EXPECT_THAT(rig.Ask("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\nConnection: close\r\n\r\nabcde"),
+              StartsWith("HTTP/1.1 413"));
+  EXPECT_THAT(rig.Ask("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\nConnection: "
+                      "close\r\n\r\n5\r\nabcde\r\n5\r\nabcde\r\n0\r\n\r\n"),
               StartsWith("HTTP/1.1 413"));
   EXPECT_TRUE(rig.AtRest());
 }
@@ -312,7 +330,8 @@ TEST(Pipeline, ContinueIsAskedForWhenTheUpstreamIsReady) {
   };
   rig.Go();
   Peer& client = rig.Open();
-  client.transport.Write("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n");
+  client.transport.Write(
+      "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n");
   ASSERT_TRUE(rig.Until([&] { return client.received.ends_with("100 Continue\r\n\r\n"); }));
   client.transport.Write("abc");
   ASSERT_TRUE(rig.Until([&] { return client.ended; }));
@@ -333,7 +352,8 @@ TEST(Pipeline, AnEmptyChunkedBodyIsSentAgainAsEmpty) {
   };
   rig.Go();
   EXPECT_THAT(rig.Ask(kGet), EndsWith("ok"));
-  EXPECT_THAT(rig.Ask("PUT / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n0\r\n\r\n"), EndsWith("ok"));
+  EXPECT_THAT(rig.Ask("PUT / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n0\r\n\r\n"),
+              EndsWith("ok"));
   EXPECT_THAT(last, HasSubstr("Content-Length: 0\r\n"));
 }
 
@@ -382,8 +402,9 @@ TEST(Pipeline, AnUpstreamThatResetsAtAnyByte) {
 }
 
 TEST(Pipeline, GarbageIs502) {
-  for (std::string_view garbage : {"SSH-2.0-x\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
-                                   "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\nraw"}) {
+  for (std::string_view garbage :
+       {"SSH-2.0-x\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\nraw"}) {
     ProxyRig rig;
     rig.server.Answers(std::string(garbage));
     rig.Go();
@@ -429,7 +450,8 @@ TEST(Pipeline, WhatCannotBeConnectedIsTriedElsewhereWhateverTheMethod) {
   rig.server.Answers(std::string(kOk));
   rig.Go();
   for (int i = 0; i < 4; i++) {
-    EXPECT_THAT(rig.Ask("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"), EndsWith("ok"));
+    EXPECT_THAT(rig.Ask("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"),
+                EndsWith("ok"));
   }
   rig.server.Refuse();
   rig.context.pools.CloseIdle();
@@ -448,10 +470,12 @@ TEST(Pipeline, AConnectionThatEndedAtRestCostsAGetNothingAndAPostItsAnswer) {
       peer.transport.Write(kOk);
     };
     rig.Go();
-    std::string request = fmt::format("{} / HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\nConnection: close\r\n\r\n", method);
+    std::string request =
+        fmt::format("{} / HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\nConnection: close\r\n\r\n", method);
     EXPECT_THAT(rig.Ask(request), EndsWith("ok"));
     EXPECT_THAT(rig.Ask(request), StartsWith(method == "GET" ? "HTTP/1.1 200" : "HTTP/1.1 502"));
-    EXPECT_EQ(rig.context.current->snapshot->upstreams[0]->targets()[0].state->failures, 0u) << "it says nothing about the target";
+    EXPECT_EQ(rig.context.current->snapshot->upstreams[0]->targets()[0].state->failures, 0u)
+        << "it says nothing about the target";
   }
 }
 
@@ -478,7 +502,8 @@ TEST(Pipeline, ASlowClientSlowsTheUpstream) {
   std::string piece = Repeated("y", 60'000);
   std::function<void(Peer&)> push = [&](Peer& peer) {
     while (sent < kSize) {
-      net::IoResult result = peer.transport.Write(std::string_view(piece).substr(0, std::min(piece.size(), kSize - sent)));
+      net::IoResult result =
+          peer.transport.Write(std::string_view(piece).substr(0, std::min(piece.size(), kSize - sent)));
       if (result.status != net::IoResult::kOk) return;
       sent += result.bytes;
     }
@@ -526,7 +551,8 @@ TEST(Pipeline, AClientThatGoesEndsItsRequestInEveryState) {
       rig.server.Answers(std::string(part));
       rig.Go();
       Peer& client = rig.Open();
-      client.transport.Write(upload ? "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\nabc" : "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+      client.transport.Write(upload ? "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\nabc"
+                                    : "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
       ASSERT_TRUE(rig.Until([&] { return !rig.server.peers.empty(); }));
       rig.Turns();
       linger reset{1, 0};
@@ -559,7 +585,8 @@ TEST(Pipeline, AbortsAreIgnoredWhereTheRouteSaysSo) {
 // --- tunnels
 
 constexpr std::string_view kUpgrade = "GET / HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
-constexpr std::string_view kSwitch = "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n";
+constexpr std::string_view kSwitch =
+    "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n";
 
 TEST(Pipeline, AnUpgradeBecomesATunnel) {
   ProxyRig rig;
@@ -619,7 +646,9 @@ TEST(Pipeline, UpgradesToHttp2AreNotPassedOn) {
   ProxyRig rig;
   Recorder upstream(rig.server, std::string(kOk));
   rig.Go();
-  rig.Ask("GET / HTTP/1.1\r\nHost: h\r\nConnection: close, Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAA\r\n\r\n");
+  rig.Ask(
+      "GET / HTTP/1.1\r\nHost: h\r\nConnection: close, Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: "
+      "AAA\r\n\r\n");
   EXPECT_THAT(upstream.seen.at(0), Not(HasSubstr("h2c")));
   EXPECT_THAT(upstream.seen.at(0), Not(HasSubstr("HTTP2-Settings")));
 }
@@ -632,7 +661,8 @@ TEST(Pipeline, AnUpgradeMayBeDeclined) {
   client.transport.Write(kUpgrade);
   ASSERT_TRUE(rig.Until([&] { return client.received.ends_with("ok"); }));
   client.transport.Write(kUpgrade);
-  ASSERT_TRUE(rig.Until([&] { return client.received.find("ok", client.received.find("ok") + 2) != std::string::npos; }));
+  ASSERT_TRUE(
+      rig.Until([&] { return client.received.find("ok", client.received.find("ok") + 2) != std::string::npos; }));
 }
 
 // --- answers of the gateway itself

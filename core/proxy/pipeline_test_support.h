@@ -1,5 +1,5 @@
-// What the pipeline's tests share: a loop with one generation made by hand, hooks that do what the test says, upstreams on
-// scripted sockets, and clients. Not part of the library.
+// What the pipeline's tests share: a loop with one generation made by hand, hooks that do what the test says, upstreams
+// on scripted sockets, and clients. Not part of the library.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -156,8 +156,10 @@ struct ProxyRig {
       entry.hooks = hooks;
       entry.body_limit = r.body_limit.value_or(made.limits.body);
       if (!r.upstream.empty()) entry.upstream = snapshot->upstream_names.at(r.upstream);
-      if (!r.rewrite.path.empty()) entry.rewrite_path = *config::Template::Parse(r.rewrite.path, config::TemplateUse::kRequest);
-      if (!r.rewrite.host.empty()) entry.rewrite_host = *config::Template::Parse(r.rewrite.host, config::TemplateUse::kRequest);
+      if (!r.rewrite.path.empty())
+        entry.rewrite_path = *config::Template::Parse(r.rewrite.path, config::TemplateUse::kRequest);
+      if (!r.rewrite.host.empty())
+        entry.rewrite_host = *config::Template::Parse(r.rewrite.host, config::TemplateUse::kRequest);
       if (r.redirect) entry.redirect = *config::Template::Parse(r.redirect->location, config::TemplateUse::kRequest);
       snapshot->route_names[r.name] = entry.index;
     }

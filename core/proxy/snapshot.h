@@ -1,5 +1,5 @@
-// Snapshot: one immutable generation as all loops see it: the configuration, its compiled routes, upstreams, TLS contexts
-// and compiled scripts. Built and checked on the control thread before any loop sees it.
+// Snapshot: one immutable generation as all loops see it: the configuration, its compiled routes, upstreams, TLS
+// contexts and compiled scripts. Built and checked on the control thread before any loop sees it.
 //
 // Generation: a snapshot on one loop, with that loop's hook program and its count of live exchanges (a plain integer).
 #pragma once
@@ -51,10 +51,10 @@ class Snapshot {
   uint64_t generation = 0;
   std::unique_ptr<config::Config> config;
   std::vector<std::unique_ptr<RouteTable>> tables;
-  std::vector<const RouteTable*> table_by_listener;           // by listener number; null: it is not listened on any more
-  std::vector<uint32_t> listener_numbers;                     // by place in the configuration
-  std::vector<bool> keeps_identity;                           // by listener number
-  std::vector<RouteEntry> routes;                            // by config order
+  std::vector<const RouteTable*> table_by_listener;  // by listener number; null: it is not listened on any more
+  std::vector<uint32_t> listener_numbers;            // by place in the configuration
+  std::vector<bool> keeps_identity;                  // by listener number
+  std::vector<RouteEntry> routes;                    // by config order
   std::unordered_map<std::string_view, uint32_t> route_names;
   std::vector<std::unique_ptr<upstream::Upstream>> upstreams;
   std::unordered_map<std::string_view, upstream::Upstream*> upstream_names;
@@ -62,14 +62,12 @@ class Snapshot {
   std::unique_ptr<HookPrograms> programs;                     // null: no hooks at all
   IdentityHeaders identity_headers;
   TrustedProxies trusted;
-  std::shared_ptr<const config::Limits> limits;                // what sessions keep of it
+  std::shared_ptr<const config::Limits> limits;  // what sessions keep of it
   config::Template access_format;
   bool access_log = false;
   observe::LineWriter::Output access_output;
 
-  bool KeepsIdentity(uint32_t listener) const {
-    return listener < keeps_identity.size() && keeps_identity[listener];
-  }
+  bool KeepsIdentity(uint32_t listener) const { return listener < keeps_identity.size() && keeps_identity[listener]; }
   // Null: no such listener in this generation.
   const RouteTable* TableFor(uint32_t listener) const {
     return listener < table_by_listener.size() ? table_by_listener[listener] : nullptr;

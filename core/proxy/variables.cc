@@ -179,7 +179,8 @@ net::TlsInfo Tls(Exchange& x) {
 // By name, sorted.
 constexpr Builtin kBuiltins[] = {
     {"args", [](Exchange& x) { return x.request.query; }},
-    {"binary_remote_addr", [](Exchange& x) -> std::string_view {
+    {"binary_remote_addr",
+     [](Exchange& x) -> std::string_view {
        Result<net::SocketAddress> address = net::SocketAddress::FromIp(ClientAddress(x), 0);
        return address ? x.arena.Copy(address->ip_bytes()) : std::string_view();
      }},
@@ -193,7 +194,8 @@ constexpr Builtin kBuiltins[] = {
     {"document_uri", [](Exchange& x) { return x.arena.Copy(http::DecodeLenient(x.request.path, http::Plus::kKeep)); }},
     {"generation", [](Exchange& x) { return Decimal(x, x.snapshot().generation); }},
     {"host", [](Exchange& x) -> std::string_view { return x.arena.Copy(Lower(HostOf(x))); }},
-    {"hostname", [](Exchange& x) -> std::string_view {
+    {"hostname",
+     [](Exchange& x) -> std::string_view {
        char name[256] = {};
        gethostname(name, sizeof name - 1);
        return x.arena.Copy(name);
@@ -202,7 +204,8 @@ constexpr Builtin kBuiltins[] = {
     {"is_args", [](Exchange& x) -> std::string_view { return x.request.query.empty() ? "" : "?"; }},
     {"msec", [](Exchange& x) { return Seconds(x, x.context.loop.WallTime()); }},
     {"pid", [](Exchange& x) { return Decimal(x, static_cast<uint64_t>(getpid())); }},
-    {"proxy_add_x_forwarded_for", [](Exchange& x) -> std::string_view {
+    {"proxy_add_x_forwarded_for",
+     [](Exchange& x) -> std::string_view {
        std::string_view earlier = x.request.headers.Get(HeaderId::kXForwardedFor);
        return earlier.empty() ? x.peer_ip() : x.arena.Concat(earlier, ", ", x.peer_ip());
      }},
@@ -210,13 +213,15 @@ constexpr Builtin kBuiltins[] = {
     {"remote_addr", ClientAddress},
     {"remote_port", [](Exchange& x) { return Connection(x) ? Decimal(x, Connection(x)->peer_port) : ""; }},
     {"request", RequestLine},
-    {"request_body", [](Exchange& x) -> std::string_view {
+    {"request_body",
+     [](Exchange& x) -> std::string_view {
        return x.in.body_state == BodyState::kRead ? x.arena.Copy(x.in.body.ToString()) : std::string_view();
      }},
     {"request_id", [](Exchange& x) { return x.RequestId(); }},
     {"request_length", [](Exchange& x) { return Decimal(x, x.BytesReceived()); }},
     {"request_method", [](Exchange& x) { return x.request.method_text; }},
-    {"request_time", [](Exchange& x) {
+    {"request_time",
+     [](Exchange& x) {
        return Seconds(x, (x.timing.ended != 0 ? x.timing.ended : x.context.loop.Now()) - x.timing.began);
      }},
     {"request_uri", [](Exchange& x) { return x.in.original_target; }},

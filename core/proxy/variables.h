@@ -15,8 +15,8 @@ std::string_view Evaluate(Exchange& exchange, const config::Expression& expressi
 // A whole template.
 std::string_view Evaluate(Exchange& exchange, const config::Template& text);
 
-// The gateway's own variables, by nginx's names: "remote_addr", "http_NAME", "arg_NAME", "cookie_NAME", "upstream_addr", ...
-// nullopt: none of that name.
+// The gateway's own variables, by nginx's names: "remote_addr", "http_NAME", "arg_NAME", "cookie_NAME",
+// "upstream_addr", ... nullopt: none of that name.
 std::optional<std::string_view> BuiltinVariable(Exchange& exchange, std::string_view name);
 
 // For consistent hashing: the upstream's key expressions.

@@ -39,9 +39,13 @@ TEST(Variables, OfTheRequest) {
   rig.server.Answers("HTTP/1.1 201 Made\r\nX-Up: u\r\nContent-Length: 2\r\n\r\nok");
   rig.route().vars = {{"tier", "gold"}};
   auto values = Ask(rig,
-                    "GET /a%20b/../c%20d?x=1&y=a%20b HTTP/1.1\r\nHost: Example.COM:80\r\nX-Two: 1\r\nX-Two: 2\r\nCookie: k=v; l=w\r\nConnection: close\r\n\r\n",
-                    {"uri", "args", "is_args", "arg_x", "arg_y", "host", "http_x_two", "cookie_l", "request", "request_uri", "status", "tier",
-                     "upstream_status", "upstream_addr", "sent_http_x_up", "remote_addr", "scheme", "body_bytes_sent", "route", "nothing", "generation"});
+                    "GET /a%20b/../c%20d?x=1&y=a%20b HTTP/1.1\r\nHost: Example.COM:80\r\nX-Two: 1\r\nX-Two: "
+                    "2\r\nCookie: k=v; l=w\r\nConnection: close\r\n\r\n",
+                    {"uri",         "args",       "is_args",         "arg_x",         "arg_y",
+                     "host",        "http_x_two", "cookie_l",        "request",       "request_uri",
+                     "status",      "tier",       "upstream_status", "upstream_addr", "sent_http_x_up",
+                     "remote_addr", "scheme",     "body_bytes_sent", "route",         "nothing",
+                     "generation"});
   EXPECT_EQ(values["uri"], "/c d");
   EXPECT_EQ(values["args"], "x=1&y=a%20b");
   EXPECT_EQ(values["is_args"], "?");
@@ -73,7 +77,8 @@ TEST(Variables, OfSeveralAttempts) {
   rig.AddTarget(dead);
   rig.AddTarget(rig.server);
   rig.server.Answers("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
-  auto values = Ask(rig, "GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n", {"upstream_status", "upstream_addr"});
+  auto values =
+      Ask(rig, "GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n", {"upstream_status", "upstream_addr"});
   EXPECT_EQ(values["upstream_status"], "502, 200");
   EXPECT_EQ(values["upstream_addr"], dead.address().ToString() + ", " + rig.server.address().ToString());
 }
@@ -89,7 +94,8 @@ TEST(Variables, TheClientBehindTrustedProxies) {
   ProxyRig rig;
   rig.server.Answers("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
   auto from = [&](std::string_view fields) {
-    return Expression(rig, "GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n" + std::string(fields) + "\r\n", "remote_addr");
+    return Expression(rig, "GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n" + std::string(fields) + "\r\n",
+                      "remote_addr");
   };
   EXPECT_EQ(from("X-Forwarded-For: 1.1.1.1\r\n"), "127.0.0.1") << "nobody is trusted";
   rig.conf->trusted_proxies = {"127.0.0.1", "10.0.0.0/8"};
@@ -110,8 +116,16 @@ TEST(Variables, Expressions) {
   rig.route().match.path = "/v1/{id}";
   constexpr std::string_view kRequest =
       "GET /v1/seven?q=a+b%21 HTTP/1.1\r\nHost: h\r\nX-A: 1\r\nCookie: c=d\r\nConnection: close\r\n\r\n";
-  for (auto [text, value] : {std::pair("path.id", "seven"), {"method", "GET"}, {"host", "h"}, {"path", "/v1/seven"}, {"header.x-a", "1"},
-                             {"query.q", "a b!"}, {"cookie.c", "d"}, {"consumer", ""}, {"route", "all"}, {"header.none", ""}}) {
+  for (auto [text, value] : {std::pair("path.id", "seven"),
+                             {"method", "GET"},
+                             {"host", "h"},
+                             {"path", "/v1/seven"},
+                             {"header.x-a", "1"},
+                             {"query.q", "a b!"},
+                             {"cookie.c", "d"},
+                             {"consumer", ""},
+                             {"route", "all"},
+                             {"header.none", ""}}) {
     EXPECT_EQ(Expression(rig, kRequest, text), value) << text;
   }
 }

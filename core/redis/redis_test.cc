@@ -23,17 +23,14 @@ using Arguments = std::vector<std::string_view>;
 
 std::string Text(const redisReply* reply) {
   switch (reply->type) {
-    case REDIS_REPLY_INTEGER:
-      return std::to_string(reply->integer);
-    case REDIS_REPLY_NIL:
-      return "(nil)";
+    case REDIS_REPLY_INTEGER: return std::to_string(reply->integer);
+    case REDIS_REPLY_NIL: return "(nil)";
     case REDIS_REPLY_ARRAY: {
       std::string text = "[";
       for (size_t i = 0; i < reply->elements; i++) text += (i > 0 ? " " : "") + Text(reply->element[i]);
       return text + "]";
     }
-    default:
-      return std::string(reply->str, reply->len);
+    default: return std::string(reply->str, reply->len);
   }
 }
 

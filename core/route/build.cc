@@ -216,22 +216,17 @@ class Builder {
     Index& x = *index_;
     Index::Table& table = x.tables[table_number];
     switch (pattern.kind) {
-      case PathPattern::kAny:
-        return AddTo(table.any);
-      case PathPattern::kExact:
-        return AddTo(x.map.Insert(Ensure(table.exact), pattern.text));
-      case PathPattern::kSegments:
-        return AddTo(x.nodes[Descend(Ensure(table.segments), pattern)].leaf);
-      case PathPattern::kPrefix:
-        return AddTo(x.nodes[Descend(Ensure(table.prefixes), pattern)].leaf);
+      case PathPattern::kAny: return AddTo(table.any);
+      case PathPattern::kExact: return AddTo(x.map.Insert(Ensure(table.exact), pattern.text));
+      case PathPattern::kSegments: return AddTo(x.nodes[Descend(Ensure(table.segments), pattern)].leaf);
+      case PathPattern::kPrefix: return AddTo(x.nodes[Descend(Ensure(table.prefixes), pattern)].leaf);
       case PathPattern::kRawPrefix: {
         uint32_t length = static_cast<uint32_t>(pattern.text.size());
         std::vector<uint32_t>& lengths = table.raw_lengths;
         if (std::find(lengths.begin(), lengths.end(), length) == lengths.end()) lengths.push_back(length);
         return AddTo(x.map.Insert(Ensure(table.raw), pattern.text));
       }
-      case PathPattern::kRegex:
-        return PlaceRegex(table_number, pattern, regex);
+      case PathPattern::kRegex: return PlaceRegex(table_number, pattern, regex);
     }
   }
 

@@ -133,14 +133,10 @@ class Explainer {
       return fmt::format("the regular expression for {} {} exceeds the limit of steps: 500", what, condition.name);
     }
     switch (condition.kind) {
-      case Condition::kEquals:
-        return fmt::format("{} {} is not \"{}\"", what, condition.name, condition.value);
-      case Condition::kRegex:
-        return fmt::format("{} {} does not match \"{}\"", what, condition.name, condition.value);
-      case Condition::kPresent:
-        return fmt::format("{} {} is missing", what, condition.name);
-      case Condition::kAbsent:
-        break;
+      case Condition::kEquals: return fmt::format("{} {} is not \"{}\"", what, condition.name, condition.value);
+      case Condition::kRegex: return fmt::format("{} {} does not match \"{}\"", what, condition.name, condition.value);
+      case Condition::kPresent: return fmt::format("{} {} is missing", what, condition.name);
+      case Condition::kAbsent: break;
     }
     return fmt::format("{} {} is present", what, condition.name);
   }

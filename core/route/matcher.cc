@@ -96,10 +96,8 @@ Outcome Index::HeaderHolds(const Check& check, const http::RequestHead& head) co
     if (header.id != check.id) continue;
     if (check.id == http::HeaderId::kOther && !EqualsIgnoreCase(header.name, condition.name)) continue;
     switch (condition.kind) {
-      case Condition::kPresent:
-        return Outcome::kMatch;
-      case Condition::kAbsent:
-        return Outcome::kNoMatch;
+      case Condition::kPresent: return Outcome::kMatch;
+      case Condition::kAbsent: return Outcome::kNoMatch;
       case Condition::kEquals:
         if (header.value == condition.value) return Outcome::kMatch;
         break;
@@ -116,14 +114,10 @@ Outcome Index::QueryHolds(const Check& check, const http::RequestHead& head) con
   const Condition& condition = check.condition;
   std::optional<std::string_view> value = http::QueryArgument(head.query, condition.name);
   switch (condition.kind) {
-    case Condition::kPresent:
-      return From(value.has_value());
-    case Condition::kAbsent:
-      return From(!value.has_value());
-    case Condition::kEquals:
-      return From(value && http::QueryTextIs(*value, condition.value));
-    case Condition::kRegex:
-      break;
+    case Condition::kPresent: return From(value.has_value());
+    case Condition::kAbsent: return From(!value.has_value());
+    case Condition::kEquals: return From(value && http::QueryTextIs(*value, condition.value));
+    case Condition::kRegex: break;
   }
   if (!value) return Outcome::kNoMatch;
   const Regex& regex = regexes[check.regex];

@@ -27,14 +27,10 @@ std::string Look(const Matcher& matcher, std::string_view method, std::string_vi
   std::array<Param, kMaxParams> params;
   Match match = matcher.Find(request.head(), params, access);
   switch (match.kind) {
-    case Match::kNone:
-      return "404";
-    case Match::kMethodNotAllowed:
-      return "405 " + matcher.AllowText(match.allowed);
-    case Match::kLimit:
-      return "500";
-    case Match::kRoute:
-      break;
+    case Match::kNone: return "404";
+    case Match::kMethodNotAllowed: return "405 " + matcher.AllowText(match.allowed);
+    case Match::kLimit: return "500";
+    case Match::kRoute: break;
   }
   std::string text = std::to_string(match.route);
   for (size_t i = 0; i < match.params; i++) text += fmt::format(" {}={}", params[i].name, params[i].value);

@@ -34,7 +34,9 @@ class Programs final : public proxy::HookPrograms {
       : masks_(std::move(masks)), programs_(std::move(programs)) {}
 
   proxy::PhaseMask MaskOf(size_t route) const override { return masks_.at(route); }
-  std::unique_ptr<proxy::HookProgram> TakeProgram(int loop) override { return std::move(programs_.at(static_cast<size_t>(loop))); }
+  std::unique_ptr<proxy::HookProgram> TakeProgram(int loop) override {
+    return std::move(programs_.at(static_cast<size_t>(loop)));
+  }
 
  private:
   std::vector<proxy::PhaseMask> masks_;
@@ -75,7 +77,8 @@ class Assembler {
     if (instance.broken) {
       // reported
     } else if (instance.module.empty()) {
-      for (size_t phase = 0; phase < kPhases; phase++) loaded.functions[phase] = LoadChunk(instance.chunks[phase], instance.policy->path);
+      for (size_t phase = 0; phase < kPhases; phase++)
+        loaded.functions[phase] = LoadChunk(instance.chunks[phase], instance.policy->path);
     } else if (PushModule(vm_, instance.module)) {
       for (size_t phase = 0; phase < kPhases; phase++) {
         std::string_view key = PhaseKey(static_cast<Phase>(phase));
@@ -214,10 +217,12 @@ class Assembler {
 };
 
 bool HasScripts(const config::Config& config) {
-  if (!config.policies.empty() || !config.lua.init.empty() || !config.lua.init_worker.empty() || !config.lua.exit_worker.empty()) {
+  if (!config.policies.empty() || !config.lua.init.empty() || !config.lua.init_worker.empty() ||
+      !config.lua.exit_worker.empty()) {
     return true;
   }
-  return std::ranges::any_of(config.routes, [](const config::Route& route) { return !route.policies.empty() || !route.content.empty(); });
+  return std::ranges::any_of(
+      config.routes, [](const config::Route& route) { return !route.policies.empty() || !route.content.empty(); });
 }
 
 // Before anything else runs in the VM.

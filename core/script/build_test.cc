@@ -58,14 +58,16 @@ TEST_F(ScriptTest, SyntaxErrorsNameFileAndLine) {
 }
 
 TEST_F(ScriptTest, AllErrorsAtOnce) {
-  std::string errors = Load(Policy("nothing_like_it: {}") + Policy("lua: { access: \"x x\" }") + Policy("script: absent.lua"));
+  std::string errors =
+      Load(Policy("nothing_like_it: {}") + Policy("lua: { access: \"x x\" }") + Policy("script: absent.lua"));
   EXPECT_NE(errors.find("nothing_like_it"), std::string::npos) << errors;
   EXPECT_NE(errors.find("test.yaml:9:"), std::string::npos) << errors;
   EXPECT_NE(errors.find("absent.lua"), std::string::npos) << errors;
 }
 
 TEST_F(ScriptTest, AMistakenPhaseNameIsAWarning) {
-  std::string warnings = Load(Policy("script: s.lua"), {{"/conf/s.lua", "return { acess = function() end, log = function() end }"}});
+  std::string warnings =
+      Load(Policy("script: s.lua"), {{"/conf/s.lua", "return { acess = function() end, log = function() end }"}});
   EXPECT_NE(warnings.find("did you mean \"access\""), std::string::npos) << warnings;
 }
 
@@ -73,24 +75,27 @@ TEST_F(ScriptTest, GlobalsAreStrictForScriptsOnly) {
   ASSERT_EQ(Load("- match: { path: /* }\n  content: { lua: \"ngx.say(require('lib').f()) oops = 1\" }\n",
                  {{"/lua/lib.lua", "a_global = 'lib'\nreturn { f = function() return a_global end }"},
                   {"/conf/init.lua", "require 'lib'"}},
-                 "lua: { path: [/lua], init: init.lua }\n"), "");
+                 "lua: { path: [/lua], init: init.lua }\n"),
+            "");
   Fetch();
   EXPECT_NE(log.text.find("test.yaml:5: global 'oops' is written here"), std::string::npos) << log.text;
 }
 
 TEST_F(ScriptTest, StrictGlobalsCanBeOff) {
   ASSERT_EQ(Load("- match: { path: /* }\n  content: { lua: \"count = (count or 0) + 1 ngx.say(count)\" }\n", {},
-                 "lua: { strict_globals: false }\n"), "");
+                 "lua: { strict_globals: false }\n"),
+            "");
   Fetch();
   EXPECT_EQ(Fetch().body, "2\n");
 }
 
 TEST_F(ScriptTest, InitRunsFirstAndMayNotWait) {
   ASSERT_EQ(Load("- match: { path: /* }\n  content: { lua: \"ngx.say(_G.from_init)\" }\n",
-                 {{"/conf/init.lua", "_G.from_init = ngx.get_phase()"}}, "lua: { init: init.lua }\n"), "");
+                 {{"/conf/init.lua", "_G.from_init = ngx.get_phase()"}}, "lua: { init: init.lua }\n"),
+            "");
   EXPECT_EQ(Fetch().body, "init\n");
-  std::string errors = Load("- match: { path: /* }\n  respond: { body: x }\n", {{"/conf/init.lua", "local a = 1\nngx.sleep(1)"}},
-                            "lua: { init: init.lua }\n");
+  std::string errors = Load("- match: { path: /* }\n  respond: { body: x }\n",
+                            {{"/conf/init.lua", "local a = 1\nngx.sleep(1)"}}, "lua: { init: init.lua }\n");
   EXPECT_NE(errors.find("/conf/init.lua:2:1: "), std::string::npos) << errors;
   EXPECT_NE(errors.find("API disabled in the context of init_by_lua*"), std::string::npos) << errors;
 }
@@ -98,18 +103,22 @@ TEST_F(ScriptTest, InitRunsFirstAndMayNotWait) {
 TEST_F(ScriptTest, InitWorkerMayWait) {
   ASSERT_EQ(Load("- match: { path: /* }\n  content: { lua: \"ngx.say(_G.started)\" }\n",
                  {{"/conf/w.lua", "_G.started = ngx.worker.id() ngx.sleep(0.001) _G.started = 'later'"}},
-                 "lua: { init_worker: w.lua }\n"), "");
+                 "lua: { init_worker: w.lua }\n"),
+            "");
   EXPECT_EQ(Fetch().body, "0\n");
   EXPECT_TRUE(RunUntil([&] { return Fetch().body == "later\n"; }, 200));
 }
 
 TEST_F(ScriptTest, BytecodeIsRefused) {
   std::string errors = Load(Policy("script: b.lua"), {{"/conf/b.lua", std::string("\x1bLJ\x02\x00", 5)}});
-  EXPECT_EQ(errors, "test.yaml:5:5: /conf/b.lua: bytecode is not taken, only Lua text (routes[0].policies[0].script)\n");
+  EXPECT_EQ(errors,
+            "test.yaml:5:5: /conf/b.lua: bytecode is not taken, only Lua text (routes[0].policies[0].script)\n");
 }
 
 TEST_F(ScriptTest, ASchemaThatIsWrongIsTold) {
-  std::string errors = Load(Policy("tier: {}"), {{"/lua/tier.lua", "return { schema = { a = { type = 'integr' } }, log = function() end }"}}, kPath);
+  std::string errors =
+      Load(Policy("tier: {}"),
+           {{"/lua/tier.lua", "return { schema = { a = { type = 'integr' } }, log = function() end }"}}, kPath);
   EXPECT_NE(errors.find("schema.a has the unknown type \"integr\""), std::string::npos) << errors;
 }
 

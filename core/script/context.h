@@ -39,8 +39,8 @@ struct Handle {
 
 // The hooks that one route has in one phase, compiled in one VM.
 struct Code {
-  uint32_t phase = 0;   // MG_PHASE_*
-  int runner = -2;      // registry reference of a function (from, ...) that calls the hooks from that index on
+  uint32_t phase = 0;  // MG_PHASE_*
+  int runner = -2;     // registry reference of a function (from, ...) that calls the hooks from that index on
   std::vector<std::string> names;  // of the policies, in the order they run
   uint32_t steps = 1;              // functions, and what the runner does after the last (body filters)
   Budget budget;
@@ -54,11 +54,11 @@ struct Coroutine {
   uint32_t slot = 0, generation = 1;
   uint32_t wait = 0;  // counts its waits
   State state = State::kIdle;
-  bool light = false;    // a script's thread: its state is not pooled
+  bool light = false;  // a script's thread: its state is not pooled
   bool ended_well = false;
   bool waited_for = false;
-  int arguments = 0;     // on its stack, for the next resume
-  uint32_t policy = 0;   // index into Code::names
+  int arguments = 0;    // on its stack, for the next resume
+  uint32_t policy = 0;  // index into Code::names
   Run* run = nullptr;
   std::unique_ptr<Operation> operation;
   std::vector<Coroutine*> joining;  // waits for the first of these to end
@@ -70,15 +70,15 @@ enum class Ending : uint8_t { kNone, kReturned, kExit, kExec, kError, kAborted }
 
 struct Run {
   Context* context = nullptr;
-  const Code* code = nullptr;         // null: idle
-  uint32_t phase = 0;                 // MG_PHASE_* of the last code
+  const Code* code = nullptr;  // null: idle
+  uint32_t phase = 0;          // MG_PHASE_* of the last code
   Coroutine* main = nullptr;
   std::vector<Coroutine*> coroutines;  // main and the light threads
   std::vector<Coroutine*> ready;       // resumed from the back
   bool driving = false;
   Ending ending = Ending::kNone;
-  int status = 0;                     // with kExit
-  bool exec = false;                  // the exit is to another location
+  int status = 0;     // with kExit
+  bool exec = false;  // the exit is to another location
 };
 
 enum class Group : uint8_t { kEntry, kFilter, kLog, kCount };
@@ -86,7 +86,7 @@ enum class Group : uint8_t { kEntry, kFilter, kLog, kCount };
 struct Context {
   enum class Kind : uint8_t { kRequest, kTimer, kWorker };
   Kind kind = Kind::kRequest;
-  uint32_t slot = 0;        // from 1
+  uint32_t slot = 0;  // from 1
   bool live = false;
   bool keeps_state = false;  // Lua has something under the slot
   bool released = false;     // to be recycled when nothing on the stack uses it
@@ -94,7 +94,7 @@ struct Context {
   proxy::Exchange* exchange = nullptr;
   std::array<Run, static_cast<size_t>(Group::kCount)> runs;
   std::vector<Handle> output_waiters, body_waiters;
-  Nanoseconds cut_at = 0;    // a detached log phase is cut then; 0: no
+  Nanoseconds cut_at = 0;  // a detached log phase is cut then; 0: no
 };
 
 }  // namespace mg::script

@@ -1,8 +1,8 @@
 #include "script/limits.h"
 
 #include <fmt/format.h>
-#include <luajit-2.1/lua.hpp>
 #include <sys/time.h>
+#include <luajit-2.1/lua.hpp>
 
 #include <mutex>
 
@@ -77,7 +77,8 @@ Result<void> Limits::Prepare(lua_State* L, Limits& limits) {
   luaJIT_profile_start(L, "l", IgnoreSample, nullptr);
   limits.state_ = L;
   limits.inner_ = lua_getallocf(L, &limits.inner_data_);
-  limits.used_ = static_cast<size_t>(lua_gc(L, LUA_GCCOUNT, 0)) * 1024 + static_cast<size_t>(lua_gc(L, LUA_GCCOUNTB, 0));
+  limits.used_ =
+      static_cast<size_t>(lua_gc(L, LUA_GCCOUNT, 0)) * 1024 + static_cast<size_t>(lua_gc(L, LUA_GCCOUNTB, 0));
   lua_setallocf(L, Allocate, &limits);
   Watchdog::Get().Watch(limits);
   return {};
@@ -180,7 +181,8 @@ void Limits::Trip(Stopped reason) {
 std::string Limits::StoppedText() const {
   std::string at = stopped_at_.empty() ? std::string() : " at " + stopped_at_;
   switch (reason_) {
-    case Stopped::kTime: return fmt::format("time limit of {} ms exceeded{}", cpu_.load(std::memory_order_relaxed) / 1'000'000, at);
+    case Stopped::kTime:
+      return fmt::format("time limit of {} ms exceeded{}", cpu_.load(std::memory_order_relaxed) / 1'000'000, at);
     case Stopped::kGrowth: return fmt::format("memory growth limit of {} KiB exceeded{}", growth_ / 1024, at);
     case Stopped::kMemory: return fmt::format("memory limit of {} KiB exceeded{}", cap_ / 1024, at);
     case Stopped::kNo: break;
@@ -196,7 +198,8 @@ void Limits::OnInstruction(lua_State* L, lua_Debug* where) {
   limits->allowed_ = SIZE_MAX;
   if (limits->stopped_at_.empty()) {
     lua_getinfo(L, "Sl", where);
-    limits->stopped_at_ = fmt::format("{}:{}", where->source[0] == '@' ? where->source + 1 : where->short_src, where->currentline);
+    limits->stopped_at_ =
+        fmt::format("{}:{}", where->source[0] == '@' ? where->source + 1 : where->short_src, where->currentline);
   }
   {
     std::string text = limits->StoppedText();

@@ -1,10 +1,11 @@
-// What one run of Lua may use, and how it is held to it: CPU time by the watchdog and a signal, memory by the allocator.
+// What one run of Lua may use, and how it is held to it: CPU time by the watchdog and a signal, memory by the
+// allocator.
 //
 // A run is one stretch of Lua without waiting, numbered. The watchdog thread sees a run begin, reads the thread's CPU
 // clock when its budget could be spent, and then sends SIGURG for that number until the run ends. The handler makes the
-// JIT leave compiled code at its next line and installs a hook on every instruction; the hook raises an error and stays,
-// so that no pcall can swallow it. (How it works with the stock LuaJIT: mode "l" of its profiler makes the recorder guard
-// each line on one bit of the hook mask. The profiler is process-wide: a dummy VM owns it.)
+// JIT leave compiled code at its next line and installs a hook on every instruction; the hook raises an error and
+// stays, so that no pcall can swallow it. (How it works with the stock LuaJIT: mode "l" of its profiler makes the
+// recorder guard each line on one bit of the hook mask. The profiler is process-wide: a dummy VM owns it.)
 //
 // Memory: an allocation past the run's limit is granted, and the run is stopped in the same way at its next line. Only
 // far past it (kSlack) is one refused: this LuaJIT does not survive every refusal in compiled code, where its stack's
@@ -79,9 +80,9 @@ class Limits {
   bool has_thread_ = false;
   bool on_ = false;
   std::atomic<uint32_t> counter_{0};  // of all runs; written by the VM's thread
-  std::atomic<uint32_t> run_{0};   // the number of the run that is on; 0: none
-  std::atomic<uint32_t> stop_{0};  // the run that is to be stopped
-  std::atomic<int64_t> cpu_{0};    // its budget
+  std::atomic<uint32_t> run_{0};      // the number of the run that is on; 0: none
+  std::atomic<uint32_t> stop_{0};     // the run that is to be stopped
+  std::atomic<int64_t> cpu_{0};       // its budget
   std::atomic<clockid_t> clock_{};
   std::atomic<bool> tripped_{false};
   Stopped reason_ = Stopped::kNo;

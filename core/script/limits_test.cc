@@ -21,7 +21,8 @@ std::string Chunk(const std::string& phase, const std::string& code) {
     from = to + 1;
   }
   return "- match: { path: /ok }\n  content: { lua: \"ngx.say('fine')\" }\n"
-         "- match: { path: /* }\n  policies:\n  - lua:\n      " + phase + ": |\n" + indented + "  respond: { body: in }\n";
+         "- match: { path: /* }\n  policies:\n  - lua:\n      " +
+         phase + ": |\n" + indented + "  respond: { body: in }\n";
 }
 
 struct Runaway {
@@ -43,8 +44,11 @@ const Runaway kRunaways[] = {
     {"coroutines", "while true do coroutine.wrap(function() for i = 1, 10 do coroutine.yield(i) end end)() end"},
     {"inside a coroutine", "coroutine.resume(coroutine.create(function() while true do end end))\nwhile true do end"},
     {"a coroutine swallows", "while true do coroutine.resume(coroutine.create(function() while true do end end)) end"},
-    {"sort callback", "local t = {}\nfor i = 1, 300 do t[i] = i % 7 end\nwhile true do table.sort(t, function(a, b) return a < b end) end"},
-    {"gsub callback", "while true do (('x'):rep(100)):gsub('x', function() local n = 0 for i = 1, 100 do n = n + i end end) end"},
+    {"sort callback",
+     "local t = {}\nfor i = 1, 300 do t[i] = i % 7 end\nwhile true do table.sort(t, function(a, b) return a < b end) "
+     "end"},
+    {"gsub callback",
+     "while true do (('x'):rep(100)):gsub('x', function() local n = 0 for i = 1, 100 do n = n + i end end) end"},
     {"gsub callback loops", "('x'):gsub('x', function() while true do end end)"},
     {"metamethod", "local t = setmetatable({}, { __index = function() while true do end end })\nlocal x = t.y"},
     {"tostring", "local t = setmetatable({}, { __tostring = function() while true do end end })\ntostring(t)"},
@@ -68,7 +72,8 @@ const Runaway kRunaways[] = {
     {"loadstring", "while true do loadstring('local x = 1')() end"},
     {"error handling in traces", "local n = 0\nwhile true do local ok = pcall(error, n) n = n + 1 end"},
     {"cjson", "local cjson = require 'cjson'\nwhile true do cjson.decode(cjson.encode({ a = { 1, 2, 3 } })) end"},
-    {"shared state after a trap", "local ok = true\nrepeat ok = pcall(function() for i = 1, 1e9 do end end) until false"},
+    {"shared state after a trap",
+     "local ok = true\nrepeat ok = pcall(function() for i = 1, 1e9 do end end) until false"},
 };
 
 class Runaways : public ScriptTest, public ::testing::WithParamInterface<Runaway> {};
@@ -79,7 +84,8 @@ TEST_P(Runaways, AreStopped) {
   for (int i = 1; i <= 3; i++) {
     log.text.clear();
     EXPECT_EQ(Fetch("/run").status, 500);
-    EXPECT_NE(log.text.find("policy \"lua\" (access phase): time limit of 20 ms exceeded at "), std::string::npos) << log.text;
+    EXPECT_NE(log.text.find("policy \"lua\" (access phase): time limit of 20 ms exceeded at "), std::string::npos)
+        << log.text;
     EXPECT_EQ(context.counters.hook_timeouts.load(), static_cast<uint64_t>(i));
     EXPECT_EQ(Fetch("/ok").body, "fine\n");
   }
@@ -87,7 +93,8 @@ TEST_P(Runaways, AreStopped) {
 
 INSTANTIATE_TEST_SUITE_P(Kinds, Runaways, ::testing::ValuesIn(kRunaways), [](const auto& each) {
   std::string name = each.param.name;
-  std::ranges::replace_if(name, [](char c) { return !IsAlpha(c) && !IsDigit(c); }, '_');
+  std::ranges::replace_if(
+      name, [](char c) { return !IsAlpha(c) && !IsDigit(c); }, '_');
   return name;
 });
 
@@ -102,7 +109,8 @@ TEST_P(RunawayPhases, AreStoppedInEachPhase) {
   EXPECT_EQ(Fetch("/other").body, "in");
 }
 
-INSTANTIATE_TEST_SUITE_P(Phases, RunawayPhases, ::testing::Values("rewrite", "access", "header_filter", "body_filter", "log"));
+INSTANTIATE_TEST_SUITE_P(Phases, RunawayPhases,
+                         ::testing::Values("rewrite", "access", "header_filter", "body_filter", "log"));
 
 TEST_F(ScriptTest, TheBudgetIsOfEachRunNotOfTheRequest) {
   MG_SKIP_UNDER_TSAN();
@@ -113,7 +121,9 @@ TEST_F(ScriptTest, TheBudgetIsOfEachRunNotOfTheRequest) {
                  "        for j = 1, 100000 do x = x + j end\n"
                  "        ngx.sleep(0)\n"
                  "      end\n"
-                 "      ngx.say('done')\n", {}, "lua: { limits: { cpu: 50ms } }\n"), "");
+                 "      ngx.say('done')\n",
+                 {}, "lua: { limits: { cpu: 50ms } }\n"),
+            "");
   EXPECT_EQ(Fetch().body, "done\n");
 }
 
@@ -122,16 +132,22 @@ TEST_F(ScriptTest, EachPolicyHasItsOwnBudget) {
   ASSERT_EQ(Load("- match: { path: /* }\n  policies:\n"
                  "  - lua: { access: \"ngx.ctx.first = true\" }\n"
                  "  - lua: { access: \"while true do end\" }\n"
-                 "  respond: { body: in }\n", {{"/conf/x.lua", ""}}, kLimits), "");
+                 "  respond: { body: in }\n",
+                 {{"/conf/x.lua", ""}}, kLimits),
+            "");
   EXPECT_EQ(Fetch().status, 500);
   EXPECT_NE(log.text.find("time limit of 20 ms exceeded at test.yaml:7"), std::string::npos) << log.text;
 }
 
 TEST_F(ScriptTest, ATimerIsStoppedToo) {
   MG_SKIP_UNDER_TSAN();
-  ASSERT_EQ(Load("- match: { path: /* }\n  content: { lua: \"ngx.timer.at(0, function() while true do end end) ngx.say('x')\" }\n", {}, kLimits), "");
+  ASSERT_EQ(Load("- match: { path: /* }\n  content: { lua: \"ngx.timer.at(0, function() while true do end end) "
+                 "ngx.say('x')\" }\n",
+                 {}, kLimits),
+            "");
   EXPECT_EQ(Fetch().body, "x\n");
-  EXPECT_TRUE(RunUntil([&] { return log.text.find("ngx.timer: time limit of 20 ms exceeded") != std::string::npos; })) << log.text;
+  EXPECT_TRUE(RunUntil([&] { return log.text.find("ngx.timer: time limit of 20 ms exceeded") != std::string::npos; }))
+      << log.text;
   EXPECT_FALSE(context.current->program->Busy());
 }
 
@@ -149,7 +165,8 @@ class Hogs : public ScriptTest, public ::testing::WithParamInterface<Runaway> {}
 
 TEST_P(Hogs, AreRefused) {
   MG_SKIP_UNDER_TSAN();
-  ASSERT_EQ(Load(Chunk("access", GetParam().code), {}, "lua: { limits: { cpu: 2s, growth: 16MiB, memory: 64MiB } }\n"), "");
+  ASSERT_EQ(Load(Chunk("access", GetParam().code), {}, "lua: { limits: { cpu: 2s, growth: 16MiB, memory: 64MiB } }\n"),
+            "");
   for (int i = 0; i < 5; i++) {
     EXPECT_EQ(Fetch("/run").status, 500);
     EXPECT_EQ(Fetch("/ok").body, "fine\n");

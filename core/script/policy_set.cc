@@ -13,8 +13,8 @@ using proxy::Phase;
 namespace {
 
 // Phases that a policy can hook.
-constexpr Phase kPolicyPhases[] = {Phase::kRewrite, Phase::kAccess, Phase::kBalance, Phase::kHeaderFilter, Phase::kBodyFilter,
-                                   Phase::kLog};
+constexpr Phase kPolicyPhases[] = {Phase::kRewrite,      Phase::kAccess,     Phase::kBalance,
+                                   Phase::kHeaderFilter, Phase::kBodyFilter, Phase::kLog};
 
 bool IsPolicyName(std::string_view name) {
   for (char c : name) {
@@ -144,8 +144,9 @@ void PolicySet::CheckAnswer(const config::Route& route, const std::vector<size_t
     if (instances[index].policy->name == "lua") continue;
     if (module == modules_.end() || module->second.broken || module->second.answers) return;  // or it has its error
   }
-  diagnostics_.Error(route.position, route.path,
-                     "exactly one of upstream, respond, redirect or content is required, for none of its policies answers");
+  diagnostics_.Error(
+      route.position, route.path,
+      "exactly one of upstream, respond, redirect or content is required, for none of its policies answers");
 }
 
 size_t PolicySet::Add(const config::Policy& policy) {
@@ -168,7 +169,8 @@ void PolicySet::ResolveChunks(PolicyInstance& instance) {
   for (Phase phase : kPolicyPhases) {
     const config::Value* chunk = chunks.Find(PhaseKey(phase));
     if (chunk == nullptr || chunk->kind != config::Value::Kind::kString || chunk->node == nullptr) continue;
-    std::string file = chunk->position.file < diagnostics_.files.size() ? diagnostics_.files[chunk->position.file] : "configuration";
+    std::string file =
+        chunk->position.file < diagnostics_.files.size() ? diagnostics_.files[chunk->position.file] : "configuration";
     instance.chunks[static_cast<size_t>(phase)] = {"@" + file, chunk->text, chunk->node->text_line, chunk->position};
   }
 }
@@ -224,14 +226,16 @@ void PolicySet::CheckConf(PolicyInstance& instance, const config::Node* node, co
   instance.conf = config::Check(*schema, node, policy.position, path, files_, diagnostics_);
 }
 
-const PolicySet::Module& PolicySet::Load(const std::string& module, const config::Position& at, const std::string& path) {
+const PolicySet::Module& PolicySet::Load(const std::string& module, const config::Position& at,
+                                         const std::string& path) {
   auto [known, is_new] = modules_.try_emplace(module);
   Module& entry = known->second;
   if (!is_new) return entry;
   lua_State* L = vm_.state();
   int top = lua_gettop(L);
   if (!PushModule(vm_, module)) {
-    ReportLuaError(diagnostics_, lua_tostring(L, -1) != nullptr ? lua_tostring(L, -1) : "it does not load", module, at, path);
+    ReportLuaError(diagnostics_, lua_tostring(L, -1) != nullptr ? lua_tostring(L, -1) : "it does not load", module, at,
+                   path);
     lua_settop(L, top);
     entry.broken = true;
     return entry;
@@ -275,7 +279,9 @@ void PolicySet::CheckTable(const std::string& module, const config::Position& at
       } else if (lua_isfunction(L, -1)) {
         std::string_view nearest = Nearest(key, keys);
         if (!nearest.empty()) {
-          diagnostics_.Warning(at, path, module + ": the function \"" + key + "\" is never called, did you mean \"" + std::string(nearest) + "\"?");
+          diagnostics_.Warning(at, path,
+                               module + ": the function \"" + key + "\" is never called, did you mean \"" +
+                                   std::string(nearest) + "\"?");
         }
       }
     }
@@ -291,7 +297,8 @@ std::vector<std::string> PolicySet::KnownNames() {
   }
   for (const std::string& root : vm_.chunks().roots()) {
     for (const char* pattern : {"/policies/*.lua", "/*.lua"}) {
-      for (const std::string& path : files_.Glob(root + pattern)) names.push_back(std::filesystem::path(path).stem().string());
+      for (const std::string& path : files_.Glob(root + pattern))
+        names.push_back(std::filesystem::path(path).stem().string());
     }
   }
   return names;

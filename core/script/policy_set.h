@@ -27,8 +27,8 @@ struct ChunkText {
 struct PolicyInstance {
   const config::Policy* policy = nullptr;
   bool is_global = false;  // for every route
-  std::string module;  // path of the module or script; empty: chunks in place
-  bool broken = false; // it did not load, and that was reported
+  std::string module;      // path of the module or script; empty: chunks in place
+  bool broken = false;     // it did not load, and that was reported
   config::Value conf;
   std::array<ChunkText, static_cast<size_t>(proxy::Phase::kCount)> chunks;
 };

@@ -255,7 +255,8 @@ void Program::DetachLog(Context& context) {
     log_cut_ = std::make_unique<net::Timer>(
         loop_->loop, [](void* self) { static_cast<Program*>(self)->CutLogs(); }, this);
   }
-  if (!log_cut_->armed() || log_cut_->due() > waiting_logs_.front()->cut_at) log_cut_->SetAt(waiting_logs_.front()->cut_at);
+  if (!log_cut_->armed() || log_cut_->due() > waiting_logs_.front()->cut_at)
+    log_cut_->SetAt(waiting_logs_.front()->cut_at);
 }
 
 void Program::CutLogs() {

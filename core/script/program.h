@@ -21,12 +21,12 @@ using RouteCode = std::array<const Code*, static_cast<size_t>(proxy::Phase::kCou
 class Program final : public proxy::HookProgram, public SchedulerOwner {
  public:
   struct Parts {
-    std::shared_ptr<Chunks> chunks;  // outlives the VM
+    std::shared_ptr<Chunks> chunks;           // outlives the VM
     std::shared_ptr<const config::Lua> conf;  // a copy: the VM may outlive the configuration
     std::unique_ptr<Vm> vm;
-    std::deque<Code> codes;          // routes with the same hooks share one
-    std::vector<RouteCode> routes;   // by the configuration's order
-    Code init_worker, exit_worker;   // without runner: none
+    std::deque<Code> codes;         // routes with the same hooks share one
+    std::vector<RouteCode> routes;  // by the configuration's order
+    Code init_worker, exit_worker;  // without runner: none
   };
   explicit Program(Parts parts);
   ~Program() override;

@@ -32,23 +32,28 @@ TEST_F(ScriptTest, ContentAnswers) {
 
 TEST_F(ScriptTest, OutputIsTextUnlessTheScriptSaysOtherwise) {
   ASSERT_EQ(Load("- match: { path: /a }\n  content: { lua: \"ngx.say('x')\" }\n"
-                 "- match: { path: /b }\n  content: { lua: \"ngx.header.content_type = 'a/b' ngx.say('x')\" }\n"), "");
+                 "- match: { path: /b }\n  content: { lua: \"ngx.header.content_type = 'a/b' ngx.say('x')\" }\n"),
+            "");
   EXPECT_EQ(Fetch("/a").Header("content-type"), "text/plain");
   EXPECT_EQ(Fetch("/b").Header("content-type"), "a/b");
 }
 
 TEST_F(ScriptTest, CapturesAreVariables) {
   ASSERT_EQ(Load("- match: { path: \"/{user}/x/{id}\" }\n  vars: { tier: gold }\n"
-                 "  content: { lua: \"ngx.var.mine = 5 ngx.say(ngx.var.user, ngx.var[2], ngx.var['1'], ngx.var.tier, ngx.var.mine,"
-                 " ngx.var[3], ngx.var.absent, pcall(function() ngx.var.uri = 'x' end))\" }\n"), "");
+                 "  content: { lua: \"ngx.var.mine = 5 ngx.say(ngx.var.user, ngx.var[2], ngx.var['1'], ngx.var.tier, "
+                 "ngx.var.mine,"
+                 " ngx.var[3], ngx.var.absent, pcall(function() ngx.var.uri = 'x' end))\" }\n"),
+            "");
   EXPECT_EQ(Fetch("/a%20b/x/7").body, "a b7a bgold5nilnilfalsetest.yaml:5: variable \"uri\" not changeable\n");
 }
 
 TEST_F(ScriptTest, EverySurfaceFunctionResolves) {
-  ASSERT_EQ(Load(Content("local ffi = require 'ffi'\n"
-                         "for name in io.open('core/script/ffi/moongate_ffi.h'):read('*a'):gmatch('(mg_%w+_?%w*)%(') do\n"
-                         "  if not pcall(function() return ffi.C[name] end) then ngx.say('missing ', name) end\n"
-                         "end\nngx.say('done')")), "");
+  ASSERT_EQ(
+      Load(Content("local ffi = require 'ffi'\n"
+                   "for name in io.open('core/script/ffi/moongate_ffi.h'):read('*a'):gmatch('(mg_%w+_?%w*)%(') do\n"
+                   "  if not pcall(function() return ffi.C[name] end) then ngx.say('missing ', name) end\n"
+                   "end\nngx.say('done')")),
+      "");
   EXPECT_EQ(Fetch().body, "done\n");
 }
 
@@ -58,7 +63,8 @@ TEST_F(ScriptTest, PoliciesRunInOrderAndFiltersInReverse) {
                  " header_filter: \"ngx.header['X-Order'] = (ngx.header['X-Order'] or '') .. '1'\" }\n"
                  "  - lua: { access: \"ngx.ctx.seen = ngx.ctx.seen .. 'b'\","
                  " header_filter: \"ngx.header['X-Order'] = (ngx.header['X-Order'] or '') .. '2' .. ngx.ctx.seen\" }\n"
-                 "  respond: { body: in }\n"), "");
+                 "  respond: { body: in }\n"),
+            "");
   EXPECT_EQ(Fetch().Header("x-order"), "2ab1");
 }
 
@@ -68,17 +74,20 @@ TEST_F(ScriptTest, ExitOkEndsOnlyThatPolicy) {
                  "  - lua: { access: \"coroutine.wrap(function() ngx.exit(ngx.DECLINED) end)() ngx.exit(403)\" }\n"
                  "  - lua: { access: \"ngx.ctx.third = true return ngx.exit(ngx.OK)\" }\n"
                  "  - lua: { access: \"ngx.header['X-Last'] = tostring(ngx.ctx.third)\" }\n"
-                 "  respond: { body: in }\n"), "");
+                 "  respond: { body: in }\n"),
+            "");
   TestResponse response = Fetch();
   EXPECT_EQ(response.status, 200);
   EXPECT_EQ(response.Header("x-last"), "true");
 }
 
 TEST_F(ScriptTest, ExitWithAStatusEndsThePhase) {
-  ASSERT_EQ(Load("- match: { path: /* }\n  policies:\n"
-                 "  - lua: { access: \"pcall(ngx.exit, 403) ngx.header['X-Never'] = '1'\" }\n"
-                 "  - lua: { access: \"ngx.header['X-Never'] = '2'\", log: \"ngx.log(ngx.ERR, 'logged ', ngx.status)\" }\n"
-                 "  respond: { body: in }\n"), "");
+  ASSERT_EQ(
+      Load("- match: { path: /* }\n  policies:\n"
+           "  - lua: { access: \"pcall(ngx.exit, 403) ngx.header['X-Never'] = '1'\" }\n"
+           "  - lua: { access: \"ngx.header['X-Never'] = '2'\", log: \"ngx.log(ngx.ERR, 'logged ', ngx.status)\" }\n"
+           "  respond: { body: in }\n"),
+      "");
   TestResponse response = Fetch();
   EXPECT_EQ(response.status, 403);
   EXPECT_EQ(response.Header("content-type"), "application/problem+json");
@@ -87,7 +96,8 @@ TEST_F(ScriptTest, ExitWithAStatusEndsThePhase) {
 }
 
 TEST_F(ScriptTest, OutputThenExitKeepsTheBody) {
-  ASSERT_EQ(Load(Route("      access: |\n        ngx.status = 401\n        ngx.say('who?')\n        ngx.exit(401)\n")), "");
+  ASSERT_EQ(Load(Route("      access: |\n        ngx.status = 401\n        ngx.say('who?')\n        ngx.exit(401)\n")),
+            "");
   TestResponse response = Fetch();
   EXPECT_EQ(response.status, 401);
   EXPECT_EQ(response.body, "who?\n");
@@ -97,7 +107,8 @@ TEST_F(ScriptTest, SleepsInEveryPhase) {
   ASSERT_EQ(Load(Route("      rewrite: ngx.sleep(0.001)\n      access: ngx.sleep(0.001)\n"
                        "      header_filter: ngx.sleep(0.001) ngx.header['X-Slept'] = 'yes'\n"
                        "      body_filter: ngx.sleep(0.001) ngx.arg[1] = ngx.arg[1]:upper()\n"
-                       "      log: ngx.sleep(0.001) ngx.log(ngx.ERR, 'log has slept ', ngx.var.uri)\n")), "");
+                       "      log: ngx.sleep(0.001) ngx.log(ngx.ERR, 'log has slept ', ngx.var.uri)\n")),
+            "");
   TestResponse response = Fetch("/path");
   EXPECT_EQ(response.body, "IN\n");
   EXPECT_EQ(response.Header("x-slept"), "yes");
@@ -116,7 +127,8 @@ TEST_F(ScriptTest, WaitsPassThroughUsersCoroutines) {
                          "local wrapped = coroutine.wrap(function() ngx.sleep(0) coroutine.yield('w') end)\n"
                          "ngx.say(first, ' ', second, ' ', coroutine.status(co), ' ', wrapped())\n"
                          "coroutine.yield()\n"
-                         "ngx.say('after a yield at top level')")), "");
+                         "ngx.say('after a yield at top level')")),
+            "");
   EXPECT_EQ(Fetch().body, "2 20 dead w\nafter a yield at top level\n");
 }
 
@@ -131,7 +143,8 @@ TEST_F(ScriptTest, LightThreads) {
                          "ngx.say(ngx.thread.wait(bad))\n"
                          "local long = ngx.thread.spawn(ngx.sleep, 100)\n"
                          "ngx.say(ngx.thread.kill(long))\n"
-                         "ngx.say(ngx.thread.kill(long))")), "");
+                         "ngx.say(ngx.thread.kill(long))")),
+            "");
   EXPECT_EQ(Fetch().body,
             "truefast0.001\ntrueslow0.03\nnilalready waited or killed\nfalseoh\n1\nnilalready waited or killed\n");
 }
@@ -146,7 +159,8 @@ TEST_F(ScriptTest, AnErrorFailsClosed) {
   TestResponse response = Fetch();
   EXPECT_EQ(response.status, 500);
   EXPECT_EQ(response.body.find("test.yaml"), std::string::npos);
-  EXPECT_NE(log.text.find("policy \"lua\" (access phase): test.yaml:8: attempt to index"), std::string::npos) << log.text;
+  EXPECT_NE(log.text.find("policy \"lua\" (access phase): test.yaml:8: attempt to index"), std::string::npos)
+      << log.text;
   EXPECT_NE(log.text.find("stack traceback"), std::string::npos);
   EXPECT_EQ(context.counters.hook_errors.load(), 1u);
 }
@@ -163,20 +177,23 @@ TEST_F(ScriptTest, BodyFiltersSeePiecesAndMayReplaceThem) {
   ASSERT_EQ(Load("- match: { path: /* }\n  policies:\n"
                  "  - lua: { body_filter: \"if ngx.arg[2] then ngx.arg[1] = ngx.arg[1] .. '.' end\" }\n"
                  "  - lua: { body_filter: \"ngx.arg[1] = {'<', ngx.arg[1], '>'} ngx.exit(ngx.OK)\" }\n"
-                 "  content: { lua: \"ngx.print('a') ngx.print('b') ngx.eof()\" }\n"), "");
+                 "  content: { lua: \"ngx.print('a') ngx.print('b') ngx.eof()\" }\n"),
+            "");
   EXPECT_EQ(Fetch().body, "<a><b><>.");
 }
 
 TEST_F(ScriptTest, AFilterThatWaitsHoldsTheOutput) {
   ASSERT_EQ(Load("- match: { path: /* }\n  policies:\n"
                  "  - lua: { body_filter: \"ngx.sleep(0.001) ngx.arg[1] = ngx.arg[1]:upper()\" }\n"
-                 "  content: { lua: \"for i = 1, 3 do ngx.print('x', i) end\" }\n"), "");
+                 "  content: { lua: \"for i = 1, 3 do ngx.print('x', i) end\" }\n"),
+            "");
   EXPECT_EQ(Fetch().body, "X1X2X3");
 }
 
 TEST_F(ScriptTest, ReadsABody) {
   ASSERT_EQ(Load(Content("ngx.req.read_body()\nngx.say(ngx.req.get_body_data())\n"
-                         "for k, v in pairs(ngx.req.get_post_args()) do ngx.say(k, '=', v) end")), "");
+                         "for k, v in pairs(ngx.req.get_post_args()) do ngx.say(k, '=', v) end")),
+            "");
   TestRequest request;
   request.method = "POST";
   request.body = "a=1%202";
@@ -186,9 +203,11 @@ TEST_F(ScriptTest, ReadsABody) {
 TEST_F(ScriptTest, Timers) {
   ASSERT_EQ(Load(Content("ngx.say(ngx.timer.at(0.001, function(premature, a, b)\n"
                          "  ngx.sleep(0.001)\n"
-                         "  ngx.log(ngx.ERR, 'fired ', premature, a, b, ' ', ngx.get_phase(), ' ', pcall(function() return ngx.var.uri end))\n"
+                         "  ngx.log(ngx.ERR, 'fired ', premature, a, b, ' ', ngx.get_phase(), ' ', pcall(function() "
+                         "return ngx.var.uri end))\n"
                          "end, 'x', 'y'))\n"
-                         "ngx.timer.at(1000, function(premature) ngx.log(ngx.ERR, 'premature ', premature) end)")), "");
+                         "ngx.timer.at(1000, function(premature) ngx.log(ngx.ERR, 'premature ', premature) end)")),
+            "");
   EXPECT_EQ(Fetch().body, "1\n");
   EXPECT_TRUE(RunUntil([&] { return log.text.find("fired falsexy timer false") != std::string::npos; })) << log.text;
   EXPECT_NE(log.text.find("API disabled in the context of ngx.timer"), std::string::npos) << log.text;
@@ -199,13 +218,16 @@ TEST_F(ScriptTest, Timers) {
 TEST_F(ScriptTest, ExecMatchesAgain) {
   ASSERT_EQ(Load("- match: { path: /a }\n  content: { lua: \"ngx.ctx.x = 1 ngx.exec('/b', 'q=1')\" }\n"
                  "- match: { path: /b }\n  internal: true\n"
-                 "  content: { lua: \"ngx.say(ngx.var.uri, ngx.var.args, ngx.ctx.x, ngx.req.is_internal())\" }\n"), "");
+                 "  content: { lua: \"ngx.say(ngx.var.uri, ngx.var.args, ngx.ctx.x, ngx.req.is_internal())\" }\n"),
+            "");
   EXPECT_EQ(Fetch("/a").body, "/bq=1niltrue\n");
   EXPECT_EQ(Fetch("/b").status, 404);
 }
 
 TEST_F(ScriptTest, PhaseRules) {
-  ASSERT_EQ(Load(Route("      log: ngx.say('x')\n      header_filter: local ok, e = pcall(ngx.say, 'x') ngx.header.e = e\n")), "");
+  ASSERT_EQ(
+      Load(Route("      log: ngx.say('x')\n      header_filter: local ok, e = pcall(ngx.say, 'x') ngx.header.e = e\n")),
+      "");
   EXPECT_EQ(Fetch().Header("e"), "API disabled in the context of header_filter_by_lua*");
   EXPECT_NE(log.text.find("API disabled in the context of log_by_lua*"), std::string::npos);
 }
@@ -222,7 +244,8 @@ TEST_F(ScriptTest, AClientThatLeavesEndsItsHooks) {
 }
 
 TEST_F(ScriptTest, OneRequestNeverSeesAnothersState) {
-  ASSERT_EQ(Load(Content("ngx.ctx.n = (ngx.ctx.n or 0) + 1\nngx.sleep(0.001)\nngx.say(ngx.ctx.n, ngx.var.arg_id)")), "");
+  ASSERT_EQ(Load(Content("ngx.ctx.n = (ngx.ctx.n or 0) + 1\nngx.sleep(0.001)\nngx.say(ngx.ctx.n, ngx.var.arg_id)")),
+            "");
   std::vector<std::unique_ptr<CollectingStream>> streams;
   for (int i = 0; i < 50; i++) {
     streams.push_back(std::make_unique<CollectingStream>());
@@ -238,7 +261,8 @@ TEST_F(ScriptTest, OneRequestNeverSeesAnothersState) {
 
 TEST_F(ScriptTest, YieldingWhereNothingCanYieldIsAnError) {
   ASSERT_EQ(Load(Content("ngx.say(pcall(string.gsub, 'abc', '.', function() ngx.sleep(0.001) end))\n"
-                         "ngx.sleep(0.002)\nngx.say('still here')")), "");
+                         "ngx.sleep(0.002)\nngx.say('still here')")),
+            "");
   TestResponse response = Fetch();
   EXPECT_NE(response.body.find("attempt to yield across C-call boundary"), std::string::npos) << response.body;
   EXPECT_NE(response.body.find("still here"), std::string::npos);

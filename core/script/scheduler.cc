@@ -119,7 +119,8 @@ Coroutine& Scheduler::TakeCoroutine() {
   return coroutine;
 }
 
-// A state that ended well runs again as it is; one that was left in the middle (an exit) where this LuaJIT can reset it.
+// A state that ended well runs again as it is; one that was left in the middle (an exit) where this LuaJIT can reset
+// it.
 void Scheduler::GiveCoroutine(Coroutine& coroutine) {
   bool failed = coroutine.state == Coroutine::State::kDone && !coroutine.ended_well;
   bool left = coroutine.state != Coroutine::State::kDone;

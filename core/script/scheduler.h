@@ -42,8 +42,8 @@ class Scheduler {
   // Ends all its runs without a word to the owner; recycled once nothing on the stack uses it.
   void Release(Context& context);
 
-  // Begins a run of `code` at its first function; `push` adds arguments after the index. True: it has ended already, with
-  // `ending` and `status` set; false: suspended.
+  // Begins a run of `code` at its first function; `push` adds arguments after the index. True: it has ended already,
+  // with `ending` and `status` set; false: suspended.
   struct Outcome {
     bool ended;
     Ending ending;
@@ -53,8 +53,8 @@ class Scheduler {
   // Ends a run: cancels what its coroutines wait for. No OnEnded comes.
   void Abort(Run& run);
 
-  // Resumes the coroutine with what `push` pushes, if it still waits. Inside Lua (an operation that ended at once) it is
-  // put off until the coroutine has yielded. Whatever the run does next happens within this call.
+  // Resumes the coroutine with what `push` pushes, if it still waits. Inside Lua (an operation that ended at once) it
+  // is put off until the coroutine has yielded. Whatever the run does next happens within this call.
   static void Wake(Handle handle, Push push = {});
   // The running coroutine as a handle; for operations that are about to begin. `operation` may be null.
   static Handle BeginWait(std::unique_ptr<Operation> operation);

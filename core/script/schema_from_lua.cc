@@ -16,16 +16,16 @@ using config::Value;
 constexpr int kDeepest = 32;
 
 constexpr std::pair<std::string_view, Schema::Type> kTypes[] = {
-    {"any", Schema::Type::kAny},         {"bool", Schema::Type::kBool},       {"integer", Schema::Type::kInteger},
-    {"number", Schema::Type::kNumber},   {"string", Schema::Type::kString},   {"secret", Schema::Type::kSecret},
-    {"duration", Schema::Type::kDuration}, {"size", Schema::Type::kSize},     {"rate", Schema::Type::kRate},
-    {"share", Schema::Type::kShare},     {"address", Schema::Type::kAddress}, {"path", Schema::Type::kPath},
-    {"list", Schema::Type::kList},       {"map", Schema::Type::kMap},
+    {"any", Schema::Type::kAny},           {"bool", Schema::Type::kBool},       {"integer", Schema::Type::kInteger},
+    {"number", Schema::Type::kNumber},     {"string", Schema::Type::kString},   {"secret", Schema::Type::kSecret},
+    {"duration", Schema::Type::kDuration}, {"size", Schema::Type::kSize},       {"rate", Schema::Type::kRate},
+    {"share", Schema::Type::kShare},       {"address", Schema::Type::kAddress}, {"path", Schema::Type::kPath},
+    {"list", Schema::Type::kList},         {"map", Schema::Type::kMap},
 };
 
-constexpr std::string_view kKeys[] = {"type",   "required", "default",   "min",       "max",    "one_of",  "values", "fields",
-                                      "any_of", "pattern",  "min_items", "max_items", "doc",    "raw_text", "exactly_one_of",
-                                      "at_least_one_of"};
+constexpr std::string_view kKeys[] = {
+    "type",   "required", "default",   "min",       "max", "one_of",   "values",         "fields",
+    "any_of", "pattern",  "min_items", "max_items", "doc", "raw_text", "exactly_one_of", "at_least_one_of"};
 
 std::string Text(lua_State* L, int index) {
   size_t size;
@@ -101,7 +101,8 @@ class Reader {
   }
 
   void ReadRules(Schema& schema, int index, const std::string& path) {
-    for (auto [key, groups] : {std::pair{"exactly_one_of", &schema.exactly_one_of}, std::pair{"at_least_one_of", &schema.at_least_one_of}}) {
+    for (auto [key, groups] :
+         {std::pair{"exactly_one_of", &schema.exactly_one_of}, std::pair{"at_least_one_of", &schema.at_least_one_of}}) {
       lua_pushstring(L_, key);
       lua_rawget(L_, index);
       if (!lua_isnil(L_, -1)) groups->push_back(Texts(lua_gettop(L_), path + "." + key));
@@ -142,30 +143,47 @@ class Reader {
 
   void ReadKey(Schema& schema, const std::string& key, int value, const std::string& path, int depth) {
     if (key == "type") return;
-    if (key == "required") schema.required = lua_toboolean(L_, value) != 0;
-    else if (key == "default") schema.default_value = ReadDefault(schema, value, path + ".default", depth);
-    else if (key == "min") schema.minimum = Number(value, path + ".min");
-    else if (key == "max") schema.maximum = Number(value, path + ".max");
-    else if (key == "one_of") schema.one_of = Texts(value, path + ".one_of");
-    else if (key == "values") schema.values = std::make_shared<Schema>(Read(value, path + ".values", depth + 1));
-    else if (key == "fields") ReadFieldsOf(schema, value, path, depth);
-    else if (key == "any_of") ReadShapes(schema, value, path, depth);
-    else if (key == "pattern") schema.pattern = String(value, path + ".pattern");
-    else if (key == "doc") schema.doc = String(value, path + ".doc");
-    else if (key == "min_items") schema.min_items = static_cast<size_t>(std::max(0.0, Number(value, path + ".min_items")));
-    else if (key == "max_items") schema.max_items = static_cast<size_t>(std::max(0.0, Number(value, path + ".max_items")));
-    else if (key == "exactly_one_of") schema.exactly_one_of.push_back(Texts(value, path + "." + key));
-    else if (key == "at_least_one_of") schema.at_least_one_of.push_back(Texts(value, path + "." + key));
-    else if (key == "raw_text") schema.environment = Schema::Environment::kKeep;
+    if (key == "required")
+      schema.required = lua_toboolean(L_, value) != 0;
+    else if (key == "default")
+      schema.default_value = ReadDefault(schema, value, path + ".default", depth);
+    else if (key == "min")
+      schema.minimum = Number(value, path + ".min");
+    else if (key == "max")
+      schema.maximum = Number(value, path + ".max");
+    else if (key == "one_of")
+      schema.one_of = Texts(value, path + ".one_of");
+    else if (key == "values")
+      schema.values = std::make_shared<Schema>(Read(value, path + ".values", depth + 1));
+    else if (key == "fields")
+      ReadFieldsOf(schema, value, path, depth);
+    else if (key == "any_of")
+      ReadShapes(schema, value, path, depth);
+    else if (key == "pattern")
+      schema.pattern = String(value, path + ".pattern");
+    else if (key == "doc")
+      schema.doc = String(value, path + ".doc");
+    else if (key == "min_items")
+      schema.min_items = static_cast<size_t>(std::max(0.0, Number(value, path + ".min_items")));
+    else if (key == "max_items")
+      schema.max_items = static_cast<size_t>(std::max(0.0, Number(value, path + ".max_items")));
+    else if (key == "exactly_one_of")
+      schema.exactly_one_of.push_back(Texts(value, path + "." + key));
+    else if (key == "at_least_one_of")
+      schema.at_least_one_of.push_back(Texts(value, path + "." + key));
+    else if (key == "raw_text")
+      schema.environment = Schema::Environment::kKeep;
     else {
       std::string_view nearest = Nearest(key, kKeys);
-      Bad(path, "has the unknown key \"" + key + "\"" + (nearest.empty() ? "" : ", did you mean \"" + std::string(nearest) + "\"?"));
+      Bad(path, "has the unknown key \"" + key + "\"" +
+                    (nearest.empty() ? "" : ", did you mean \"" + std::string(nearest) + "\"?"));
     }
   }
 
   // A default may be written as a user would write it ("5m"): then it is checked like one.
   Value ReadDefault(const Schema& schema, int index, const std::string& path, int depth) {
-    bool plain = schema.type == Schema::Type::kAny || schema.type == Schema::Type::kString || schema.type == Schema::Type::kSecret;
+    bool plain = schema.type == Schema::Type::kAny || schema.type == Schema::Type::kString ||
+                 schema.type == Schema::Type::kSecret;
     if (lua_type(L_, index) != LUA_TSTRING || plain) return ReadValue(index, path, depth);
     Schema alone;
     alone.type = schema.type;
@@ -257,7 +275,8 @@ class Reader {
     if (length > 0) return;
     lua_pushnil(L_);
     while (lua_next(L_, index) != 0) {
-      if (lua_type(L_, -2) == LUA_TSTRING) value.entries.push_back({std::string(Text(L_, -2)), ReadValue(lua_gettop(L_), path, depth + 1)});
+      if (lua_type(L_, -2) == LUA_TSTRING)
+        value.entries.push_back({std::string(Text(L_, -2)), ReadValue(lua_gettop(L_), path, depth + 1)});
       lua_pop(L_, 1);
     }
   }

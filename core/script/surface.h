@@ -12,11 +12,11 @@ namespace mg::script {
 class Scheduler;
 
 struct Active {
-  Vm* vm = nullptr;                      // never null while Lua runs
-  Scheduler* scheduler = nullptr;        // null while a generation is built (init, a policy's load)
-  Context* context = nullptr;            // null then, too
-  Coroutine* coroutine = nullptr;        // null where nothing can wait
-  proxy::Exchange* exchange = nullptr;   // null: no request
+  Vm* vm = nullptr;                     // never null while Lua runs
+  Scheduler* scheduler = nullptr;       // null while a generation is built (init, a policy's load)
+  Context* context = nullptr;           // null then, too
+  Coroutine* coroutine = nullptr;       // null where nothing can wait
+  proxy::Exchange* exchange = nullptr;  // null: no request
 };
 
 extern constinit thread_local Active t_active;

@@ -144,7 +144,8 @@ class ScriptHarness {
     if (x.request.has_query) x.request.query = x.request.target.substr(mark + 1);
     x.request.authority = "test";
     x.request.headers.Append(arena, "Host", "test");
-    for (const auto& [name, value] : request.headers) x.request.headers.Append(arena, arena.Copy(name), arena.Copy(value));
+    for (const auto& [name, value] : request.headers)
+      x.request.headers.Append(arena, arena.Copy(name), arena.Copy(value));
     x.raw_head = arena.Concat(x.request.method_text, " ", x.request.target, " HTTP/1.1\r\nHost: test\r\n\r\n");
     if (!request.body.empty()) {
       x.request.framing = http::BodyFraming::kLength;

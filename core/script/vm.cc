@@ -8,7 +8,9 @@
 namespace mg::script {
 namespace {
 
-constexpr const char* kDebianPath = "/usr/local/share/lua/5.1/?.lua;/usr/local/share/lua/5.1/?/init.lua;/usr/share/lua/5.1/?.lua;/usr/share/lua/5.1/?/init.lua";
+constexpr const char* kDebianPath =
+    "/usr/local/share/lua/5.1/?.lua;/usr/local/share/lua/5.1/?/init.lua;/usr/share/lua/5.1/?.lua;/usr/share/lua/5.1/?/"
+    "init.lua";
 constexpr const char* kDebianCpath = "/usr/local/lib/lua/5.1/?.so;/usr/lib/x86_64-linux-gnu/lua/5.1/?.so";
 
 void SetField(lua_State* L, const char* table, const char* key, const std::string& value) {
@@ -185,7 +187,8 @@ void Vm::MakeStrict() {
 void Vm::CollectIfNeeded() {
   if (limits_.heap() < collect_at_) return;
   ActiveVm active(this);
-  lua_cpcall(L_, [](lua_State* L) { return lua_gc(L, LUA_GCCOLLECT, 0); }, nullptr);  // finalizers may fail
+  lua_cpcall(
+      L_, [](lua_State* L) { return lua_gc(L, LUA_GCCOLLECT, 0); }, nullptr);  // finalizers may fail
   size_t live = limits_.heap(), cap = conf_.limits.memory;
   collect_at_ = std::max(cap / 4 * 3, live < cap ? live + (cap - live) / 2 : cap);
 }

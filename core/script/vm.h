@@ -33,9 +33,9 @@ struct Surroundings {
   std::string prefix;                                     // folder of the configuration, with a slash at its end
   const config::Config* config = nullptr;                 // while a generation is built: for names that must exist
   Program* program = nullptr;                             // null while a generation is built
-  redis::Connections* redis = nullptr;                    // of the loop; null while a generation is built, and in `check`
-  bool exiting = false;                                   // the generation has retired
-  std::shared_ptr<PolicyObjects> policies;                // of bundled policies (policy_objects.h)
+  redis::Connections* redis = nullptr;      // of the loop; null while a generation is built, and in `check`
+  bool exiting = false;                     // the generation has retired
+  std::shared_ptr<PolicyObjects> policies;  // of bundled policies (policy_objects.h)
 };
 
 class Vm {

@@ -142,7 +142,8 @@ void RefuseWhatIsNotServed(const config::Config& conf, config::Diagnostics& diag
     std::string path = "upstreams." + upstream.name;
     if (upstream.active) refuse(upstream.position, path + ".health.active", "active health checks are not made");
     if (upstream.breaker) refuse(upstream.position, path + ".circuit_breaker", "there is no circuit breaker");
-    if (upstream.balance == config::Upstream::Balance::kEwma) refuse(upstream.position, path + ".balance", "ewma is not known");
+    if (upstream.balance == config::Upstream::Balance::kEwma)
+      refuse(upstream.position, path + ".balance", "ewma is not known");
   }
   if (conf.status) refuse({}, "status", "there is no status listener");
   if (conf.admin) refuse({}, "admin", "there is no admin listener (`moongate reload` and `stop` need none)");

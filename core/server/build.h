@@ -21,7 +21,7 @@ struct BuildContext {
   upstream::Registry& upstreams;
   store::SharedDictRegistry& dictionaries;
   int loops;
-  std::vector<redis::Connections*> redis;         // of each loop
+  std::vector<redis::Connections*> redis;             // of each loop
   std::map<std::string, uint32_t>& listener_numbers;  // by address; what is new is added
 };
 

@@ -46,7 +46,8 @@ bool ReadAll(int fd, char* data, size_t size) {
 Channel::~Channel() { close(fd_); }
 
 bool Channel::Send(const Message& message) {
-  Header header{message.kind, static_cast<uint8_t>(message.descriptors.size()), static_cast<uint32_t>(message.text.size())};
+  Header header{message.kind, static_cast<uint8_t>(message.descriptors.size()),
+                static_cast<uint32_t>(message.text.size())};
   iovec piece{&header, sizeof header};
   alignas(cmsghdr) char control[CMSG_SPACE(kMostDescriptors * sizeof(int))] = {};
   msghdr envelope{};

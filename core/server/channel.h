@@ -12,7 +12,7 @@ namespace mg::server {
 
 struct Message {
   enum Kind : uint8_t {
-    kOpen = 'O',    // worker: "COUNT BACKLOG ADDRESS"; answered by kSockets or kError
+    kOpen = 'O',  // worker: "COUNT BACKLOG ADDRESS"; answered by kSockets or kError
     kSockets = 'S',
     kError = 'E',
     kKeep = 'K',    // worker: the addresses still listened on, a line each

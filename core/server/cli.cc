@@ -119,7 +119,8 @@ int RunCommandLine(int argc, char** argv, std::span<const Verb> verbs) {
     if (verb.name == words[0]) return verb.run(std::span(words).subspan(1));
   }
   std::string_view near = Nearest(words[0], names);
-  fmt::print(stderr, "moongate: unknown verb \"{}\"{}\n", words[0], near.empty() ? "" : fmt::format(", did you mean {}?", near));
+  fmt::print(stderr, "moongate: unknown verb \"{}\"{}\n", words[0],
+             near.empty() ? "" : fmt::format(", did you mean {}?", near));
   return 2;
 }
 

@@ -1,4 +1,5 @@
-// The command line: verbs and their table. Exit codes: 0 done, 1 the configuration (or what was asked for) failed, 2 usage.
+// The command line: verbs and their table. Exit codes: 0 done, 1 the configuration (or what was asked for) failed, 2
+// usage.
 #pragma once
 
 #include <span>

@@ -15,8 +15,8 @@ namespace mg::server {
 
 namespace {
 
-constexpr int kLineWait = 1'000;       // ms
-constexpr int kAnswerWait = 120'000;   // ms: a reload compiles
+constexpr int kLineWait = 1'000;      // ms
+constexpr int kAnswerWait = 120'000;  // ms: a reload compiles
 
 sockaddr_un AddressOf(const std::string& path) {
   sockaddr_un address{};
@@ -105,7 +105,8 @@ Result<std::string> AskGateway(const std::string& path, const std::string& line)
   if (send(fd, request.data(), request.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(request.size())) {
     char buffer[4096];
     ssize_t n;
-    while (CanRead(fd, kAnswerWait) && (n = recv(fd, buffer, sizeof buffer, 0)) > 0) text.append(buffer, static_cast<size_t>(n));
+    while (CanRead(fd, kAnswerWait) && (n = recv(fd, buffer, sizeof buffer, 0)) > 0)
+      text.append(buffer, static_cast<size_t>(n));
   }
   close(fd);
   if (text.empty()) return Fail(ErrorCode::kReset, "the gateway did not answer");

@@ -1,5 +1,5 @@
-// The control socket: how `moongate reload` and `moongate stop` reach a running gateway. A unix socket of the user's own,
-// whose path follows from the configuration file's, so that it is found even while that file is broken.
+// The control socket: how `moongate reload` and `moongate stop` reach a running gateway. A unix socket of the user's
+// own, whose path follows from the configuration file's, so that it is found even while that file is broken.
 //
 // One line asks ("reload", "stop", "quit", "status"), the answer's first line is "ok" or "error", text follows, the
 // connection closes.
@@ -23,7 +23,8 @@ class ControlSocket {
   ~ControlSocket();
 
   int fd() const { return fd_; }
-  // Serves one waiting connection: `answer` gets the line, returns the whole answer. Waits at most a second for the line.
+  // Serves one waiting connection: `answer` gets the line, returns the whole answer. Waits at most a second for the
+  // line.
   void Serve(const std::function<std::string(const std::string&)>& answer);
 
  private:

@@ -1,5 +1,5 @@
-// FileWatch: tells when one of a generation's files has been saved, replaced, made or removed (inotify on their folders,
-// since editors replace files by renaming). Control thread.
+// FileWatch: tells when one of a generation's files has been saved, replaced, made or removed (inotify on their
+// folders, since editors replace files by renaming). Control thread.
 #pragma once
 
 #include <map>
@@ -24,8 +24,8 @@ class FileWatch {
 
  private:
   int fd_;
-  std::map<std::string, int> folders_;         // to inotify's watch
-  std::map<int, std::set<std::string>> names_; // by watch: the files in it
+  std::map<std::string, int> folders_;          // to inotify's watch
+  std::map<int, std::set<std::string>> names_;  // by watch: the files in it
 };
 
 }  // namespace mg::server

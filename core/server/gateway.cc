@@ -33,7 +33,8 @@ Result<std::vector<int>> OwnSockets::Open(const config::Listener& listener, int 
 
 void OwnSockets::Keep(const std::vector<config::Listener>& listeners) {
   std::erase_if(sockets_, [&](auto& entry) {
-    bool wanted = std::ranges::any_of(listeners, [&](const config::Listener& l) { return SocketKey(l) == entry.first; });
+    bool wanted =
+        std::ranges::any_of(listeners, [&](const config::Listener& l) { return SocketKey(l) == entry.first; });
     if (!wanted) {
       for (int fd : entry.second) close(fd);
     }
@@ -159,14 +160,16 @@ void Gateway::OnEveryLoop(F&& task) {
   done.wait(lock, [&] { return left == 0; });
 }
 
-bool Gateway::Load(std::unique_ptr<config::Config> config, config::FileSource& files, config::Diagnostics& diagnostics) {
+bool Gateway::Load(std::unique_ptr<config::Config> config, config::FileSource& files,
+                   config::Diagnostics& diagnostics) {
   std::shared_ptr<proxy::Snapshot> next = Build(std::move(config), files, diagnostics);
   if (!next) return false;
   std::vector<std::vector<int>> fds;  // by listener
   for (const config::Listener& listener : next->config->listeners) {
     Result<std::vector<int>> opened = options_.sockets->Open(listener, options_.loops);
     if (!opened) {
-      diagnostics.Error(listener.position, "listeners[" + std::to_string(fds.size()) + "].address", opened.error().message);
+      diagnostics.Error(listener.position, "listeners[" + std::to_string(fds.size()) + "].address",
+                        opened.error().message);
     }
     fds.push_back(opened.value_or(std::vector<int>()));
   }
@@ -204,7 +207,8 @@ std::string OutputTarget(const config::Output& output) {
   return "";
 }
 
-bool Gateway::Check(std::unique_ptr<config::Config> config, config::FileSource& files, config::Diagnostics& diagnostics) {
+bool Gateway::Check(std::unique_ptr<config::Config> config, config::FileSource& files,
+                    config::Diagnostics& diagnostics) {
   return Build(std::move(config), files, diagnostics) != nullptr;
 }
 
@@ -238,7 +242,8 @@ void Gateway::Publish(std::shared_ptr<const proxy::Snapshot> next, const std::ve
     if (next->programs) generation->program = next->programs->TakeProgram(loop.context.index);
     loop.redis.Reconcile(next->config->redis);
     std::vector<int> mine;
-    for (const std::vector<int>& of_listener : fds) mine.push_back(of_listener[loop.context.index % of_listener.size()]);
+    for (const std::vector<int>& of_listener : fds)
+      mine.push_back(of_listener[loop.context.index % of_listener.size()]);
     loop.context.Switch(std::move(generation));
     loop.Listen(*next, mine);
   });

@@ -1,5 +1,5 @@
-// Gateway: everything of a worker process but the process: builds generations, runs the loops, publishes. The worker runs
-// one; `moongate test` runs one in its own process and gives it a generation a block.
+// Gateway: everything of a worker process but the process: builds generations, runs the loops, publishes. The worker
+// runs one; `moongate test` runs one in its own process and gives it a generation a block.
 //
 // Its methods are for one thread at a time (the control thread); it owns the loop threads.
 #pragma once
@@ -50,8 +50,8 @@ class OwnSockets final : public SocketSource {
 
 struct GatewayOptions {
   int loops = 1;
-  SocketSource* sockets = nullptr;          // outlives the gateway
-  observe::LineWriter* writer = nullptr;    // of access logs; null: none are written
+  SocketSource* sockets = nullptr;        // outlives the gateway
+  observe::LineWriter* writer = nullptr;  // of access logs; null: none are written
 };
 
 // What a LineWriter opens for a log's configuration.
@@ -64,9 +64,9 @@ class Gateway {
   Gateway(const Gateway&) = delete;
   Gateway& operator=(const Gateway&) = delete;
 
-  // Builds a generation from a configuration (compiles routes, upstreams, certificates and scripts; runs `init` in every
-  // VM), opens what it listens on, and publishes it: when this returns true, every loop has switched, and no request
-  // begun from now on sees an older one. False: `diagnostics` says why, and nothing has changed.
+  // Builds a generation from a configuration (compiles routes, upstreams, certificates and scripts; runs `init` in
+  // every VM), opens what it listens on, and publishes it: when this returns true, every loop has switched, and no
+  // request begun from now on sees an older one. False: `diagnostics` says why, and nothing has changed.
   bool Load(std::unique_ptr<config::Config> config, config::FileSource& files, config::Diagnostics& diagnostics);
 
   // Builds and drops it: what `check` does.

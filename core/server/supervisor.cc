@@ -28,7 +28,7 @@ namespace {
 
 constexpr Nanoseconds kSecond = 1'000'000'000;
 constexpr Nanoseconds kFirstBackOff = kSecond / 10, kLongestBackOff = 5 * kSecond;
-constexpr Nanoseconds kStable = 10 * kSecond;     // a worker that lived so long is restarted at once
+constexpr Nanoseconds kStable = 10 * kSecond;        // a worker that lived so long is restarted at once
 constexpr Nanoseconds kStopPatience = 10 * kSecond;  // between asking a worker to stop and ending it
 
 class Supervisor {
@@ -57,7 +57,8 @@ class Supervisor {
   void Turn() {
     pollfd fds[2] = {{signal_fd_, POLLIN, 0}, {channel_ ? channel_->fd() : -1, POLLIN, 0}};
     int timeout = -1;
-    if (restart_at_ != 0) timeout = static_cast<int>(std::max<Nanoseconds>(0, restart_at_ - MonotonicNow()) / 1'000'000 + 1);
+    if (restart_at_ != 0)
+      timeout = static_cast<int>(std::max<Nanoseconds>(0, restart_at_ - MonotonicNow()) / 1'000'000 + 1);
     if (kill_at_ != 0) timeout = static_cast<int>(std::max<Nanoseconds>(0, kill_at_ - MonotonicNow()) / 1'000'000 + 1);
     poll(fds, 2, timeout);
     if (fds[1].revents != 0) OnWorkerMessage();
@@ -215,7 +216,7 @@ class Supervisor {
   int signal_fd_ = -1;
   pid_t worker_ = -1;
   std::unique_ptr<Channel> channel_;
-  std::map<std::string, std::vector<int>> sockets_;   // by the address as written
+  std::map<std::string, std::vector<int>> sockets_;  // by the address as written
   std::map<std::string, std::string> coming_, last_good_;
   Nanoseconds started_at_ = 0, back_off_ = 0, restart_at_ = 0, kill_at_ = 0;
   bool stopping_ = false, done_ = false, was_ready_ = false, refused_ = false;

@@ -1,6 +1,7 @@
-// The supervisor: the process a user starts. It opens the listening sockets and keeps them open while workers come and go,
-// starts the worker process, restarts it with back-off when it dies, passes signals on, and keeps the files of the last
-// good generation in memory, so that a restart after a bad save serves those. It reads no configuration and no request.
+// The supervisor: the process a user starts. It opens the listening sockets and keeps them open while workers come and
+// go, starts the worker process, restarts it with back-off when it dies, passes signals on, and keeps the files of the
+// last good generation in memory, so that a restart after a bad save serves those. It reads no configuration and no
+// request.
 #pragma once
 
 #include <string>

@@ -103,8 +103,8 @@ class Worker {
     config::Diagnostics diagnostics;
     std::unique_ptr<config::Config> conf = config::Load(options_.config_file, files, diagnostics);
     if (conf && !gateway_) {
-      gateway_ = std::make_unique<Gateway>(
-          GatewayOptions{static_cast<int>(std::max(conf->workers, 1u)), &sockets_, &writer_});
+      gateway_ =
+          std::make_unique<Gateway>(GatewayOptions{static_cast<int>(std::max(conf->workers, 1u)), &sockets_, &writer_});
     }
     if (!conf || !gateway_->Load(std::move(conf), files, diagnostics)) return diagnostics.ToString();
     for (const config::Diagnostic& warning : diagnostics.all()) MG_LOG(kWarn, "{}", warning.ToString());
@@ -214,7 +214,8 @@ class Worker {
     if (opened) {
       control_.emplace(std::move(*opened));
     } else {
-      MG_LOG(kWarn, "`moongate reload` and `stop` will not reach this gateway (signals do): {}", opened.error().message);
+      MG_LOG(kWarn, "`moongate reload` and `stop` will not reach this gateway (signals do): {}",
+             opened.error().message);
     }
   }
 
@@ -246,7 +247,8 @@ class Worker {
       Drain();
       return "ok\n";
     }
-    if (line == "status") return fmt::format("ok\ngeneration {}\nfiles {}\n", gateway_->generation(), live_files_.size());
+    if (line == "status")
+      return fmt::format("ok\ngeneration {}\nfiles {}\n", gateway_->generation(), live_files_.size());
     return "error\nknown are: reload, stop, quit, status\n";
   }
 

@@ -1,4 +1,5 @@
-// Blocks of a .t file, as parsed: Test::Nginx's block format, which is Test::Base's. Plain values; the runner owns them.
+// Blocks of a .t file, as parsed: Test::Nginx's block format, which is Test::Base's. Plain values; the runner owns
+// them.
 //
 //   === TEST 1: its title
 //   a description, which is not used
@@ -17,8 +18,8 @@ namespace mg::tester {
 struct Section {
   std::string name;
   std::vector<std::string> filters;
-  std::string text;  // without the blank lines around it, filters applied
-  size_t line = 0;   // of the "---" line, from 1
+  std::string text;      // without the blank lines around it, filters applied
+  size_t line = 0;       // of the "---" line, from 1
   size_t text_line = 0;  // of the first line of `text`
   bool in_line = false;  // "--- name: value"; then `text` ends in no newline
 

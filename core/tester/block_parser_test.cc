@@ -66,14 +66,16 @@ TEST(BlockParser, DataLineInsideABlockIsText) {
 }
 
 TEST(BlockParser, BackslashMakesAHeadText) {
-  ParsedFile file = ParseBlocks("=== one\n--- response_body\n\\--- config\n\\=== two\n\\\\--- three\n\\d\n---\n--- LAST\n");
+  ParsedFile file =
+      ParseBlocks("=== one\n--- response_body\n\\--- config\n\\=== two\n\\\\--- three\n\\d\n---\n--- LAST\n");
   EXPECT_EQ(Problems(file), "");
   EXPECT_EQ(file.blocks.at(0).Find("response_body")->text, "--- config\n=== two\n\\--- three\n\\d\n---\n");
 }
 
 TEST(BlockParser, AppliesFilters) {
   ParsedFile file = ParseBlocks(
-      "=== one\n--- response_body chomp\nhello\n--- request lower chomp\nGET /A\n--- raw_request bytes\na\\r\\n\\x41\\\nb\n"
+      "=== one\n--- response_body chomp\nhello\n--- request lower chomp\nGET /A\n--- raw_request "
+      "bytes\na\\r\\n\\x41\\\nb\n"
       "--- more_headers trim: \n");
   EXPECT_EQ(Problems(file), "");
   EXPECT_EQ(file.blocks[0].Find("response_body")->text, "hello");
@@ -83,7 +85,8 @@ TEST(BlockParser, AppliesFilters) {
 
 TEST(BlockParser, ReportsWhatItDoesNotKnow) {
   ParsedFile file = ParseBlocks(
-      "=== one\n--- reqest\nGET /\n--- request eval\n\"GET /\"\n--- http_config\n\n--- config chmop\nx\n=== two\n--- LAST\n");
+      "=== one\n--- reqest\nGET /\n--- request eval\n\"GET /\"\n--- http_config\n\n--- config chmop\nx\n=== two\n--- "
+      "LAST\n");
   std::string problems = Problems(file);
   EXPECT_THAT(problems, HasSubstr("2: there is no section \"reqest\"; did you mean \"request\"?"));
   EXPECT_THAT(problems, HasSubstr("4: there is no Perl here"));
@@ -95,8 +98,10 @@ TEST(BlockParser, ReportsWhatItDoesNotKnow) {
 
 TEST(BlockParser, ReportsWhatIsMisplaced) {
   EXPECT_THAT(Problems(ParseBlocks("hello\n=== one\n--- LAST\n")), HasSubstr("1: expected a block"));
-  EXPECT_THAT(Problems(ParseBlocks("=== one\n--- LAST\n--- LAST\n")), HasSubstr("3: the section \"LAST\" is given twice"));
-  EXPECT_THAT(Problems(ParseBlocks("=== one\n--- error_code: 200\nx\n")), HasSubstr("3: \"--- error_code:\" has its value"));
+  EXPECT_THAT(Problems(ParseBlocks("=== one\n--- LAST\n--- LAST\n")),
+              HasSubstr("3: the section \"LAST\" is given twice"));
+  EXPECT_THAT(Problems(ParseBlocks("=== one\n--- error_code: 200\nx\n")),
+              HasSubstr("3: \"--- error_code:\" has its value"));
   EXPECT_THAT(Problems(ParseBlocks("=== one\n\n")), HasSubstr("1: the block has no sections"));
   EXPECT_THAT(Problems(ParseBlocks("=== one\n--- request bytes\n\\q\n")), HasSubstr("not an escape"));
   EXPECT_THAT(ParseBlocks("").problems, IsEmpty());

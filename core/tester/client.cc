@@ -26,7 +26,8 @@ Result<void> Client::Connect(const net::SocketAddress& to, Deadline deadline) {
   if (connect(fd_, to.raw(), to.length()) == 0) return {};
   if (errno != EINPROGRESS) return FailErrno("connect to " + to.ToString());
   pollfd wait{fd_, POLLOUT, 0};
-  if (poll(&wait, 1, deadline.left_ms()) <= 0) return Fail(ErrorCode::kTimeout, "connect to " + to.ToString() + ": timeout");
+  if (poll(&wait, 1, deadline.left_ms()) <= 0)
+    return Fail(ErrorCode::kTimeout, "connect to " + to.ToString() + ": timeout");
   socklen_t size = sizeof errno;
   int failed = 0;
   getsockopt(fd_, SOL_SOCKET, SO_ERROR, &failed, &size);

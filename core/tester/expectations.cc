@@ -41,8 +41,8 @@ class SectionCheck {
 
   // `line` is relative to the section's text.
   void Fail(size_t line, std::string message, std::string_view expected = {}, std::string_view actual = {}) {
-    failures_.push_back({section_.text_line + line, section_.name, std::move(message), std::string(expected),
-                         std::string(actual)});
+    failures_.push_back(
+        {section_.text_line + line, section_.name, std::move(message), std::string(expected), std::string(actual)});
   }
   std::optional<Pattern> MakePattern(size_t line, std::string_view text, Pattern::Kind kind,
                                      Pattern::Extent extent = Pattern::Extent::kAnywhere) {
@@ -81,12 +81,14 @@ void CheckStatus(const Block& block, Observed& observed, Failures& failures) {
                  [](SectionCheck& check, Response& r, std::string_view part, size_t line, const std::string& which) {
                    auto pattern = check.MakePattern(line, Trim(part), Pattern::Kind::kRegex);
                    if (pattern && !pattern->In(std::to_string(r.status)))
-                     check.Fail(line, fmt::format("{}expected a status like {}, got {}", which, Quoted(Line(part)), r.status));
+                     check.Fail(
+                         line, fmt::format("{}expected a status like {}, got {}", which, Quoted(Line(part)), r.status));
                  });
     return;
   }
   const Section* section = block.Find("error_code");
-  std::vector<std::string_view> codes = SplitWords(section == nullptr ? std::string_view("200") : std::string_view(section->text));
+  std::vector<std::string_view> codes =
+      SplitWords(section == nullptr ? std::string_view("200") : std::string_view(section->text));
   size_t at = section == nullptr ? block.line : section->line;
   size_t count = std::max(observed.expected_responses, observed.responses.size());
   if (codes.size() != 1 && codes.size() != count) {
@@ -97,7 +99,8 @@ void CheckStatus(const Block& block, Observed& observed, Failures& failures) {
     std::string_view code = codes[codes.size() == 1 ? 0 : i];
     if (std::to_string(observed.responses[i].status) == code) continue;
     failures.push_back({at, "error_code",
-                        fmt::format("{}expected {}, got {}", Which(i, count), code, observed.responses[i].status), "", ""});
+                        fmt::format("{}expected {}, got {}", Which(i, count), code, observed.responses[i].status), "",
+                        ""});
   }
 }
 
@@ -105,7 +108,8 @@ void CheckBodies(const Block& block, Observed& observed, Failures& failures) {
   EachResponse(block, "response_body", observed, failures,
                [](SectionCheck& check, Response& r, std::string_view part, size_t line, const std::string& which) {
                  if (r.body != part)
-                   check.Fail(line, fmt::format("{}expected {}, got {}", which, Quoted(part), Quoted(r.body)), part, r.body);
+                   check.Fail(line, fmt::format("{}expected {}, got {}", which, Quoted(part), Quoted(r.body)), part,
+                              r.body);
                });
   for (bool want : {true, false}) {
     EachResponse(block, want ? "response_body_like" : "response_body_unlike", observed, failures,
@@ -120,8 +124,8 @@ void CheckBodies(const Block& block, Observed& observed, Failures& failures) {
 
 // "Name: value" lines; "!Name" and "Name:" say that there is no such field.
 template <class Matches>
-void CheckFields(SectionCheck& check, const Fields& fields, std::string_view part, size_t line, const std::string& which,
-                 Matches&& matches) {
+void CheckFields(SectionCheck& check, const Fields& fields, std::string_view part, size_t line,
+                 const std::string& which, Matches&& matches) {
   for (std::string_view text : SplitLines(part)) {
     size_t at = line++;
     if (Trim(text).empty()) continue;
@@ -184,8 +188,9 @@ void CheckArrival(const Block& block, const Observed& observed, Failures& failur
   size_t got = observed.responses.size();
   if (const Section* none = block.Find("no_response")) {
     if (!observed.received.empty() || !observed.closed)
-      fail(none->line, "no_response", fmt::format("expected the connection to end without a byte, got {}{}",
-                                                  Quoted(observed.received), observed.closed ? "" : ", and it is open"));
+      fail(none->line, "no_response",
+           fmt::format("expected the connection to end without a byte, got {}{}", Quoted(observed.received),
+                       observed.closed ? "" : ", and it is open"));
     return;
   }
   if (const Section* cut = block.Find("response_cut")) {
@@ -297,9 +302,10 @@ void CheckUpstreams(const Block& block, const Observed& observed, Failures& fail
   const std::vector<MockRequest>& requests = observed.upstream_requests;
   for (const MockRequest& request : requests) {
     if (!request.answered)
-      failures.push_back({block.line, "upstream",
-                          fmt::format("the mock got a request that it has no answer for: {} {}", request.method,
-                                      request.target), "", ""});
+      failures.push_back(
+          {block.line, "upstream",
+           fmt::format("the mock got a request that it has no answer for: {} {}", request.method, request.target), "",
+           ""});
   }
   CheckUpstreamTexts(block, requests, failures);
   std::vector<size_t> counts(observed.upstream_connections.size());

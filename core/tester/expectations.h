@@ -17,8 +17,8 @@ struct Observed {
   size_t expected_responses = 0;
   Client::Outcome outcome = Client::Outcome::kDone;
   std::string protocol_error;
-  bool closed = false;          // the gateway closed the connection
-  std::string received;         // every byte
+  bool closed = false;           // the gateway closed the connection
+  std::string received;          // every byte
   std::vector<std::string> log;  // "[error] the line"
   std::vector<MockRequest> upstream_requests;
   std::vector<size_t> upstream_connections;  // of each mock

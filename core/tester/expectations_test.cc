@@ -71,7 +71,8 @@ TEST(Expectations, Headers) {
   std::vector<Response> one = {Make(200, "", {{"A", "1"}, {"a", "2"}, {"B", "x y"}})};
   EXPECT_EQ(Check("--- response_headers\na: 1, 2\nB: x y\n!C\nD:\n", one), "");
   EXPECT_EQ(Check("--- response_headers\nB: x\n", one), "3 response_headers: expected B: x, got \"x y\"\n");
-  EXPECT_EQ(Check("--- response_headers\nB: x y\nC: 1\n", one), "4 response_headers: expected C: 1, but there is none\n");
+  EXPECT_EQ(Check("--- response_headers\nB: x y\nC: 1\n", one),
+            "4 response_headers: expected C: 1, but there is none\n");
   EXPECT_EQ(Check("--- response_headers\n!A\n", one), "3 response_headers: expected no A, got \"1, 2\"\n");
   EXPECT_THAT(Check("--- response_headers\nA\n", one), HasSubstr("Name: value"));
   EXPECT_EQ(Check("--- response_headers_like\nB: x.*\n", one), "");
@@ -138,7 +139,8 @@ TEST(Diff, ShowsLines) {
 
 TEST(Options, Parse) {
   auto parse = [](std::vector<std::string> arguments) { return ParseOptions(arguments); };
-  Result<Options> options = parse({"-v", "--filter", "x", "--repeat=3", "--shuffle=7", "--loops", "2", "t", "--", "-a"});
+  Result<Options> options =
+      parse({"-v", "--filter", "x", "--repeat=3", "--shuffle=7", "--loops", "2", "t", "--", "-a"});
   ASSERT_TRUE(options) << options.error().message;
   EXPECT_TRUE(options->verbose);
   EXPECT_EQ(options->filter, "x");

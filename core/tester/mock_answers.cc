@@ -35,9 +35,10 @@ Result<void> ReadOption(std::string_view word, MockAnswer& answer) {
   } else if (word == "early") {
     answer.early = true;
   } else {
-    return Bad(fmt::format("\"{}\" is neither a method, nor a path, nor one of delay=TIME, cut=BYTES, split=BYTES, "
-                           "chunked, close, early",
-                           Escape(word)));
+    return Bad(
+        fmt::format("\"{}\" is neither a method, nor a path, nor one of delay=TIME, cut=BYTES, split=BYTES, "
+                    "chunked, close, early",
+                    Escape(word)));
   }
   return {};
 }

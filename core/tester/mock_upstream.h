@@ -1,6 +1,6 @@
-// MockUpstream: a small HTTP/1.1 server on 127.0.0.1 that answers as a block says, and remembers what it was asked. Made
-// and destroyed by the runner, for one block; its threads (one that accepts, one a connection) end with it. Blocking
-// sockets, woken by an eventfd; nothing of the gateway's own code, which it must not agree with by accident.
+// MockUpstream: a small HTTP/1.1 server on 127.0.0.1 that answers as a block says, and remembers what it was asked.
+// Made and destroyed by the runner, for one block; its threads (one that accepts, one a connection) end with it.
+// Blocking sockets, woken by an eventfd; nothing of the gateway's own code, which it must not agree with by accident.
 #pragma once
 
 #include <cstdint>

@@ -72,7 +72,9 @@ TEST_F(MockTest, EchoesDecodedChunksAndKeepsTheConnection) {
 }
 
 TEST_F(MockTest, ChoosesByWhatIsNamed) {
-  Start(">>>\n200\n\nany\n>>> /a\n200\n\npath\n>>> GET /a\n200\n\nboth\n>>> /p*\n200\n\nprefix\n>>> /q?x=1\n200\n\nquery\n");
+  Start(
+      ">>>\n200\n\nany\n>>> /a\n200\n\npath\n>>> GET /a\n200\n\nboth\n>>> /p*\n200\n\nprefix\n>>> "
+      "/q?x=1\n200\n\nquery\n");
   Connect();
   EXPECT_EQ(Get("/a?x").body, "both\n");
   EXPECT_EQ(Get("/pq").body, "prefix\n");

@@ -33,7 +33,8 @@ namespace {
 Result<int> Number(std::string_view option, std::string_view text, int least, int most) {
   auto value = ParseDecimal<int>(text);
   if (value && *value >= least && *value <= most) return *value;
-  return Fail(ErrorCode::kInvalid, fmt::format("{} takes a number from {} to {}, not \"{}\"", option, least, most, text));
+  return Fail(ErrorCode::kInvalid,
+              fmt::format("{} takes a number from {} to {}, not \"{}\"", option, least, most, text));
 }
 
 }  // namespace

@@ -15,10 +15,10 @@ struct Options {
   std::vector<std::string> paths;  // files, or folders that are searched for *.t
   bool verbose = false;
   bool list = false;
-  bool reload = false;   // each block's configuration is loaded twice
+  bool reload = false;  // each block's configuration is loaded twice
   bool help = false;
-  std::string filter;    // a regular expression on "FILE TITLE"
-  std::string junit;     // a file to write
+  std::string filter;  // a regular expression on "FILE TITLE"
+  std::string junit;   // a file to write
   int repeat = 1;
   int loops = 1;
   std::optional<uint64_t> shuffle;  // the seed

@@ -82,8 +82,9 @@ Result<void> RedisServer::Launch(const std::string& program) {
   port_ = FreePort();
   std::string port = std::to_string(port_);
   pid_t parent = getpid();
-  std::array<const char*, 13> arguments = {program.c_str(), "--port", port.c_str(), "--bind", "127.0.0.1", "--save", "",
-                                           "--appendonly", "no", "--dir", folder_.c_str(), nullptr};
+  std::array<const char*, 13> arguments = {program.c_str(), "--port", port.c_str(),   "--bind", "127.0.0.1",
+                                           "--save",        "",       "--appendonly", "no",     "--dir",
+                                           folder_.c_str(), nullptr};
   pid_ = fork();
   if (pid_ < 0) return FailErrno("fork");
   if (pid_ == 0) {  // only what is safe between fork and exec in a process with threads

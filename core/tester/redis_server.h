@@ -1,5 +1,5 @@
-// RedisServer: a real redis-server for the blocks that ask for one, in a folder of its own on a port of its own. Started
-// by the first block with --- redis, stopped with the run. The tester's thread.
+// RedisServer: a real redis-server for the blocks that ask for one, in a folder of its own on a port of its own.
+// Started by the first block with --- redis, stopped with the run. The tester's thread.
 #pragma once
 
 #include <sys/types.h>

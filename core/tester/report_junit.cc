@@ -62,9 +62,10 @@ std::string JunitXml(const std::vector<Outcome>& outcomes) {
       seconds += outcome.seconds;
       cases += Case(outcome);
     }
-    out += fmt::format("  <testsuite name=\"{}\" tests=\"{}\" failures=\"{}\" skipped=\"{}\" time=\"{:.3f}\">\n{}"
-                       "  </testsuite>\n",
-                       Xml(file), tests, failures, skipped, seconds, cases);
+    out += fmt::format(
+        "  <testsuite name=\"{}\" tests=\"{}\" failures=\"{}\" skipped=\"{}\" time=\"{:.3f}\">\n{}"
+        "  </testsuite>\n",
+        Xml(file), tests, failures, skipped, seconds, cases);
   }
   return out + "</testsuites>\n";
 }

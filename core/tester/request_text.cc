@@ -119,7 +119,8 @@ Result<RequestPlan> PlanRaw(const Block& block, const Section& section) {
     plan.between = *time;
   }
   plan.responses = 1;
-  if (const Section* code = block.Find("error_code")) plan.responses = std::max<size_t>(SplitWords(code->text).size(), 1);
+  if (const Section* code = block.Find("error_code"))
+    plan.responses = std::max<size_t>(SplitWords(code->text).size(), 1);
   if (const Section* body = block.Find("response_body"))
     plan.responses = std::max(plan.responses, SplitParts(body->text).size());
   return plan;

@@ -21,8 +21,8 @@ struct Packet {
 // What a block sends on its one connection.
 struct RequestPlan {
   std::vector<Packet> packets;
-  std::vector<std::string> methods;     // one a request, as far as they are known
-  size_t responses = 0;                 // how many are expected
+  std::vector<std::string> methods;      // one a request, as far as they are known
+  size_t responses = 0;                  // how many are expected
   std::chrono::milliseconds between{0};  // pause between two packets
 };
 

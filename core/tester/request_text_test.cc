@@ -29,11 +29,14 @@ TEST(RequestText, OneRequest) {
 }
 
 TEST(RequestText, BodyAndGivenHeaders) {
-  EXPECT_EQ(Plan("--- request\nPOST /a HTTP/1.0\n\nhello\n--- more_headers\nhost: x\nConnection: keep-alive\n")->packets[0].bytes,
+  EXPECT_EQ(Plan("--- request\nPOST /a HTTP/1.0\n\nhello\n--- more_headers\nhost: x\nConnection: keep-alive\n")
+                ->packets[0]
+                .bytes,
             "POST /a HTTP/1.0\r\nhost: x\r\nConnection: keep-alive\r\nContent-Length: 5\r\n\r\nhello");
-  EXPECT_EQ(Plan("--- request bytes\nPUT /\nhello\\x00\n--- more_headers\nTransfer-Encoding: chunked\n")->packets[0].bytes,
-            std::string("PUT / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\nhello") +
-                std::string("\0\n", 2));
+  EXPECT_EQ(
+      Plan("--- request bytes\nPUT /\nhello\\x00\n--- more_headers\nTransfer-Encoding: chunked\n")->packets[0].bytes,
+      std::string("PUT / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\nhello") +
+          std::string("\0\n", 2));
   EXPECT_THAT(Plan("--- request: POST /\n")->packets[0].bytes, HasSubstr("Content-Length: 0\r\n"));
 }
 
@@ -59,7 +62,8 @@ TEST(RequestText, Pipelined) {
 
 TEST(RequestText, RawIsSentAsWritten) {
   Result<RequestPlan> plan = Plan(
-      "--- raw_request\nHEAD / HTTP/1.1\\r\nHost: x\\r\n\\r\n---8<--- wait\nrest\\\n\n--- raw_request_middle_delay: 10ms\n"
+      "--- raw_request\nHEAD / HTTP/1.1\\r\nHost: x\\r\n\\r\n---8<--- wait\nrest\\\n\n--- raw_request_middle_delay: "
+      "10ms\n"
       "--- error_code: 200 400\n");
   ASSERT_TRUE(plan) << plan.error().message;
   ASSERT_THAT(plan->packets, SizeIs(2));

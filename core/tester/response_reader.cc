@@ -162,8 +162,8 @@ bool ResponseReader::TakeLine(std::string& line, bool& more) {
 }
 
 bool ResponseReader::ParseStatusLine(std::string_view line) {
-  bool good = line.size() >= 13 && line.starts_with("HTTP/1.") && (line[7] == '0' || line[7] == '1') && line[8] == ' ' &&
-              line[12] == ' ' && ParseDecimal<int>(line.substr(9, 3)).value_or(0) >= 100;
+  bool good = line.size() >= 13 && line.starts_with("HTTP/1.") && (line[7] == '0' || line[7] == '1') &&
+              line[8] == ' ' && line[12] == ' ' && ParseDecimal<int>(line.substr(9, 3)).value_or(0) >= 100;
   if (!good || HasControl(line)) return Fail(fmt::format("not a status line: \"{}\"", Escape(line)));
   current_.version = line.substr(5, 3);
   current_.status = *ParseDecimal<int>(line.substr(9, 3));

@@ -35,7 +35,8 @@ TEST(ResponseReader, LengthsInARow) {
 
 TEST(ResponseReader, ChunksAndTrailers) {
   ResponseReader reader = Read(
-      "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n3;x=y\r\nabc\r\nA\r\n0123456789\r\n0\r\nT: 1\r\n\r\n");
+      "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nConnection: "
+      "close\r\n\r\n3;x=y\r\nabc\r\nA\r\n0123456789\r\n0\r\nT: 1\r\n\r\n");
   EXPECT_EQ(reader.error(), "");
   ASSERT_THAT(reader.responses(), SizeIs(1));
   EXPECT_EQ(reader.responses()[0].body, "abc0123456789");
@@ -47,7 +48,8 @@ TEST(ResponseReader, ChunksAndTrailers) {
 
 TEST(ResponseReader, HeadAndInformational) {
   ResponseReader reader = Read(
-      "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nHTTP/1.1 304 x\r\nContent-Length: 7\r\n\r\n",
+      "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nHTTP/1.1 304 x\r\nContent-Length: "
+      "7\r\n\r\n",
       {"HEAD", "GET"});
   EXPECT_EQ(reader.error(), "");
   ASSERT_THAT(reader.responses(), SizeIs(2));

@@ -147,8 +147,8 @@ bool Runner::Load(Attempt& attempt) {
   for (int i = 0; i < loads; i++) {
     config::Diagnostics diagnostics;
     config::DiskFiles files;
-    std::unique_ptr<config::Config> made = config::LoadText(attempt.file, text, attempt.fixture.folder(),
-                                                            config::TextKind::kRoutes, files, diagnostics);
+    std::unique_ptr<config::Config> made =
+        config::LoadText(attempt.file, text, attempt.fixture.folder(), config::TextKind::kRoutes, files, diagnostics);
     bool good = made != nullptr;
     if (good) {
       LogLevel level = made->log_level;
@@ -168,7 +168,8 @@ bool Runner::Load(Attempt& attempt) {
       log_.Write(error ? LogLevel::kEmerg : LogLevel::kWarn, diagnostic.ToString());
       if (error && !must_die) attempt.Fail(block.line, "config", diagnostic.ToString());
     }
-    if (!good && !must_die && attempt.failures.empty()) attempt.Fail(block.line, "config", "was refused without a reason");
+    if (!good && !must_die && attempt.failures.empty())
+      attempt.Fail(block.line, "config", "was refused without a reason");
     if (good && must_die) attempt.Fail(*block.Find("must_die"), "the configuration was not refused");
     if (!good || must_die) return false;
   }

@@ -21,7 +21,8 @@ bool IsToken(std::string_view text) {
 }
 
 bool HasControl(std::string_view text) {
-  return std::ranges::any_of(text, [](char c) { return (static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7f; });
+  return std::ranges::any_of(text,
+                             [](char c) { return (static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7f; });
 }
 
 // What a script hands in goes into a head: nothing in it may end a line.

@@ -18,9 +18,9 @@ struct FetchRequest {
   std::string method = "GET";
   std::vector<std::pair<std::string, std::string>> headers;  // Host is made where absent
   std::string body;
-  config::Duration timeout{10'000};         // for all of it
-  size_t limit = 8 * 1024 * 1024;           // of the answer's body
-  ssl_ctx_st* tls = nullptr;                // for https urls; null: the system's CAs
+  config::Duration timeout{10'000};  // for all of it
+  size_t limit = 8 * 1024 * 1024;    // of the answer's body
+  ssl_ctx_st* tls = nullptr;         // for https urls; null: the system's CAs
 };
 
 struct FetchResponse {

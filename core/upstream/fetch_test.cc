@@ -51,7 +51,8 @@ TEST(Fetch, GetsAnUrl) {
   EXPECT_EQ(response->status, 200);
   EXPECT_EQ(response->body, "abc");
   EXPECT_EQ(response->headers[0], (std::pair<std::string, std::string>("X-A", "1")));
-  EXPECT_EQ(rig.LastRequest(), "GET /p?q=1 HTTP/1.1\r\nAccept: x/y\r\nHost: " + rig.server.address().ToString() + "\r\n\r\n");
+  EXPECT_EQ(rig.LastRequest(),
+            "GET /p?q=1 HTTP/1.1\r\nAccept: x/y\r\nHost: " + rig.server.address().ToString() + "\r\n\r\n");
 }
 
 TEST(Fetch, SendsABodyWithItsLength) {
@@ -59,7 +60,8 @@ TEST(Fetch, SendsABodyWithItsLength) {
   rig.server.on_bytes = [](Peer& peer) {
     if (peer.received.ends_with("hello")) peer.transport.Write("HTTP/1.1 204 No Content\r\n\r\n");
   };
-  Result<FetchResponse> response = rig.Get({.url = rig.Url("/"), .method = "POST", .headers = {{"Content-Length", "99"}}, .body = "hello"});
+  Result<FetchResponse> response =
+      rig.Get({.url = rig.Url("/"), .method = "POST", .headers = {{"Content-Length", "99"}}, .body = "hello"});
   ASSERT_TRUE(response) << response.error().message;
   EXPECT_EQ(response->status, 204);
   EXPECT_NE(rig.LastRequest().find("Content-Length: 5\r\n"), std::string::npos);
@@ -146,7 +148,8 @@ TEST(Fetch, ADestroyedOneCallsNothing) {
       if (where == 2) fetch.reset();
       peer.transport.Write("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx");
     };
-    fetch = StartFetch(rig.loop, rig.pools, rig.resolver, {.url = rig.Url("/")}, [&](Result<FetchResponse>) { called = true; });
+    fetch = StartFetch(rig.loop, rig.pools, rig.resolver, {.url = rig.Url("/")},
+                       [&](Result<FetchResponse>) { called = true; });
     if (where == 0) fetch.reset();
     for (int i = 0; i < 10; i++) rig.loop.RunOnce(1);
     EXPECT_FALSE(called) << where;

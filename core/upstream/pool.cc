@@ -153,7 +153,8 @@ void Pools::OnSweep(void* self) {
   }
   for (auto& [key, pool] : pools.by_address_) pools.Sweep(*pool, now);
   // Addresses are a script's to choose: what nobody uses is forgotten.
-  std::erase_if(pools.by_address_, [](const auto& entry) { return entry.second->idle_count + entry.second->leased == 0; });
+  std::erase_if(pools.by_address_,
+                [](const auto& entry) { return entry.second->idle_count + entry.second->leased == 0; });
   if (pools.idle_ > 0 || !pools.by_address_.empty()) pools.sweep_.SetAfter(kSweepEvery);
 }
 

@@ -19,7 +19,7 @@ class Pools;
 struct TargetPool {
   List<http::H1Client, http::H1Client> idle;  // most recently used first
   uint32_t idle_count = 0;
-  uint32_t leased = 0;         // leases that point here
+  uint32_t leased = 0;  // leases that point here
   uint32_t keep = 64;
   uint64_t requests = 10'000;
   Nanoseconds idle_limit = 60'000'000'000;

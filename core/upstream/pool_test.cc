@@ -101,9 +101,7 @@ TEST(Pools, KeepsNoMoreThanItMayAndTheLatestFirst) {
     handlers.back()->release = false;
     handlers.back()->Send(rig.pools.Acquire(*rig.upstream, 0, Pools::Reuse::kYes));
   }
-  ASSERT_TRUE(RunUntil(rig.loop, [&] {
-    return std::ranges::all_of(handlers, [](auto& h) { return h->over; });
-  }));
+  ASSERT_TRUE(RunUntil(rig.loop, [&] { return std::ranges::all_of(handlers, [](auto& h) { return h->over; }); }));
   EXPECT_EQ(rig.server.peers.size(), 4u);
   http::H1Client* second = &handlers[1]->lease.client();
   for (auto& handler : handlers) handler->lease.Release();

@@ -52,7 +52,8 @@ bool Usable(const Target& target, Nanoseconds now) {
 std::string TlsIdentity(const config::UpstreamTls& tls, const std::string& server) {
   if (!tls.enabled) return "";
   std::string settings;
-  for (const std::string& part : {tls.ca_pem, tls.cert_pem, tls.key_pem}) settings += std::to_string(part.size()) + ":" + part;
+  for (const std::string& part : {tls.ca_pem, tls.cert_pem, tls.key_pem})
+    settings += std::to_string(part.size()) + ":" + part;
   std::string digest = HexEncode(crypto::ComputeDigest(crypto::Digest::kSha256, settings));
   return "|tls|" + server + (tls.verify ? "|verified|" : "|any|") + digest;
 }

@@ -24,11 +24,11 @@ namespace mg::upstream {
 struct TargetState {
   TargetState(std::string name, uint32_t serial) : identity(std::move(name)), number(serial) {}
   const std::string identity;
-  const uint32_t number;                          // small and unique: indexes a loop's pools
-  std::atomic<uint32_t> active{0};                // requests in flight
-  std::atomic<uint32_t> failures{0};              // consecutive
-  std::atomic<Nanoseconds> ejected_until{0};      // monotonic; passive health
-  std::atomic<bool> unhealthy{false};             // active health
+  const uint32_t number;                      // small and unique: indexes a loop's pools
+  std::atomic<uint32_t> active{0};            // requests in flight
+  std::atomic<uint32_t> failures{0};          // consecutive
+  std::atomic<Nanoseconds> ejected_until{0};  // monotonic; passive health
+  std::atomic<bool> unhealthy{false};         // active health
   std::atomic<uint64_t> requests{0}, errors{0};
 };
 

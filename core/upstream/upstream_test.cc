@@ -84,7 +84,8 @@ TEST(Upstream, BackupsServeWhenNoOtherCan) {
 
 TEST(Upstream, FailuresInARowEjectForAWhile) {
   config::Upstream conf = Conf({1, 1});
-  conf.passive = config::PassiveHealth{.failures = 3, .window = config::Duration(10'000), .eject = config::Duration(1000), .max_ejected_percent = 50};
+  conf.passive = config::PassiveHealth{
+      .failures = 3, .window = config::Duration(10'000), .eject = config::Duration(1000), .max_ejected_percent = 50};
   Registry registry;
   auto upstream = *registry.Build(conf);
   upstream->Failed(0, 10);

@@ -56,7 +56,8 @@ void mg_encode_escape_uri(const char* data, size_t size, int kind, mg_string* ou
 }
 
 void mg_encode_unescape_uri(const char* data, size_t size, int plus_is_space, mg_string* out) noexcept {
-  GiveScratch(out, mg::http::DecodeLenient(View(data, size), plus_is_space != 0 ? mg::http::Plus::kSpace : mg::http::Plus::kKeep));
+  GiveScratch(out, mg::http::DecodeLenient(View(data, size),
+                                           plus_is_space != 0 ? mg::http::Plus::kSpace : mg::http::Plus::kKeep));
 }
 
 void mg_encode_base64(const char* data, size_t size, int url, int padding, mg_string* out) noexcept {
@@ -66,25 +67,31 @@ void mg_encode_base64(const char* data, size_t size, int url, int padding, mg_st
 }
 
 int mg_encode_decode_base64(const char* data, size_t size, int url, mg_string* out) noexcept {
-  std::optional<std::string> decoded = mg::Base64Decode(View(data, size), url != 0 ? mg::Base64::kUrlLenient : mg::Base64::kLenient);
+  std::optional<std::string> decoded =
+      mg::Base64Decode(View(data, size), url != 0 ? mg::Base64::kUrlLenient : mg::Base64::kLenient);
   if (!decoded) return MG_ERROR;
   GiveScratch(out, std::move(*decoded));
   return MG_OK;
 }
 
 void mg_encode_digest(int kind, const char* data, size_t size, mg_string* out) noexcept {
-  GiveScratch(out, mg::crypto::ComputeDigest(kind == 0 ? mg::crypto::Digest::kMd5 : mg::crypto::Digest::kSha1, View(data, size)));
+  GiveScratch(out, mg::crypto::ComputeDigest(kind == 0 ? mg::crypto::Digest::kMd5 : mg::crypto::Digest::kSha1,
+                                             View(data, size)));
 }
 
 void mg_encode_hmac_sha1(const char* key, size_t key_size, const char* data, size_t size, mg_string* out) noexcept {
   GiveScratch(out, mg::crypto::ComputeHmac(mg::crypto::Digest::kSha1, View(key, key_size), View(data, size)));
 }
 
-void mg_encode_hex(const char* data, size_t size, mg_string* out) noexcept { GiveScratch(out, mg::HexEncode(View(data, size))); }
+void mg_encode_hex(const char* data, size_t size, mg_string* out) noexcept {
+  GiveScratch(out, mg::HexEncode(View(data, size)));
+}
 
 uint32_t mg_encode_crc32(const char* data, size_t size) noexcept { return mg::crypto::Crc32(View(data, size)); }
 
-void mg_encode_quote_sql(const char* data, size_t size, mg_string* out) noexcept { GiveScratch(out, QuoteSql(View(data, size))); }
+void mg_encode_quote_sql(const char* data, size_t size, mg_string* out) noexcept {
+  GiveScratch(out, QuoteSql(View(data, size)));
+}
 
 }  // extern "C"
 

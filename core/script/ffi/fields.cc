@@ -9,7 +9,8 @@ using CharacterSet = std::array<bool, 256>;
 
 constexpr CharacterSet kTokenCharacters = [] {
   CharacterSet set{};
-  for (int c = 0; c < 256; c++) set[static_cast<size_t>(c)] = IsAlpha(static_cast<char>(c)) || IsDigit(static_cast<char>(c));
+  for (int c = 0; c < 256; c++)
+    set[static_cast<size_t>(c)] = IsAlpha(static_cast<char>(c)) || IsDigit(static_cast<char>(c));
   for (char c : std::string_view("!#$%&'*+-.^_`|~")) set[static_cast<unsigned char>(c)] = true;
   return set;
 }();

@@ -24,7 +24,7 @@ extern "C" {
 /* ffi.cdef: from here */
 
 typedef struct {
-  const char *data;
+  const char* data;
   size_t size;
 } mg_string;
 
@@ -35,7 +35,7 @@ typedef struct {
 /* What moongate.http asks for; an upstream's name or a URL. Sizes and times of 0 stand for the defaults. */
 typedef struct {
   mg_string upstream, url, path, method, body;
-  const mg_header *headers;
+  const mg_header* headers;
   uint32_t header_count;
   double timeout, limit;
 } mg_http_request;
@@ -45,7 +45,7 @@ typedef struct {
   int type; /* MG_NIL, ... */
   int boolean;
   double number;
-  const char *data;
+  const char* data;
   size_t size;
   uint32_t flags;
   int stale, forcible;
@@ -90,29 +90,29 @@ enum {
   MG_PHASE_EXIT_WORKER = 0x400,
 
   /* What a coroutine yields to the scheduler, after the private token. */
-  MG_OP_WAIT = 0,    /* until the operation that a call began has ended */
-  MG_OP_EXIT = 1,    /* never to be resumed: mg_control_exit or mg_control_exec told how it ends */
-  MG_OP_FILTER = 2,  /* run the output filters */
-  MG_OP_SPAWN = 3,   /* coroutine, arguments... */
-  MG_OP_JOIN = 4,    /* coroutines...: until the first of them has ended */
-  MG_OP_KILL = 5,    /* coroutine */
-  MG_OP_END = 6      /* the response is complete (ngx.eof) */
+  MG_OP_WAIT = 0,   /* until the operation that a call began has ended */
+  MG_OP_EXIT = 1,   /* never to be resumed: mg_control_exit or mg_control_exec told how it ends */
+  MG_OP_FILTER = 2, /* run the output filters */
+  MG_OP_SPAWN = 3,  /* coroutine, arguments... */
+  MG_OP_JOIN = 4,   /* coroutines...: until the first of them has ended */
+  MG_OP_KILL = 5,   /* coroutine */
+  MG_OP_END = 6     /* the response is complete (ngx.eof) */
 };
 
 /* --- context: who runs */
-mg_current *mg_context_current(void) MG_NOEXCEPT;   /* of the VM that runs; lives as long as it */
-void mg_context_keep(void) MG_NOEXCEPT;             /* Lua keeps state under the slot: runtime.release(slot) at the end */
+mg_current* mg_context_current(void) MG_NOEXCEPT; /* of the VM that runs; lives as long as it */
+void mg_context_keep(void) MG_NOEXCEPT;           /* Lua keeps state under the slot: runtime.release(slot) at the end */
 void mg_context_policy(uint32_t index) MG_NOEXCEPT; /* the next function of the phase begins: new limits */
 
 /* --- control */
 int mg_control_exit(int status) MG_NOEXCEPT;
-int mg_control_exec(const char *path, size_t path_size, const char *query, size_t query_size) MG_NOEXCEPT;
+int mg_control_exec(const char* path, size_t path_size, const char* query, size_t query_size) MG_NOEXCEPT;
 void mg_control_jump(void) MG_NOEXCEPT; /* match the route again with the URI as it is now */
 int mg_log_enabled(int level) MG_NOEXCEPT;
-void mg_log_write(int level, const char *text, size_t size) MG_NOEXCEPT;
+void mg_log_write(int level, const char* text, size_t size) MG_NOEXCEPT;
 
 /* --- output */
-int mg_output_write(const char *data, size_t size) MG_NOEXCEPT;
+int mg_output_write(const char* data, size_t size) MG_NOEXCEPT;
 int mg_output_head(void) MG_NOEXCEPT;
 int mg_output_flush(int wait) MG_NOEXCEPT;
 
@@ -123,44 +123,44 @@ int mg_response_started(void) MG_NOEXCEPT; /* output was made: status and fields
 int mg_response_head_sent(void) MG_NOEXCEPT;
 int mg_response_ended(void) MG_NOEXCEPT;
 /* The values of a field, at most `most`; their number. */
-int mg_response_header(const char *name, size_t size, mg_string *values, int most) MG_NOEXCEPT;
+int mg_response_header(const char* name, size_t size, mg_string* values, int most) MG_NOEXCEPT;
 /* Replaces all fields of that name; no values: removes them. MG_ERROR: a name or value that may not stand in a head. */
-int mg_response_set_header(const char *name, size_t size, const mg_string *values, int count) MG_NOEXCEPT;
-int mg_response_headers(mg_header *out, int most) MG_NOEXCEPT;
+int mg_response_set_header(const char* name, size_t size, const mg_string* values, int count) MG_NOEXCEPT;
+int mg_response_headers(mg_header* out, int most) MG_NOEXCEPT;
 
 /* --- request */
-int mg_request_method(mg_string *out) MG_NOEXCEPT;
-int mg_request_set_method(const char *method, size_t size) MG_NOEXCEPT;
-int mg_request_headers(mg_header *out, int most) MG_NOEXCEPT;
+int mg_request_method(mg_string* out) MG_NOEXCEPT;
+int mg_request_set_method(const char* method, size_t size) MG_NOEXCEPT;
+int mg_request_headers(mg_header* out, int most) MG_NOEXCEPT;
 /* Replaces (or, with `add`, adds to) the fields of that name; no values: removes them. */
-int mg_request_set_header(const char *name, size_t size, const mg_string *values, int count, int add) MG_NOEXCEPT;
-int mg_request_raw_header(int without_line, mg_string *out) MG_NOEXCEPT;
+int mg_request_set_header(const char* name, size_t size, const mg_string* values, int count, int add) MG_NOEXCEPT;
+int mg_request_raw_header(int without_line, mg_string* out) MG_NOEXCEPT;
 double mg_request_http_version(void) MG_NOEXCEPT; /* 0: no request */
 double mg_request_start_time(void) MG_NOEXCEPT;
 int mg_request_is_internal(void) MG_NOEXCEPT;
-int mg_request_query(mg_string *out) MG_NOEXCEPT;
-int mg_request_set_query(const char *query, size_t size) MG_NOEXCEPT;
-int mg_request_set_path(const char *path, size_t size) MG_NOEXCEPT;
+int mg_request_query(mg_string* out) MG_NOEXCEPT;
+int mg_request_set_query(const char* query, size_t size) MG_NOEXCEPT;
+int mg_request_set_path(const char* path, size_t size) MG_NOEXCEPT;
 /* MG_AGAIN: resumed with true, or nil; mg_request_body_error then is the status to end with. */
 int mg_request_read_body(int can_wait) MG_NOEXCEPT;
 int mg_request_body_error(void) MG_NOEXCEPT;
 int mg_request_discard_body(void) MG_NOEXCEPT;
-int mg_request_body(mg_string *out) MG_NOEXCEPT; /* MG_DECLINED: not read, or empty */
-int mg_request_set_body(const char *data, size_t size) MG_NOEXCEPT;
+int mg_request_body(mg_string* out) MG_NOEXCEPT; /* MG_DECLINED: not read, or empty */
+int mg_request_set_body(const char* data, size_t size) MG_NOEXCEPT;
 
 /* --- variables */
-int mg_variable_get(const char *name, size_t size, mg_string *out) MG_NOEXCEPT;
-int mg_variable_set(const char *name, size_t size, const char *value, size_t value_size) MG_NOEXCEPT;
+int mg_variable_get(const char* name, size_t size, mg_string* out) MG_NOEXCEPT;
+int mg_variable_set(const char* name, size_t size, const char* value, size_t value_size) MG_NOEXCEPT;
 
 /* --- filters */
-int mg_filter_output(const char *data, size_t size) MG_NOEXCEPT; /* what the body filters let through */
+int mg_filter_output(const char* data, size_t size) MG_NOEXCEPT; /* what the body filters let through */
 
 /* --- time, timers */
 double mg_time_now(void) MG_NOEXCEPT; /* cached; seconds since 1970 */
 void mg_time_update(void) MG_NOEXCEPT;
 /* kind: 0 today, 1 local, 2 UTC, 3 HTTP date, 4 cookie date */
-void mg_time_format(int kind, double time, mg_string *out) MG_NOEXCEPT;
-double mg_time_parse_http(const char *text, size_t size) MG_NOEXCEPT; /* -1: not an HTTP date */
+void mg_time_format(int kind, double time, mg_string* out) MG_NOEXCEPT;
+double mg_time_parse_http(const char* text, size_t size) MG_NOEXCEPT; /* -1: not an HTTP date */
 int mg_sleep(double seconds) MG_NOEXCEPT;
 /* Runs runtime.fire(id, premature) after `seconds`, once or `every` so often. MG_BUSY, MG_ERROR: exiting. */
 int mg_timer_start(double seconds, uint32_t id, int every) MG_NOEXCEPT;
@@ -172,72 +172,72 @@ int mg_worker_id(void) MG_NOEXCEPT; /* -1: none (init) */
 int mg_worker_count(void) MG_NOEXCEPT;
 int mg_worker_pid(void) MG_NOEXCEPT;
 int mg_worker_exiting(void) MG_NOEXCEPT;
-void mg_worker_prefix(mg_string *out) MG_NOEXCEPT;
+void mg_worker_prefix(mg_string* out) MG_NOEXCEPT;
 
 /* --- encoding, digests: results in scratch */
 /* kind 0: a URI as a whole (ngx.escape_uri with 0), 2: a component */
-void mg_encode_escape_uri(const char *data, size_t size, int kind, mg_string *out) MG_NOEXCEPT;
-void mg_encode_unescape_uri(const char *data, size_t size, int plus_is_space, mg_string *out) MG_NOEXCEPT;
-void mg_encode_base64(const char *data, size_t size, int url, int padding, mg_string *out) MG_NOEXCEPT;
-int mg_encode_decode_base64(const char *data, size_t size, int url, mg_string *out) MG_NOEXCEPT;
+void mg_encode_escape_uri(const char* data, size_t size, int kind, mg_string* out) MG_NOEXCEPT;
+void mg_encode_unescape_uri(const char* data, size_t size, int plus_is_space, mg_string* out) MG_NOEXCEPT;
+void mg_encode_base64(const char* data, size_t size, int url, int padding, mg_string* out) MG_NOEXCEPT;
+int mg_encode_decode_base64(const char* data, size_t size, int url, mg_string* out) MG_NOEXCEPT;
 /* kind 0: MD5, 1: SHA-1; binary */
-void mg_encode_digest(int kind, const char *data, size_t size, mg_string *out) MG_NOEXCEPT;
-void mg_encode_hmac_sha1(const char *key, size_t key_size, const char *data, size_t size, mg_string *out) MG_NOEXCEPT;
-void mg_encode_hex(const char *data, size_t size, mg_string *out) MG_NOEXCEPT;
-uint32_t mg_encode_crc32(const char *data, size_t size) MG_NOEXCEPT;
-void mg_encode_quote_sql(const char *data, size_t size, mg_string *out) MG_NOEXCEPT;
+void mg_encode_digest(int kind, const char* data, size_t size, mg_string* out) MG_NOEXCEPT;
+void mg_encode_hmac_sha1(const char* key, size_t key_size, const char* data, size_t size, mg_string* out) MG_NOEXCEPT;
+void mg_encode_hex(const char* data, size_t size, mg_string* out) MG_NOEXCEPT;
+uint32_t mg_encode_crc32(const char* data, size_t size) MG_NOEXCEPT;
+void mg_encode_quote_sql(const char* data, size_t size, mg_string* out) MG_NOEXCEPT;
 
 /* --- shared dictionaries, by index; times in seconds; 0: ok, else a status */
 int mg_shared_count(void) MG_NOEXCEPT;
-void mg_shared_name(int dict, mg_string *out) MG_NOEXCEPT;
-void mg_shared_message(int status, mg_string *out) MG_NOEXCEPT;
-int mg_shared_get(int dict, const char *key, size_t size, int stale, mg_value *out) MG_NOEXCEPT;
+void mg_shared_name(int dict, mg_string* out) MG_NOEXCEPT;
+void mg_shared_message(int status, mg_string* out) MG_NOEXCEPT;
+int mg_shared_get(int dict, const char* key, size_t size, int stale, mg_value* out) MG_NOEXCEPT;
 /* mode 0: always, 1: only new, 2: only existing; safe: fail rather than evict. MG_NIL deletes. */
-int mg_shared_set(int dict, const char *key, size_t size, const mg_value *value, double ttl, uint32_t flags, int mode,
-                  int safe, mg_value *out) MG_NOEXCEPT;
-int mg_shared_incr(int dict, const char *key, size_t size, double delta, int has_init, double init, double init_ttl,
-                   mg_value *out) MG_NOEXCEPT;
-int mg_shared_ttl(int dict, const char *key, size_t size, mg_value *out) MG_NOEXCEPT;
-int mg_shared_expire(int dict, const char *key, size_t size, double ttl) MG_NOEXCEPT;
-int mg_shared_push(int dict, const char *key, size_t size, const mg_value *value, int left, mg_value *out) MG_NOEXCEPT;
-int mg_shared_pop(int dict, const char *key, size_t size, int left, mg_value *out) MG_NOEXCEPT;
-int mg_shared_length(int dict, const char *key, size_t size, mg_value *out) MG_NOEXCEPT;
+int mg_shared_set(int dict, const char* key, size_t size, const mg_value* value, double ttl, uint32_t flags, int mode,
+                  int safe, mg_value* out) MG_NOEXCEPT;
+int mg_shared_incr(int dict, const char* key, size_t size, double delta, int has_init, double init, double init_ttl,
+                   mg_value* out) MG_NOEXCEPT;
+int mg_shared_ttl(int dict, const char* key, size_t size, mg_value* out) MG_NOEXCEPT;
+int mg_shared_expire(int dict, const char* key, size_t size, double ttl) MG_NOEXCEPT;
+int mg_shared_push(int dict, const char* key, size_t size, const mg_value* value, int left, mg_value* out) MG_NOEXCEPT;
+int mg_shared_pop(int dict, const char* key, size_t size, int left, mg_value* out) MG_NOEXCEPT;
+int mg_shared_length(int dict, const char* key, size_t size, mg_value* out) MG_NOEXCEPT;
 void mg_shared_flush_all(int dict) MG_NOEXCEPT;
 double mg_shared_flush_expired(int dict, double most) MG_NOEXCEPT;
 int mg_shared_keys(int dict, double most) MG_NOEXCEPT; /* their number; each by mg_shared_key until the next call */
-void mg_shared_key(int index, mg_string *out) MG_NOEXCEPT;
+void mg_shared_key(int index, mg_string* out) MG_NOEXCEPT;
 double mg_shared_capacity(int dict) MG_NOEXCEPT;
 double mg_shared_free_space(int dict) MG_NOEXCEPT;
 
 /* --- identity: who the caller is, as an authenticating policy found out */
-int mg_identity_claims(mg_string *out) MG_NOEXCEPT;   /* JSON text of a verified token's claims; MG_DECLINED: none */
-int mg_identity_consumer(mg_string *out) MG_NOEXCEPT; /* MG_DECLINED: nobody known */
-int mg_identity_set(const char *consumer, size_t size, const char *claims, size_t claims_size) MG_NOEXCEPT;
-int mg_request_id(mg_string *out) MG_NOEXCEPT;
+int mg_identity_claims(mg_string* out) MG_NOEXCEPT;   /* JSON text of a verified token's claims; MG_DECLINED: none */
+int mg_identity_consumer(mg_string* out) MG_NOEXCEPT; /* MG_DECLINED: nobody known */
+int mg_identity_set(const char* consumer, size_t size, const char* claims, size_t claims_size) MG_NOEXCEPT;
+int mg_request_id(mg_string* out) MG_NOEXCEPT;
 /* The answer will be this problem (RFC 9457) once the script exits with the status. MG_LATE: an answer has begun. */
-int mg_problem_set(int status, const char *detail, size_t size, const char *title, size_t title_size) MG_NOEXCEPT;
+int mg_problem_set(int status, const char* detail, size_t size, const char* title, size_t title_size) MG_NOEXCEPT;
 
 /* --- policies: an object made from a configuration (JSON), kept by the VM under the number answered; MG_ERROR */
-int mg_jwt_create(const char *conf, size_t size, mg_string *error) MG_NOEXCEPT;
+int mg_jwt_create(const char* conf, size_t size, mg_string* error) MG_NOEXCEPT;
 /* MG_OK, a status to exit with, or MG_AGAIN: call again, with `waited` 1, after the wait */
 int mg_jwt_check(int number, int waited) MG_NOEXCEPT;
-int mg_limit_create(const char *conf, size_t size, mg_string *error) MG_NOEXCEPT;
+int mg_limit_create(const char* conf, size_t size, mg_string* error) MG_NOEXCEPT;
 int mg_limit_take(int number) MG_NOEXCEPT; /* MG_OK, a status to exit with, or MG_AGAIN: resumed with one of those */
-int mg_request_id_create(const char *conf, size_t size, mg_string *error) MG_NOEXCEPT;
+int mg_request_id_create(const char* conf, size_t size, mg_string* error) MG_NOEXCEPT;
 void mg_request_id_apply(int number) MG_NOEXCEPT;
-int mg_aggregate_create(const char *conf, size_t size, mg_string *error) MG_NOEXCEPT;
+int mg_aggregate_create(const char* conf, size_t size, mg_string* error) MG_NOEXCEPT;
 /* MG_AGAIN: resumed with the body and whether parts are missing, or nil and what failed */
-int mg_aggregate_run(int number, mg_string *error) MG_NOEXCEPT;
+int mg_aggregate_run(int number, mg_string* error) MG_NOEXCEPT;
 
 /* --- http: fetches; MG_AGAIN: resumed with {status, headers, body} or nil and an error; many: with a list of them */
-int mg_http_fetch(const mg_http_request *requests, int count, int many, mg_string *error) MG_NOEXCEPT;
+int mg_http_fetch(const mg_http_request* requests, int count, int many, mg_string* error) MG_NOEXCEPT;
 
 /* --- redis: MG_AGAIN: resumed with a reply, or nil and an error; as_list: with all replies */
-int mg_redis_known(const char *name, size_t size) MG_NOEXCEPT;
-int mg_redis_send(const mg_string *name, const mg_string *arguments, const int *counts, int commands, int as_list,
-                  double timeout, mg_string *error) MG_NOEXCEPT;
-int mg_redis_eval(const mg_string *name, const mg_string *script, const char *sha, const mg_string *arguments, int keys,
-                  int count, double timeout, mg_string *error) MG_NOEXCEPT;
+int mg_redis_known(const char* name, size_t size) MG_NOEXCEPT;
+int mg_redis_send(const mg_string* name, const mg_string* arguments, const int* counts, int commands, int as_list,
+                  double timeout, mg_string* error) MG_NOEXCEPT;
+int mg_redis_eval(const mg_string* name, const mg_string* script, const char* sha, const mg_string* arguments, int keys,
+                  int count, double timeout, mg_string* error) MG_NOEXCEPT;
 
 /* ffi.cdef: to here */
 

@@ -78,7 +78,8 @@ int mg_response_set_status(int status) noexcept {
 
 int mg_response_started(void) noexcept { return t_active.exchange != nullptr && t_active.exchange->response.started; }
 int mg_response_head_sent(void) noexcept {
-  return t_active.exchange != nullptr && (t_active.exchange->response.head_sent || t_active.exchange->response.started) &&
+  return t_active.exchange != nullptr &&
+         (t_active.exchange->response.head_sent || t_active.exchange->response.started) &&
          t_active.coroutine->run->phase != MG_PHASE_HEADER_FILTER;
 }
 int mg_response_ended(void) noexcept {
@@ -99,8 +100,8 @@ int mg_response_set_header(const char* name, size_t size, const mg_string* value
   if (t_active.exchange == nullptr) return MG_NO_REQUEST;
   Exchange& exchange = *t_active.exchange;
   if (!HeadOpen(exchange)) return MG_LATE;
-  mg::script::ReplaceFields(exchange.response.head.headers, exchange.arena, View(name, size), {values, static_cast<size_t>(count)},
-                            mg::script::Keep::kNo);
+  mg::script::ReplaceFields(exchange.response.head.headers, exchange.arena, View(name, size),
+                            {values, static_cast<size_t>(count)}, mg::script::Keep::kNo);
   return MG_OK;
 }
 

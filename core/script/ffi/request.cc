@@ -20,7 +20,8 @@ namespace {
 std::string EncodeScriptPath(std::string_view path) {
   std::string encoded;
   for (size_t i = 0; i < path.size(); i++) {
-    bool triplet = path[i] == '%' && i + 2 < path.size() && mg::HexDigit(path[i + 1]) >= 0 && mg::HexDigit(path[i + 2]) >= 0;
+    bool triplet =
+        path[i] == '%' && i + 2 < path.size() && mg::HexDigit(path[i + 1]) >= 0 && mg::HexDigit(path[i + 2]) >= 0;
     if (triplet) {
       encoded += '%';
     } else {

@@ -66,16 +66,19 @@ extern "C" {
 
 int mg_shared_count(void) noexcept { return static_cast<int>(t_active.vm->around.dicts.size()); }
 void mg_shared_name(int dict, mg_string* out) noexcept { Give(out, Dict(dict).name()); }
-void mg_shared_message(int status, mg_string* out) noexcept { Give(out, DictStatusText(static_cast<DictStatus>(status))); }
+void mg_shared_message(int status, mg_string* out) noexcept {
+  Give(out, DictStatusText(static_cast<DictStatus>(status)));
+}
 
 int mg_shared_get(int dict, const char* key, size_t size, int stale, mg_value* out) noexcept {
-  DictStatus status = stale != 0 ? Dict(dict).GetStale(View(key, size), Now(), t_found) : Dict(dict).Get(View(key, size), Now(), t_found);
+  DictStatus status = stale != 0 ? Dict(dict).GetStale(View(key, size), Now(), t_found)
+                                 : Dict(dict).Get(View(key, size), Now(), t_found);
   if (status == DictStatus::kOk) Fill(t_found, out);
   return Code(status);
 }
 
-int mg_shared_set(int dict, const char* key, size_t size, const mg_value* value, double ttl, uint32_t flags, int mode, int safe,
-                  mg_value* out) noexcept {
+int mg_shared_set(int dict, const char* key, size_t size, const mg_value* value, double ttl, uint32_t flags, int mode,
+                  int safe, mg_value* out) noexcept {
   mg::store::SetResult result =
       Dict(dict).Set(View(key, size), InputOf(*value), Ttl(ttl), flags, Now(), static_cast<mg::store::SetMode>(mode),
                      safe != 0 ? mg::store::OnFull::kFail : mg::store::OnFull::kEvict);

@@ -71,8 +71,9 @@ void mg_time_format(int kind, double time, mg_string* out) noexcept {
       break;
     case 4:
       // As browsers have always taken it: two digits of the year where those are enough.
-      size = snprintf(text, sizeof text, year > 2037 ? "%s, %02d-%s-%04d %02d:%02d:%02d GMT" : "%s, %02d-%s-%02d %02d:%02d:%02d GMT",
-                      day, parts.tm_mday, month, year > 2037 ? year : year % 100, parts.tm_hour, parts.tm_min, parts.tm_sec);
+      size = snprintf(text, sizeof text,
+                      year > 2037 ? "%s, %02d-%s-%04d %02d:%02d:%02d GMT" : "%s, %02d-%s-%02d %02d:%02d:%02d GMT", day,
+                      parts.tm_mday, month, year > 2037 ? year : year % 100, parts.tm_hour, parts.tm_min, parts.tm_sec);
       break;
     default:
       size = snprintf(text, sizeof text, "%04d-%02d-%02d %02d:%02d:%02d", year, parts.tm_mon + 1, parts.tm_mday,
