@@ -104,6 +104,8 @@ class H1Session final : public net::TransportHandler,
   void RequestComplete();
   void ResponseComplete();
   void NextRequest();
+  void Stash(std::string_view bytes);
+  void ProcessStash();
   void GoOnEnding();
   void ResumeInput();  // deferred to the end of the turn
   void OnEnd();
@@ -140,6 +142,8 @@ class H1Session final : public net::TransportHandler,
   bool input_left_ = false;  // the client may still be sending what nobody will read: closing lingers
   bool write_failed_ = false;
   bool started_request_ = false;  // a byte of the head has come
+  bool empty_line_ = false;       // before it: one is skipped
+  bool stash_full_ = false;       // as many requests as may be wait in it
   uint64_t body_left_ = 0;        // of a Content-Length body
   uint64_t length_left_ = 0;      // of a response with Content-Length: what it still owes
   uint64_t received_ = 0, sent_ = 0;
