@@ -45,7 +45,7 @@ bool ChunkDecoder::SizeLine(char c) {
       return c == '\r' || c == ';' || c == ' ' || c == '\t';
     }
     case State::kSizeLf: state_ = left_ == 0 ? State::kTrailer : State::kData; return c == '\n';
-    default: return ++extension_ <= kExtensionLimit && Extension(c);
+    default: return (c == '\r' || ++extension_ <= kExtensionLimit) && Extension(c);
   }
 }
 
