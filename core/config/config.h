@@ -26,6 +26,9 @@ struct Address {
   std::string text;  // as written
 };
 
+// What becomes of %2F in a request's path. kDecode: it is a slash; kRefuse: 400, for %5C too.
+enum class EncodedSlashes : uint8_t { kKeep, kDecode, kRefuse };
+
 struct Limits {  // 0 is no limit where it says so
   size_t head = 32 * 1024;
   size_t headers = 100;
@@ -39,6 +42,7 @@ struct Limits {  // 0 is no limit where it says so
   size_t connections = 100'000;
   size_t per_address = 0;  // connections from one address; 0: no limit
   size_t pipelined = 64;
+  EncodedSlashes encoded_slashes = EncodedSlashes::kKeep;
 };
 
 struct LuaLimits {

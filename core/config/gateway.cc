@@ -99,6 +99,11 @@ void ReadLimits(const Value& root, Reading& reading) {
   Get(*section, "connections", limits.connections);
   Get(*section, "per_address", limits.per_address);
   Get(*section, "pipelined", limits.pipelined);
+  if (const Value* slashes = section->Find("encoded_slashes")) {
+    limits.encoded_slashes = slashes->text == "decode"   ? EncodedSlashes::kDecode
+                             : slashes->text == "refuse" ? EncodedSlashes::kRefuse
+                                                         : EncodedSlashes::kKeep;
+  }
   if (limits.uri > limits.head) {
     const Value* at = section->Find("uri") != nullptr ? section->Find("uri") : section->Find("head");
     if (section->Find("uri") == nullptr) {
@@ -242,6 +247,8 @@ Schema LimitsSchema() {
           {"connections", count("Open connections of all clients.", 1, d.connections)},
           {"per_address", count("Open connections from one address; `0`: no limit.", 0, d.per_address)},
           {"pipelined", count("Requests that may wait in a connection behind the one that is served.", 1, d.pipelined)},
+          {"encoded_slashes",
+           Text("What becomes of `%2F` in a path.").OneOf({"keep", "decode", "refuse"}).Default("keep")},
       });
 }
 

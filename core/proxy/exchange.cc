@@ -142,6 +142,12 @@ void Exchange::OnBody(std::string_view data, http::End end) {
   }
 }
 
+void Exchange::OnTrailers(std::string_view lines) {
+  if (in.body_state != BodyState::kStreaming || !upstream.lease || upstream.tunnel) return;
+  const IdentityHeaders* reserved = snapshot().KeepsIdentity(listener) ? nullptr : &snapshot().identity_headers;
+  upstream.lease.client().SetTrailers(TrailersToForward(lines, reserved, arena));
+}
+
 void Exchange::OnBodyFailed(const Error& error, int status) {
   in.body_state = BodyState::kFailed;
   if (error.code == ErrorCode::kReset) {
@@ -375,6 +381,10 @@ void Exchange::OnResponseBody(std::string_view data, http::End end) {
     if (status == HookStatus::kSuspended && upstream.lease) PauseUpstream();
   }
   if (stream != nullptr && stream->pending() > 0 && upstream.lease) PauseUpstream();
+}
+
+void Exchange::OnResponseTrailers(std::string_view lines) {
+  if (stream != nullptr) stream->SetTrailers(TrailersToForward(lines, nullptr, arena));
 }
 
 void Exchange::OnResponsePause() {

@@ -214,6 +214,7 @@ class Exchange final : public http::StreamHandler, public http::ClientHandler {
   void OnRequest() override;
   void OnRefused(http::ParseError error) override;
   void OnBody(std::string_view data, http::End end) override;
+  void OnTrailers(std::string_view lines) override;
   void OnBodyFailed(const Error& error, int status) override;
   void OnInputPause() override;
   void OnDrained() override;
@@ -225,6 +226,7 @@ class Exchange final : public http::StreamHandler, public http::ClientHandler {
   void OnInformational(const http::ResponseHead& head) override;
   void OnResponseHead(http::ResponseHead& head) override;
   void OnResponseBody(std::string_view data, http::End end) override;
+  void OnResponseTrailers(std::string_view lines) override;
   void OnResponsePause() override;
   void OnRequestDrained() override;
   void OnFailed(const Error& error) override;

@@ -20,7 +20,6 @@ bool IsHopByHop(HeaderId id) {
     case HeaderId::kKeepAlive:
     case HeaderId::kProxyConnection:
     case HeaderId::kTe:
-    case HeaderId::kTrailer:  // no trailers are passed on
     case HeaderId::kTransferEncoding:
     case HeaderId::kUpgrade: return true;
     default: return false;
@@ -48,12 +47,65 @@ void RemoveNamedFields(http::HeaderList& headers) {
   }
   if (names.empty()) return;
   headers.RemoveIf([&](const http::Header& header) {
-    if (header.id == HeaderId::kHost || header.id == HeaderId::kContentLength)
-      return false;  // a client may not name these
+    // What a field that the gateway knows concerns is not for a peer to say: Host, Content-Length, Authorization, ...
+    if (header.id != HeaderId::kOther) return false;
     bool named = false;
     ForEachListItem(names, [&](std::string_view option) { named = named || EqualsIgnoreCase(option, header.name); });
     return named;
   });
+}
+
+namespace {
+
+// Fields beyond those the gateway knows that are for the head alone (RFC 9110 6.5.1): of routing, conditions,
+// authentication, or of how the content is to be read.
+constexpr std::string_view kHeadOnly[] = {
+    "Age",
+    "Authentication-Info",
+    "Content-Language",
+    "Content-Location",
+    "Content-Range",
+    "Expires",
+    "Max-Forwards",
+    "Pragma",
+    "Range",
+    "Retry-After",
+    "Set-Cookie2",
+    "Strict-Transport-Security",
+    "Vary",
+    "Warning",
+    "WWW-Authenticate",
+};
+constexpr std::string_view kHeadOnlyPrefixes[] = {"If-", "Proxy-", "X-Forwarded-", "Sec-", "Access-Control-"};
+
+bool MayBeTrailer(const http::Header& header) {
+  if (header.id != HeaderId::kOther) return false;
+  for (std::string_view name : kHeadOnly) {
+    if (EqualsIgnoreCase(header.name, name)) return false;
+  }
+  for (std::string_view prefix : kHeadOnlyPrefixes) {
+    if (EqualsIgnoreCase(header.name.substr(0, prefix.size()), prefix)) return false;
+  }
+  return true;
+}
+
+bool WantsTrailers(std::string_view te) {
+  bool wants = false;
+  ForEachListItem(te, [&](std::string_view coding) { wants = wants || EqualsIgnoreCase(coding, "trailers"); });
+  return wants;
+}
+
+}  // namespace
+
+std::string_view TrailersToForward(std::string_view lines, const IdentityHeaders* reserved, Arena& arena) {
+  http::HeaderList trailers;
+  if (http::ParseTrailers(lines, arena, trailers) != http::ParseError::kNone) return {};
+  trailers.RemoveIf([&](const http::Header& trailer) {
+    return !MayBeTrailer(trailer) || (reserved != nullptr && reserved->Matches(trailer.name));
+  });
+  http::HeadWriter writer(arena, http::EncodedSize(trailers));
+  for (const http::Header& trailer : trailers) writer.PutField(trailer.name, trailer.value);
+  return writer.text();
 }
 
 namespace {
@@ -136,6 +188,9 @@ std::string_view EncodeUpstreamRequest(Exchange& x, http::BodyFraming& framing) 
 
   bool trusted = x.snapshot().trusted.Contains(x.peer_ip());
   std::string_view forwarded_for, via, upgrade;
+  bool chunked = request.framing == http::BodyFraming::kChunked && x.in.body_state != BodyState::kRead &&
+                 x.in.body_state != BodyState::kNone;
+  bool trailers = false;  // the client takes them
   const http::Header *forwarded_host = nullptr, *forwarded_proto = nullptr, *forwarded_port = nullptr;
   constexpr size_t kOwnFields = 512;  // what is written below beside the names and values counted here
   http::HeadWriter writer(x.arena, http::EncodedSize(request.headers) + request.method_text.size() +
@@ -163,6 +218,10 @@ std::string_view EncodeUpstreamRequest(Exchange& x, http::BodyFraming& framing) 
       case HeaderId::kXForwardedPort: forwarded_port = &header; continue;
       case HeaderId::kVia: Join(x, via, header.value); continue;
       case HeaderId::kUpgrade: Join(x, upgrade, header.value); continue;
+      case HeaderId::kTe: trailers = trailers || WantsTrailers(header.value); continue;
+      case HeaderId::kTrailer:
+        if (!chunked) continue;
+        break;
       default:
         if (IsHopByHop(header.id)) continue;
     }
@@ -179,9 +238,12 @@ std::string_view EncodeUpstreamRequest(Exchange& x, http::BodyFraming& framing) 
   writer.Put("\r\n");
   up.upgrading = request.upgrade && !upgrade.empty() && MayUpgradeTo(upgrade);
   if (up.upgrading) {
-    writer.PutField("Connection", "Upgrade");
+    writer.PutField("Connection", trailers ? "Upgrade, TE" : "Upgrade");
     writer.PutField("Upgrade", upgrade);
+  } else if (trailers) {
+    writer.PutField("Connection", "TE");
   }
+  if (trailers) writer.PutField("TE", "trailers");
   framing = http::BodyFraming::kNone;
   if (x.in.body_state == BodyState::kRead) {
     framing = http::BodyFraming::kLength;
