@@ -2,6 +2,7 @@
 // answers. Owner: the SessionList of its listener. Thread: its loop's. An idle one holds no buffer.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <string>
 
@@ -10,6 +11,7 @@
 #include "config/config.h"
 #include "http/h1_parser.h"
 #include "http/stream.h"
+#include "net/connection_limits.h"
 #include "net/transport.h"
 
 namespace mg::http {
@@ -19,7 +21,9 @@ class H1Session;
 // Owns the sessions of a loop, and counts them.
 class SessionList {
  public:
-  explicit SessionList(net::Loop& loop) : loop_(loop) {}
+  // `handshake_failures`: written by the loop alone.
+  explicit SessionList(net::Loop& loop, std::atomic<uint64_t>* handshake_failures = nullptr)
+      : loop_(loop), handshake_failures_(handshake_failures) {}
   ~SessionList();
   void Add(std::unique_ptr<H1Session> session);
   size_t size() const { return size_; }
@@ -34,6 +38,7 @@ class SessionList {
   void Remove(H1Session& session);  // destroyed at the end of the loop's turn
 
   net::Loop& loop_;
+  std::atomic<uint64_t>* handshake_failures_;
   List<H1Session, SessionList> sessions_;
   size_t size_ = 0;
   bool draining_ = false;
@@ -55,8 +60,8 @@ class H1Session final : public net::TransportHandler,
   H1Session(net::Loop& loop, const SessionOptions& options);
   ~H1Session() override;
 
-  // Takes an accepted socket and reads what has come.
-  void Start(int fd, const net::SocketAddress& peer);
+  // Takes an accepted socket and reads what has come. `peer`: the client, who may have come by a proxy that told so.
+  void Start(int fd, const net::SocketAddress& peer, net::Admission admission = {});
 
   // net::TransportHandler
   void OnConnected(Result<void> result) override;
@@ -120,6 +125,7 @@ class H1Session final : public net::TransportHandler,
   StreamHandlerFactory* factory_;
   const config::Limits* limits_;
   std::shared_ptr<const void> keeps_;
+  net::Admission admission_;  // its place among the open connections
   net::Transport transport_;
   net::Timer timer_;
   StreamHandler* handler_ = nullptr;

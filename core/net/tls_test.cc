@@ -90,7 +90,7 @@ TEST_F(Tls, CarriesBytesAndDescribesItself) {
   EXPECT_EQ(info.server_name, "example.com");
   EXPECT_EQ(info.alpn, "");
   EXPECT_FALSE(info.resumed);
-  EXPECT_EQ(DescribePeerCertificate(one.client.transport.tls()).subject, "CN=example");
+  EXPECT_EQ(PeerCertificate(one.client.transport.tls(), PeerField::kSubject), "CN=example");
   EXPECT_FALSE(DescribePeerCertificate(one.server.transport.tls()).present);
 }
 
@@ -216,7 +216,7 @@ TEST_F(Tls, PicksTheCertificateByName) {
   auto subject = [&](const std::string& name) -> std::string {
     Connection one(loop, server->context(), client->context(), name);
     if (!one.ok()) return one.client.failure;
-    return DescribePeerCertificate(one.client.transport.tls()).subject;
+    return PeerCertificate(one.client.transport.tls(), PeerField::kSubject);
   };
   EXPECT_EQ(subject("example.com"), "CN=example");
   EXPECT_EQ(subject("OTHER.net"), "CN=other");
@@ -314,7 +314,7 @@ TEST_F(Tls, AsksClientsForCertificates) {
     Connection one(loop, server.context(), client.context(), "example.com");
     if (!one.server.connected) return one.server.failure;
     EXPECT_TRUE(one.Exchange(loop));
-    return DescribePeerCertificate(one.server.transport.tls()).subject;
+    return PeerCertificate(one.server.transport.tls(), PeerField::kSubject);
   };
   EXPECT_EQ(subject(*optional, *anonymous), "");
   EXPECT_EQ(subject(*optional, *known), "CN=alice");
