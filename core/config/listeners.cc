@@ -1,6 +1,4 @@
 // listeners: where the gateway accepts connections.
-#include <arpa/inet.h>
-
 #include <map>
 
 #include <fmt/format.h>
@@ -67,21 +65,12 @@ Listener ReadListener(const Value& value, const std::string& path, Reading& read
   return listener;
 }
 
-// An IP address as bytes: what is written in different ways is the same.
-std::string IpBytes(const std::string& ip) {
-  char bytes[16];
-  if (inet_pton(AF_INET, ip.c_str(), bytes) == 1) return std::string(bytes, 4);
-  if (inet_pton(AF_INET6, ip.c_str(), bytes) == 1) return std::string(bytes, 16);
-  return {};
-}
-
 // Whether one address stands for all of the machine's, the other's included: both cannot be listened on.
 bool Overlap(const Address& a, const Address& b) {
   if (a.kind != Address::Kind::kIp || b.kind != Address::Kind::kIp || a.port != b.port || a.port == 0) return false;
-  std::string one = IpBytes(a.host), other = IpBytes(b.host);
-  if (one.size() != other.size()) return false;
-  auto any = [](const std::string& bytes) { return bytes.find_first_not_of('\0') == std::string::npos; };
-  return one != other && (any(one) || any(other));
+  auto v6 = [](const Address& address) { return address.host.find(':') != std::string::npos; };
+  auto any = [](const Address& address) { return address.host == "0.0.0.0" || address.host == "::"; };
+  return v6(a) == v6(b) && a.host != b.host && (any(a) || any(b));
 }
 
 // 0.0.0.0:80 beside 127.0.0.1:80: the kernel takes only one of them.
@@ -126,9 +115,8 @@ void CheckUnique(Reading& reading) {
       return fmt::format("{}:{}:{}", reading.diagnostics.files[first.file], first.line, first.column);
     };
     const Address& address = listener.address;
-    std::string key = address.kind == Address::Kind::kUnix
-                          ? address.host
-                          : fmt::format("[{}]:{}", IpBytes(address.host), address.port);
+    std::string key =
+        address.kind == Address::Kind::kUnix ? address.host : fmt::format("[{}]:{}", address.host, address.port);
     bool fixed = address.kind == Address::Kind::kUnix || address.port != 0;  // port 0: any that is free
     if (fixed && !address.host.empty()) {
       auto [first, added] = addresses.emplace(key, listener.position);
