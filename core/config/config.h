@@ -41,6 +41,7 @@ struct Limits {  // 0 is no limit where it says so
   uint64_t requests = 0;  // on one connection; 0: no limit
   size_t connections = 100'000;
   size_t per_address = 0;  // connections from one address; 0: no limit
+  Duration lag{0};         // of an event loop, above which new requests are refused; 0: no limit
   size_t pipelined = 64;
   EncodedSlashes encoded_slashes = EncodedSlashes::kKeep;
 };
@@ -96,6 +97,7 @@ struct Redis {
 struct Certificate {
   std::string cert, key;          // absolute paths
   std::string cert_pem, key_pem;  // their contents
+  std::string ocsp, ocsp_der;     // a file with the authority's word on it, to be stapled; empty: none
 };
 
 struct ListenerTls {
@@ -217,7 +219,7 @@ struct Rewrite {
   std::string host;  // a template; empty: as the upstream says
 };
 
-struct HeaderEdit {  // response headers the route adds, sets or removes, without Lua
+struct HeaderEdit {  // headers that are added, set or removed, without Lua; of requests the values are templates
   std::vector<std::pair<std::string, std::string>> set, add;
   std::vector<std::string> remove;
 };
@@ -232,6 +234,7 @@ struct Route {
   std::vector<Policy> policies;
   std::vector<std::pair<std::string, std::string>> vars;
   Rewrite rewrite;
+  HeaderEdit request_headers;        // of what the upstream gets, after Config::request_headers
   HeaderEdit response_headers;       // after Config::response_headers
   std::optional<size_t> body_limit;  // in place of Limits::body; 0: no limit
   std::map<uint16_t, std::string>
@@ -269,14 +272,15 @@ struct Config {
   std::string admin_token;
 
   Limits limits;
-  std::vector<std::string> trusted_proxies;   // CIDR, checked
+  Duration ticket_rotation{4 * 3'600'000};    // of the keys that seal TLS session tickets
+  std::vector<std::string> trusted_proxies;   // CIDR, checked, or "unix:"
   std::vector<std::string> identity_headers;  // lower case; a trailing * matches a prefix
   Lua lua;
   std::vector<Redis> redis;
   std::vector<Listener> listeners;
   std::vector<Upstream> upstreams;
   std::vector<Policy> policies;
-  HeaderEdit response_headers;
+  HeaderEdit request_headers, response_headers;
   std::map<uint16_t, std::string> error_pages;
   ClientAbort client_abort = ClientAbort::kCancel;
   std::vector<Route> routes;

@@ -286,8 +286,10 @@ TEST(Values, RoutesAndPolicies) {
 
 TEST(Values, TlsAndRedis) {
   Loaded loaded = LoadFrom(
-      "listeners:\n  - { address: \":443\", name: public, proxy_protocol: true, backlog: 16, tls: { certificates: [{ "
-      "cert: a.crt, key: a.key }], client_auth: { mode: optional, ca: a.crt }, min_version: 1.3 } }\nredis:\n  a: { "
+      "trusted_proxies: [\"unix:\", 10.0.0.0/8]\ntls: { ticket_rotation: 1h }\nlimits: { lag: 20ms }\nlisteners:\n  - "
+      "{ address: \":443\", name: public, proxy_protocol: true, backlog: 16, tls: { certificates: [{ "
+      "cert: a.crt, key: a.key, ocsp: secret }], client_auth: { mode: optional, ca: a.crt }, min_version: 1.3 } "
+      "}\nredis:\n  a: { "
       "address: \"unix:r.sock\", password: file:secret, timeout: 5ms, database: 3, tls: true, username: u }\n  b: { "
       "sentinel: { master: m, addresses: [\"s:1\"] } }\n  c: { cluster: [\"c:1\", \"c:2\"] }\nclient_abort: "
       "ignore\nroutes: [{ listeners: public, respond: 200 }]\n");
@@ -296,6 +298,11 @@ TEST(Values, TlsAndRedis) {
   EXPECT_EQ(listener.tls->certificates[0].cert, "/conf/a.crt");
   EXPECT_EQ(listener.tls->certificates[0].cert_pem, "CERT");
   EXPECT_EQ(listener.tls->certificates[0].key_pem, "KEY");
+  EXPECT_EQ(listener.tls->certificates[0].ocsp, "/conf/secret");
+  EXPECT_EQ(listener.tls->certificates[0].ocsp_der, "s3cret\n");
+  EXPECT_EQ(loaded.config->ticket_rotation, std::chrono::hours(1));
+  EXPECT_EQ(loaded.config->limits.lag, milliseconds(20));
+  EXPECT_EQ(loaded.config->trusted_proxies, (Names{"unix:", "10.0.0.0/8"}));
   EXPECT_EQ(listener.tls->client_auth, ListenerTls::ClientAuth::kOptional);
   EXPECT_EQ(listener.tls->client_ca_pem, "CERT");
   EXPECT_EQ(listener.tls->min_version, 0x0304);
@@ -324,8 +331,8 @@ TEST(Documentation, ItsExampleLoads) {
   begin += mark.size();
   std::string example = text.str().substr(begin, text.str().find("\n```", begin) + 1 - begin);
   FileList list;
-  for (const char* name : {"tls/server.crt", "tls/server.key", "tls/clients.pem", "tls/upstream-ca.pem",
-                           "secrets/redis", "secrets/admin"}) {
+  for (const char* name : {"tls/server.crt", "tls/server.key", "tls/server.ocsp", "tls/clients.pem",
+                           "tls/upstream-ca.pem", "secrets/redis", "secrets/admin"}) {
     list.emplace_back(std::string("/etc/moongate/") + name, "content\n");
   }
   MemoryFiles files(list);

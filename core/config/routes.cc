@@ -27,6 +27,7 @@ class RouteReader {
   void ReadName(const Value& value, size_t index, Route& route);
   void ReadVars(const Value& value, Route& route);
   void ReadRewrite(const Value& value, Route& route);
+  void ReadRequestHeaders(const Value& value, Route& route);
   void ReadListenerNames(const Value& value, Route& route);
   void ReadUpstreamOf(const Value& value, Route& route);
   void ReadRespond(const Value& value, Route& route);
@@ -63,6 +64,7 @@ void RouteReader::Read(const Value& value, size_t index) {
   }
   ReadVars(value, route);
   ReadRewrite(value, route);
+  ReadRequestHeaders(value, route);
   route.response_headers = ReadHeaderEdit(value.Find("response_headers"), route.path + ".response_headers", reading_);
   route.error_pages = ReadErrorPages(value.Find("error_pages"), route.path + ".error_pages", reading_);
   if (size_t limit = SIZE_MAX; value.Find("body_limit") != nullptr) {
@@ -142,6 +144,20 @@ void RouteReader::ReadRewrite(const Value& value, Route& route) {
   if (const Value* host = rewrite->Find("host")) {
     if (!IsFieldValue(host->text)) reading_.Error(*host, path + ".host", "holds control characters");
     CheckTemplate(*host, path + ".host", route);
+  }
+}
+
+void RouteReader::ReadRequestHeaders(const Value& value, Route& route) {
+  const Value* headers = value.Find("request_headers");
+  const std::string path = route.path + ".request_headers";
+  route.request_headers = ReadRequestHeaderEdit(headers, path, reading_, Templates::kLeave);
+  if (headers == nullptr || headers->kind != Value::Kind::kMap) return;
+  for (std::string_view key : {"set", "add"}) {
+    const Value* fields = headers->Find(key);
+    if (fields == nullptr) continue;
+    for (const auto& [name, texts] : fields->entries) {
+      for (const Value* text : ItemsOf(&texts)) CheckTemplate(*text, fmt::format("{}.{}.{}", path, key, name), route);
+    }
   }
 }
 
@@ -298,6 +314,7 @@ Schema RouteSchema() {
                           {"path", Text("The path to send; a template. Goes before `strip_prefix`.").AtLeast(1)},
                           {"host", Text("The Host to send; a template.").AtLeast(1)},
                       })},
+                 {"request_headers", RequestHeaderEditSchema()},
                  {"response_headers", HeaderEditSchema()},
                  {"error_pages", ErrorPagesSchema()},
                  {"body_limit", Size("In place of `limits.body`; `0`: no limit.")},

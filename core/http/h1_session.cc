@@ -72,7 +72,8 @@ H1Session::H1Session(net::Loop& loop, std::shared_ptr<const SessionOptions> opti
 
 H1Session::~H1Session() = default;
 
-void H1Session::Start(int fd, const net::SocketAddress& peer) {
+void H1Session::Start(int fd, const net::SocketAddress& peer, net::Admission admission) {
+  admission_ = std::move(admission);
   info_.serial = next_serial.fetch_add(1, std::memory_order_relaxed);
   info_.is_unix = peer.family() == AF_UNIX;
   info_.peer_ip_length = StoreText(peer.Ip(), info_.peer_ip_text);
@@ -89,6 +90,8 @@ void H1Session::Start(int fd, const net::SocketAddress& peer) {
 void H1Session::OnConnected(Result<void> result) {
   if (!result) {
     MG_LOG(kInfo, "client {}: {}", info_.peer_ip(), result.error().message);
+    if (list_ != nullptr && list_->handshake_failures_ != nullptr)
+      list_->handshake_failures_->fetch_add(1, std::memory_order_relaxed);
     CloseNow(result.error());
     return;
   }

@@ -66,7 +66,8 @@ void Exchange::Reset() {
   total.Cancel();
   abort_grace.Cancel();
   in_hook = failed_meanwhile = client_gone = counted = false;
-  peer_ip_ = {};
+  if (connection.tls != nullptr) net::ReleaseTls(connection.tls);
+  connection = {};
   bytes_received_ = bytes_sent_ = body_bytes_sent_ = 0;
 }
 
@@ -78,13 +79,29 @@ void Exchange::Begin() {
   Count(context.counters.requests);
   timing.began = context.loop.Now();
   timing.wall = context.loop.WallTime();
-  peer_ip_ = arena.Copy(stream->connection().peer_ip());
-  listener = stream->connection().listener;
+  connection = stream->connection();
+  if (connection.tls != nullptr) net::RetainTls(connection.tls);
+  listener = connection.listener;
+}
+
+// A loop that is late refuses what has not begun, so that what has begun ends in time.
+bool Exchange::Overloaded() {
+  Nanoseconds most = snapshot().limits->lag.count() * 1'000'000;
+  return most != 0 && parent == nullptr && context.loop.InTurn() > most;
 }
 
 void Exchange::OnRequest() {
   Begin();
   in.original_target = request.target;
+  if (Overloaded()) {
+    Count(context.counters.shed);
+    stream->DisableKeepAlive();
+    response.head.headers.Set(arena, "Retry-After", "1");
+    Fail(503, "the gateway is overloaded");
+    step = Step::kSendError;
+    Advance();
+    return;
+  }
   if (request.framing != http::BodyFraming::kNone) {
     bool empty = request.framing == http::BodyFraming::kLength && request.content_length == 0;
     in.body_state = empty ? BodyState::kRead : BodyState::kUnread;

@@ -155,6 +155,8 @@ class Exchange final : public http::StreamHandler, public http::ClientHandler {
   uint32_t param_count = 0;
   Step step = Step::kMatchRoute;
   uint32_t listener = 0;  // its number: Snapshot::TableFor
+  // As it was when the request began: what is told of it stays readable when the connection has gone.
+  http::ConnectionInfo connection;
   RequestPart in;
   ResponsePart response;
   UpstreamPart upstream;
@@ -205,7 +207,7 @@ class Exchange final : public http::StreamHandler, public http::ClientHandler {
   std::optional<std::string_view> GetVariable(std::string_view name);
   void SetVariable(std::string_view name, std::string_view value);
   std::optional<std::string_view> PathParam(std::string_view name) const;
-  std::string_view peer_ip() const { return peer_ip_; }
+  std::string_view peer_ip() const { return connection.peer_ip(); }
   uint64_t BytesReceived() const { return stream != nullptr ? stream->bytes_received() : bytes_received_; }
   uint64_t BytesSent() const { return stream != nullptr ? stream->bytes_sent() : bytes_sent_; }
   uint64_t BodyBytesSent() const { return body_bytes_sent_; }
@@ -279,8 +281,8 @@ class Exchange final : public http::StreamHandler, public http::ClientHandler {
   void EndStream(std::string_view data);
   void AbortStream();
   void Begin();
+  bool Overloaded();
 
-  std::string_view peer_ip_;  // in the arena: the connection may be gone when it is logged
   uint64_t bytes_received_ = 0, bytes_sent_ = 0, body_bytes_sent_ = 0;
 };
 

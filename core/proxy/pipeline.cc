@@ -99,14 +99,6 @@ std::string_view PercentEncoded(Exchange& x, std::string_view location) {
   return x.arena.Copy(out);
 }
 
-// Control bytes in a field's value become spaces (RFC 9110 5.5).
-std::string_view FieldValue(Exchange& x, std::string_view value) {
-  if (std::ranges::none_of(value, IsControl)) return value;
-  std::string out(value);
-  std::ranges::replace_if(out, IsControl, ' ');
-  return x.arena.Copy(out);
-}
-
 // The first field of a name takes the place of what hooks have set, further ones of that name are added.
 void SetRespondHeaders(Exchange& x) {
   const config::Respond& respond = *x.route->conf->respond;

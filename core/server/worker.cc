@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "config/load.h"
+#include "net/tls.h"
 #include "observe/line_writer.h"
 #include "server/control_socket.h"
 #include "server/file_watch.h"
@@ -224,7 +225,9 @@ class Worker {
                      {watch_.fd(), POLLIN, 0},
                      {control_ ? control_->fd() : -1, POLLIN, 0},
                      {supervisor_.fd(), POLLIN, 0}};
-    int timeout = draining_ ? 50 : changed_ ? kSettle : -1;
+    Milliseconds rotation = gateway_->snapshot()->config->ticket_rotation.count();
+    Milliseconds tickets = std::min<Milliseconds>(rotation_.Check(MonotonicNow(), rotation), 3'600'000);
+    int timeout = draining_ ? 50 : changed_ ? kSettle : static_cast<int>(tickets);
     int ready = poll(fds, 4, timeout);
     if (ready == 0 && changed_) {
       changed_ = false;
@@ -281,6 +284,7 @@ class Worker {
   std::unique_ptr<Gateway> gateway_;
   std::optional<ControlSocket> control_;
   FileWatch watch_;
+  net::TicketRotation rotation_;
   std::vector<std::string> live_files_;
   std::string pid_file_;
   int signal_fd_ = -1;
