@@ -17,6 +17,8 @@
 #include "config/config.h"
 #include "net/address.h"
 #include "net/tls.h"
+#include "upstream/breaker.h"
+#include "upstream/retry_budget.h"
 
 namespace mg::upstream {
 
@@ -62,6 +64,15 @@ class Upstream {
   void Succeeded(size_t target) const;
   void Failed(size_t target, Nanoseconds now) const;
 
+  // Circuit breakers, and what retries may add to the load.
+  const Guard& guard() const { return guard_; }
+  RetryBudget& budget() const { return *budget_; }
+  void Protect(Guard guard, std::shared_ptr<RetryBudget> budget) {
+    guard_ = std::move(guard);
+    budget_ = std::move(budget);
+  }
+  uint64_t live() const;  // requests in flight at its targets, of all loops
+
  private:
   std::optional<size_t> LeastBusy(std::span<const uint16_t> tried, uint64_t turn, Nanoseconds now) const;
   std::optional<size_t> BetterOfTwo(std::span<const uint16_t> tried, Nanoseconds now) const;
@@ -71,6 +82,8 @@ class Upstream {
   std::vector<uint16_t> sequence_;  // smooth weighted round robin, one whole turn
   std::shared_ptr<SharedState> shared_;
   std::unique_ptr<net::ClientTls> tls_;
+  Guard guard_;
+  std::shared_ptr<RetryBudget> budget_;
 };
 
 // Keeps what outlives generations. Control thread only.
@@ -82,6 +95,8 @@ class Registry {
   uint32_t next_number_ = 0;
   std::unordered_map<std::string, std::weak_ptr<TargetState>> targets_;
   std::unordered_map<std::string, std::shared_ptr<SharedState>> shared_;
+  Guards guards_;
+  std::unordered_map<std::string, std::shared_ptr<RetryBudget>> budgets_;
 };
 
 }  // namespace mg::upstream
