@@ -102,7 +102,7 @@ Exchange::Opened Exchange::OpenAttempt(upstream::Lease& lease, bool elsewhere) {
   } else {
     Opened opened = OpenListed(attempt, elsewhere);
     if (opened != Opened::kYes) {
-      guard.Abandon(attempt.pass, attempt.target);
+      guard.Abandon(attempt.pass);
       return opened;
     }
     const upstream::Target& target = up.upstream->targets()[attempt.target];
@@ -124,7 +124,8 @@ Exchange::Opened Exchange::OpenListed(Attempt& attempt, bool elsewhere) {
   const upstream::Guard& guard = up.upstream->guard();
   if (up.balance.target && !elsewhere) {
     attempt.target = *up.balance.target;
-    return guard.AdmitTarget(attempt.pass, attempt.target, attempt.began) ? Opened::kYes : Opened::kRefused;
+    upstream::Breaker& breaker = up.upstream->targets()[attempt.target].state->breaker;
+    return guard.AdmitTarget(attempt.pass, breaker, attempt.began) ? Opened::kYes : Opened::kRefused;
   }
   std::array<uint16_t, 64> tried;
   size_t count = 0;
@@ -146,7 +147,8 @@ Exchange::Opened Exchange::OpenListed(Attempt& attempt, bool elsewhere) {
     };
     if (is_in(asked, count)) return Opened::kRefused;  // the breakers of all others are open
     if (elsewhere && is_in(0, asked)) return Opened::kNoTarget;
-    if (guard.AdmitTarget(attempt.pass, attempt.target, attempt.began)) return Opened::kYes;
+    upstream::Breaker& breaker = up.upstream->targets()[attempt.target].state->breaker;
+    if (guard.AdmitTarget(attempt.pass, breaker, attempt.began)) return Opened::kYes;
     tried[count++] = attempt.target;
   }
   return Opened::kRefused;

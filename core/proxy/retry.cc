@@ -197,7 +197,7 @@ void Exchange::ReportHead(Attempt& attempt) {
   const upstream::Guard& guard = attempt.upstream->guard();
   if (!guard.on()) return;
   bool failed = guard.IsFailure(attempt.status, Waited(attempt, attempt.first_byte));
-  guard.ReportHead(attempt.pass, attempt.target, failed, attempt.first_byte);
+  guard.ReportHead(attempt.pass, failed, attempt.first_byte);
 }
 
 void Exchange::SettleAttempt(Attempt& attempt, upstream::Lease& lease, AttemptEnd end) {
@@ -216,9 +216,9 @@ void Exchange::SettleAttempt(Attempt& attempt, upstream::Lease& lease, AttemptEn
     bool by_status = attempt.error == ErrorCode::kUnavailable;  // the head told what there is to tell
     bool gave_up = end == AttemptEnd::kCancelled && attempt.first_byte == 0;
     if ((failed && !by_status) || (gave_up && guard.IsSlow(Waited(attempt, attempt.ended)))) {
-      guard.Report(attempt.pass, attempt.target, true, attempt.ended);
+      guard.Report(attempt.pass, true, attempt.ended);
     } else {
-      guard.Abandon(attempt.pass, attempt.target);
+      guard.Abandon(attempt.pass);
     }
   }
   if (!counted) return;

@@ -10,7 +10,8 @@ namespace mg::upstream {
 
 namespace {
 
-// A bucket: 24 bits of its number, 20 of calls, 20 of failures.
+// A bucket: 24 bits of its number, 20 of calls, 20 of failures. Numbers count widths: after a reload has changed the
+// window, what was counted before looks old.
 constexpr uint64_t kMost = (1u << 20) - 1, kNumbers = (1u << 24) - 1;
 
 uint64_t MakeBucket(uint64_t number, uint64_t calls, uint64_t failures) {
@@ -172,35 +173,36 @@ Breaker::Sums Breaker::Sum(Nanoseconds now, Nanoseconds width) const {
 // --- Guard
 
 bool Guard::AdmitUpstream(Pass& pass, Nanoseconds now) const {
-  if (!upstream_) return true;
+  if (!conf_ || !conf_->per_upstream) return true;
   pass.upstream = upstream_->Allow(*conf_, now);
   return static_cast<bool>(pass.upstream);
 }
 
-bool Guard::AdmitTarget(Pass& pass, size_t target, Nanoseconds now) const {
-  Breaker* breaker = TargetBreaker(target);
-  if (breaker == nullptr) return true;
-  pass.target = breaker->Allow(*conf_, now);
+bool Guard::AdmitTarget(Pass& pass, Breaker& target, Nanoseconds now) const {
+  if (!conf_ || !conf_->per_target) return true;
+  pass.of_target = &target;
+  pass.target = target.Allow(*conf_, now);
   return static_cast<bool>(pass.target);
 }
 
-void Guard::Report(Pass& pass, size_t target, bool failed, Nanoseconds now) const {
+void Guard::Report(Pass& pass, bool failed, Nanoseconds now) const {
   if (pass.upstream) upstream_->Report(*conf_, pass.upstream, failed, now);
-  if (pass.target) TargetBreaker(target)->Report(*conf_, pass.target, failed, now);
+  if (pass.target) pass.of_target->Report(*conf_, pass.target, failed, now);
   pass = {};
 }
 
-void Guard::ReportHead(Pass& pass, size_t target, bool failed, Nanoseconds now) const {
+void Guard::ReportHead(Pass& pass, bool failed, Nanoseconds now) const {
   Pass kept = pass;
-  Report(pass, target, failed, now);
+  Report(pass, failed, now);
   if (failed) return;
+  pass.of_target = kept.of_target;
   if (kept.upstream.kind == Breaker::Permit::kCall) pass.upstream = kept.upstream;
   if (kept.target.kind == Breaker::Permit::kCall) pass.target = kept.target;
 }
 
-void Guard::Abandon(Pass& pass, size_t target) const {
+void Guard::Abandon(Pass& pass) const {
   if (pass.upstream) upstream_->Abandon(pass.upstream);
-  if (pass.target) TargetBreaker(target)->Abandon(pass.target);
+  if (pass.target) pass.of_target->Abandon(pass.target);
   pass = {};
 }
 
@@ -216,40 +218,8 @@ bool Guard::IsSlow(Nanoseconds took) const {
 }
 
 int64_t Guard::SecondsLeft(Nanoseconds now) const {
-  Nanoseconds until = now;
-  if (upstream_ && upstream_->state() == Breaker::State::kOpen) {
-    until = upstream_->opens_until(*conf_);
-  } else {
-    for (const auto& breaker : targets_) {
-      if (!breaker || breaker->state() != Breaker::State::kOpen) continue;
-      Nanoseconds at = breaker->opens_until(*conf_);
-      until = until == now ? at : std::min(until, at);
-    }
-  }
-  return std::max<int64_t>((until - now + 999'999'999) / 1'000'000'000, 1);
-}
-
-// --- Guards
-
-// The buckets are parts of the window: another window is another breaker.
-std::shared_ptr<Breaker> Guards::Find(const std::string& name, const config::CircuitBreaker& conf) {
-  std::shared_ptr<Breaker>& breaker = breakers_[fmt::format("{}|{}", name, conf.window.count())];
-  if (!breaker) breaker = std::make_shared<Breaker>(name);
-  return breaker;
-}
-
-Guard Guards::GuardOf(const config::Upstream& conf) {
-  std::erase_if(breakers_, [&](const auto& entry) { return entry.second.use_count() == 1; });
-  if (!conf.breaker) return {};
-  std::shared_ptr<Breaker> upstream;
-  std::vector<std::shared_ptr<Breaker>> targets;
-  if (conf.breaker->per_upstream) upstream = Find("upstream " + conf.name, *conf.breaker);
-  if (conf.breaker->per_target) {
-    for (const config::Target& target : conf.targets) {
-      targets.push_back(Find(fmt::format("upstream {}, target {}", conf.name, target.address.text), *conf.breaker));
-    }
-  }
-  return {*conf.breaker, std::move(upstream), std::move(targets)};
+  if (!upstream_ || upstream_->state() != Breaker::State::kOpen) return 1;
+  return std::max<int64_t>((upstream_->opens_until(*conf_) - now + 999'999'999) / 1'000'000'000, 1);
 }
 
 }  // namespace mg::upstream

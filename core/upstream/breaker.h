@@ -10,8 +10,6 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <unordered_map>
-#include <vector>
 
 #include "base/clock.h"
 #include "config/config.h"
@@ -91,14 +89,14 @@ class Breaker {
 // Leave for one attempt: of the upstream's breaker and of the target's, where there are such.
 struct Pass {
   Breaker::Permit upstream, target;
+  Breaker* of_target = nullptr;  // stays as long as the attempt holds the target
 };
 
 class Guard {
  public:
-  Guard() = default;
-  Guard(const config::CircuitBreaker& conf, std::shared_ptr<Breaker> upstream,
-        std::vector<std::shared_ptr<Breaker>> targets)
-      : conf_(conf), upstream_(std::move(upstream)), targets_(std::move(targets)) {}
+  Guard() = default;  // lets everything through
+  Guard(const config::CircuitBreaker& conf, std::shared_ptr<Breaker> upstream)
+      : conf_(conf), upstream_(std::move(upstream)) {}
 
   bool on() const { return conf_.has_value(); }
   const config::CircuitBreaker& conf() const { return *conf_; }
@@ -106,38 +104,23 @@ class Guard {
   // False: the upstream's breaker is open.
   bool AdmitUpstream(Pass& pass, Nanoseconds now) const;
   // False: this target's is.
-  bool AdmitTarget(Pass& pass, size_t target, Nanoseconds now) const;
+  bool AdmitTarget(Pass& pass, Breaker& target, Nanoseconds now) const;
   // The answer's head tells the outcome; what still fails then counts as one more call, and no more as a trial.
-  void ReportHead(Pass& pass, size_t target, bool failed, Nanoseconds now) const;
+  void ReportHead(Pass& pass, bool failed, Nanoseconds now) const;
   // The outcome of an attempt: the pass is void afterwards.
-  void Report(Pass& pass, size_t target, bool failed, Nanoseconds now) const;
-  void Abandon(Pass& pass, size_t target) const;
+  void Report(Pass& pass, bool failed, Nanoseconds now) const;
+  void Abandon(Pass& pass) const;
   // Whether an answer counts as a failure.
   bool IsFailure(uint16_t status, Nanoseconds took) const;
   bool IsSlow(Nanoseconds took) const;
   // The seconds until the next trial, at least 1: Retry-After.
   int64_t SecondsLeft(Nanoseconds now) const;
 
-  // Null: it has none. For metrics.
-  const Breaker* upstream() const { return upstream_.get(); }
-  const Breaker* target(size_t index) const { return index < targets_.size() ? targets_[index].get() : nullptr; }
+  const Breaker* upstream() const { return upstream_.get(); }  // null: it has none. For metrics
 
  private:
-  Breaker* TargetBreaker(size_t index) const { return index < targets_.size() ? targets_[index].get() : nullptr; }
-
-  std::optional<config::CircuitBreaker> conf_;  // none: everything is let through
+  std::optional<config::CircuitBreaker> conf_;
   std::shared_ptr<Breaker> upstream_;
-  std::vector<std::shared_ptr<Breaker>> targets_;
-};
-
-// The breakers of all upstreams, by name. Control thread only.
-class Guards {
- public:
-  Guard GuardOf(const config::Upstream& conf);
-
- private:
-  std::shared_ptr<Breaker> Find(const std::string& name, const config::CircuitBreaker& conf);
-  std::unordered_map<std::string, std::shared_ptr<Breaker>> breakers_;
 };
 
 }  // namespace mg::upstream

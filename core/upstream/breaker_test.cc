@@ -179,34 +179,51 @@ config::Upstream Conf() {
   return conf;
 }
 
+Guard GuardOf(const config::Upstream& conf) { return {*conf.breaker, std::make_shared<Breaker>("upstream u")}; }
+
 TEST(Guard, WhatFailsIsSaid) {
   config::Upstream conf = Conf();
-  Guards guards;
-  EXPECT_TRUE(guards.GuardOf(conf).IsFailure(500, 0));
-  EXPECT_FALSE(guards.GuardOf(conf).IsFailure(404, 100 * kSecond));
+  EXPECT_TRUE(GuardOf(conf).IsFailure(500, 0));
+  EXPECT_FALSE(GuardOf(conf).IsFailure(404, 100 * kSecond));
   conf.breaker->statuses = {404};
   conf.breaker->slow = config::Duration(2000);
-  EXPECT_FALSE(guards.GuardOf(conf).IsFailure(500, 0));
-  EXPECT_TRUE(guards.GuardOf(conf).IsFailure(404, 0));
-  EXPECT_TRUE(guards.GuardOf(conf).IsFailure(200, 2 * kSecond));
-  EXPECT_FALSE(guards.GuardOf(conf).IsFailure(200, 2 * kSecond - 1));
+  EXPECT_FALSE(GuardOf(conf).IsFailure(500, 0));
+  EXPECT_TRUE(GuardOf(conf).IsFailure(404, 0));
+  EXPECT_TRUE(GuardOf(conf).IsFailure(200, 2 * kSecond));
+  EXPECT_FALSE(GuardOf(conf).IsFailure(200, 2 * kSecond - 1));
 }
 
 TEST(Guard, TargetsHaveBreakersOfTheirOwn) {
   config::Upstream conf = Conf();
   conf.breaker->per_upstream = false;
   conf.breaker->per_target = true;
-  Guards guards;
-  Guard guard = guards.GuardOf(conf);
+  Guard guard = GuardOf(conf);
+  Breaker first("target 1"), second("target 2");
   Pass pass;
   EXPECT_TRUE(guard.AdmitUpstream(pass, 1));
-  ASSERT_TRUE(guard.AdmitTarget(pass, 0, 1));
-  guard.Report(pass, 0, true, 1);
-  EXPECT_FALSE(guard.AdmitTarget(pass, 0, 1));
-  EXPECT_TRUE(guard.AdmitTarget(pass, 1, 1));
-  EXPECT_EQ(guard.target(0)->state(), State::kOpen);
-  EXPECT_EQ(guard.target(1)->state(), State::kClosed);
+  ASSERT_TRUE(guard.AdmitTarget(pass, first, 1));
+  guard.Report(pass, true, 1);
+  EXPECT_FALSE(guard.AdmitTarget(pass, first, 1));
+  EXPECT_TRUE(guard.AdmitTarget(pass, second, 1));
+  EXPECT_EQ(first.state(), State::kOpen);
+  EXPECT_EQ(second.state(), State::kClosed);
+  EXPECT_TRUE(Guard().AdmitTarget(pass, first, 1)) << "without a breaker";
+}
+
+TEST(Guard, TheHeadTellsAndWhatFailsAfterwardsCountsOnceMore) {
+  config::Upstream conf = Conf();
+  conf.breaker->minimum = 2;
+  Guard guard = GuardOf(conf);
+  Pass pass;
+  ASSERT_TRUE(guard.AdmitUpstream(pass, 1));
+  guard.ReportHead(pass, false, 1);
+  guard.Report(pass, true, 1);
+  EXPECT_FALSE(guard.AdmitUpstream(pass, 1)) << "one of two";
   EXPECT_EQ(guard.SecondsLeft(1), 15);
+  Nanoseconds now = 1 + 15 * kSecond;
+  ASSERT_TRUE(guard.AdmitUpstream(pass, now));
+  guard.ReportHead(pass, false, now);
+  EXPECT_FALSE(pass.upstream) << "a trial counts once";
 }
 
 TEST(Guard, AReloadKeepsTheState) {
@@ -214,11 +231,11 @@ TEST(Guard, AReloadKeepsTheState) {
   auto before = *registry.Build(Conf());
   Pass pass;
   ASSERT_TRUE(before->guard().AdmitUpstream(pass, 1));
-  before->guard().Report(pass, 0, true, 1);
+  before->guard().Report(pass, true, 1);
   config::Upstream changed = Conf();
   changed.breaker->failure_percent = 90;
+  changed.breaker->window = config::Duration(60'000);
   auto after = *registry.Build(changed);
-  before.reset();
   EXPECT_FALSE(after->guard().AdmitUpstream(pass, 1));
 }
 

@@ -88,7 +88,7 @@ class RunningFetch final : public Fetch, public http::ClientHandler {
     response_.status = head.status;
     if (request_.upstream != nullptr) {
       const Guard& guard = request_.upstream->guard();
-      guard.ReportHead(pass_, target_, guard.IsFailure(head.status, loop_.Now() - began_), loop_.Now());
+      guard.ReportHead(pass_, guard.IsFailure(head.status, loop_.Now() - began_), loop_.Now());
     }
     for (const http::Header& header : head.headers) {
       response_.headers.emplace_back(std::string(header.name), std::string(header.value));
@@ -139,12 +139,12 @@ class RunningFetch final : public Fetch, public http::ClientHandler {
     for (size_t refused = 0;; refused++) {
       Result<size_t> picked = request_.upstream->Pick(tried_, 0, began_);
       if (!picked || refused == request_.upstream->targets().size()) {
-        guard.Abandon(pass_, target_);
+        guard.Abandon(pass_);
         return FailLater(picked ? BreakerOpen() : picked.error());
       }
       target_ = *picked;
       tried_.push_back(static_cast<uint16_t>(target_));
-      if (guard.AdmitTarget(pass_, target_, began_)) break;
+      if (guard.AdmitTarget(pass_, request_.upstream->targets()[target_].state->breaker, began_)) break;
     }
     const Target& target = request_.upstream->targets()[target_];
     address_ = target.address.text;
@@ -196,9 +196,9 @@ class RunningFetch final : public Fetch, public http::ClientHandler {
     if (!std::exchange(counted_, false)) return;
     request_.upstream->targets()[target_].state->active.fetch_sub(1, std::memory_order_relaxed);
     if (outcome == Outcome::kFailed) {
-      request_.upstream->guard().Report(pass_, target_, true, loop_.Now());
+      request_.upstream->guard().Report(pass_, true, loop_.Now());
     } else {
-      request_.upstream->guard().Abandon(pass_, target_);
+      request_.upstream->guard().Abandon(pass_);
     }
     if (outcome == Outcome::kSucceeded) {
       request_.upstream->Succeeded(target_);

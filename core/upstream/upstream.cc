@@ -172,7 +172,8 @@ Result<std::unique_ptr<Upstream>> Registry::Build(const config::Upstream& conf) 
     std::string identity = conf.name + "|" + from.address.text + TlsIdentity(conf.tls, target.server);
     target.state = targets_[identity].lock();
     if (!target.state) {
-      target.state = std::make_shared<TargetState>(identity, next_number_++);
+      target.state = std::make_shared<TargetState>(identity, next_number_++,
+                                                   "upstream " + conf.name + ", target " + from.address.text);
       targets_[identity] = target.state;
     }
     targets.push_back(std::move(target));
@@ -188,7 +189,9 @@ Result<std::unique_ptr<Upstream>> Registry::Build(const config::Upstream& conf) 
   auto upstream = std::make_unique<Upstream>(conf, std::move(targets), shared, std::move(tls));
   std::shared_ptr<RetryBudget>& budget = budgets_[conf.name];
   if (!budget) budget = std::make_shared<RetryBudget>();
-  upstream->Protect(guards_.GuardOf(conf), budget);
+  std::shared_ptr<Breaker>& breaker = breakers_[conf.name];
+  if (!breaker) breaker = std::make_shared<Breaker>("upstream " + conf.name);
+  upstream->Protect(conf.breaker ? Guard(*conf.breaker, breaker) : Guard(), budget);
   return upstream;
 }
 

@@ -24,7 +24,8 @@ namespace mg::upstream {
 
 // What is known of one target, by every loop. Identity: address, TLS and the upstream's name.
 struct TargetState {
-  TargetState(std::string name, uint32_t serial) : identity(std::move(name)), number(serial) {}
+  TargetState(std::string name, uint32_t serial, std::string called)
+      : identity(std::move(name)), number(serial), breaker(std::move(called)) {}
   const std::string identity;
   const uint32_t number;                      // small and unique: indexes a loop's pools
   std::atomic<uint32_t> active{0};            // requests in flight
@@ -32,6 +33,7 @@ struct TargetState {
   std::atomic<Nanoseconds> ejected_until{0};  // monotonic; passive health
   std::atomic<bool> unhealthy{false};         // active health
   std::atomic<uint64_t> requests{0}, errors{0};
+  Breaker breaker;
 };
 
 struct Target {
@@ -95,7 +97,7 @@ class Registry {
   uint32_t next_number_ = 0;
   std::unordered_map<std::string, std::weak_ptr<TargetState>> targets_;
   std::unordered_map<std::string, std::shared_ptr<SharedState>> shared_;
-  Guards guards_;
+  std::unordered_map<std::string, std::shared_ptr<Breaker>> breakers_;
   std::unordered_map<std::string, std::shared_ptr<RetryBudget>> budgets_;
 };
 
