@@ -482,7 +482,6 @@ GET /
 --- upstream_request_count: 1 5
 
 === TEST 33: an open circuit answers at once
---- SKIP: circuit_breaker is not served yet
 --- gateway
 upstreams:
   one:
@@ -535,3 +534,14 @@ X-User: anna
 --- request
 GET /large
 --- response_body_like: ^(x{255}\n){4096}$
+
+=== TEST 36: no limit of requests on a connection
+--- config
+- match: { path: "/*" }
+  upstream: { targets: ["${UPSTREAM}"], keepalive: { requests: 0 } }
+--- upstream: echo
+--- requests
+GET /1
+GET /2
+GET /3
+--- upstream_connection_count: 1

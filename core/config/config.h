@@ -139,12 +139,30 @@ struct PassiveHealth {
   uint32_t max_ejected_percent = 50;
 };
 
+// What clients get while a breaker is open: one of a status with a body, another upstream, a script.
+struct Fallback {
+  uint16_t status = 503;
+  std::string body;
+  std::vector<std::pair<std::string, std::string>> headers;
+  std::string upstream;
+  LuaSource lua;
+  Position position;
+};
+
 struct CircuitBreaker {
   uint32_t failure_percent = 50;
   Duration window{10'000}, open{15'000};
   uint32_t minimum = 20, half_open = 5;
-  uint16_t fallback_status = 503;
-  std::string fallback_body;
+  uint32_t consecutive = 0;        // failures in a row that open it; 0: not counted
+  Duration slow{0};                // answers that take as long count as failures; 0: none
+  std::vector<uint16_t> statuses;  // of answers that do; empty: 500-599
+  bool per_upstream = true, per_target = false;
+  Fallback fallback;
+};
+
+struct Hedge {
+  Duration after{0};  // 0: none
+  uint32_t max = 1;
 };
 
 struct Retries {
@@ -152,7 +170,9 @@ struct Retries {
   bool on_connect = true, on_reset = true, on_timeout = false;
   std::vector<uint16_t> statuses;
   std::vector<std::string> methods;  // empty: the idempotent ones
-  uint32_t budget_percent = 20;
+  uint32_t budget_percent = 20, budget_floor = 3;
+  Duration backoff_base{10}, backoff_max{250};  // base 0: none
+  Hedge hedge;
 };
 
 struct UpstreamTimeouts {
@@ -182,6 +202,7 @@ struct Upstream {
   std::optional<ActiveHealth> active;
   std::optional<PassiveHealth> passive;
   std::optional<CircuitBreaker> breaker;
+  std::string deadline_header;  // tells the upstream what is left of the total time; empty: none
   UpstreamTls tls;
   bool preserve_host = true;  // send the client's Host; false: the target's address
   Position position;

@@ -179,6 +179,7 @@ void RouteReader::ReadUpstreamOf(const Value& value, Route& route) {
   Upstream anonymous;
   if (value.kind == Value::Kind::kMap) {
     anonymous = ReadUpstream("@" + route.name, value, path, reading_);
+    CheckFallback(value, path, {upstream_names_.begin(), upstream_names_.end()}, reading_);
   } else if (value.text.find("://") != std::string::npos) {
     Result<TargetUrl> url = ParseTargetUrl(value.text);
     if (!url) {

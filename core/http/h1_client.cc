@@ -81,10 +81,11 @@ void H1Client::Close() {
 }
 
 size_t H1Client::Fail(ErrorCode code, std::string message) {
+  bool in_head = state_ == State::kHead;  // none of the answer has been handed on
   Close();
   processing_ = false;
   if (ClientHandler* handler = std::exchange(handler_, nullptr)) {
-    Retryable retryable = response_begun_ ? Retryable::kNo : Retryable::kYes;
+    Retryable retryable = in_head ? Retryable::kYes : Retryable::kNo;
     handler->OnFailed({code, Origin::kUpstream, retryable, std::move(message)});
   }
   return kOver;

@@ -54,6 +54,8 @@ class H1Client final : public net::TransportHandler, public ListNode<H1Client> {
 
   // Begins an exchange on a connected or connecting client. The handler stays until the end or Detach().
   void Begin(ClientHandler& handler, Method method);
+  // The rest of the exchange is another handler's.
+  void HandOver(ClientHandler& to) { handler_ = &to; }
   // The whole request head, encoded; held back until body bytes or Flush.
   void SendHead(std::string_view head, BodyFraming framing);
   void SendBody(std::string_view data, End end);

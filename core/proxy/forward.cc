@@ -2,6 +2,7 @@
 // upstream's response without what was meant for the connection alone (RFC 9110 7.6).
 #include "http/h1_encoder.h"
 #include "http/url.h"
+#include "proxy/deadline.h"
 #include "proxy/pipeline.h"
 #include "proxy/variables.h"
 
@@ -257,9 +258,10 @@ std::string_view EncodeUpstreamRequest(Exchange& x, http::BodyFraming& framing) 
   if (!target) return {};
   std::string_view host = target->host;
   if (host.empty() && up.upstream->conf().preserve_host) host = request.authority;
+  const Attempt& attempt = up.attempts[up.count - 1];
   if (host.empty())
-    host = up.chosen ? up.attempts[up.count - 1].address
-                     : std::string_view(up.upstream->targets()[up.attempts[up.count - 1].target].host);
+    host = attempt.listed ? std::string_view(up.upstream->targets()[attempt.target].host) : attempt.address;
+  const std::string& deadline_header = up.upstream->conf().deadline_header;
 
   bool trusted = x.snapshot().trusted.Contains(x.peer_ip());
   std::string_view via, upgrade;
@@ -272,7 +274,7 @@ std::string_view EncodeUpstreamRequest(Exchange& x, http::BodyFraming& framing) 
   constexpr size_t kOwnFields = 512;  // what is written below beside the names and values counted here
   http::HeadWriter writer(x.arena, http::EncodedSize(headers) + request.method_text.size() +
                                        target->path_and_query.size() + host.size() + 3 * request.authority.size() +
-                                       kOwnFields);
+                                       deadline_header.size() + kOwnFields);
   writer.Put(request.method_text);
   writer.Put(' ');
   writer.Put(target->path_and_query);
@@ -281,7 +283,9 @@ std::string_view EncodeUpstreamRequest(Exchange& x, http::BodyFraming& framing) 
   for (const http::Header& header : headers) {
     bool decided = !forwarding.Decides(header.id);
     switch (decided ? HeaderId::kOther : header.id) {
-      case HeaderId::kOther: break;
+      case HeaderId::kOther:
+        if (!deadline_header.empty() && EqualsIgnoreCase(header.name, deadline_header)) continue;
+        break;
       case HeaderId::kHost:
       case HeaderId::kContentLength:
       case HeaderId::kExpect: continue;
@@ -314,6 +318,9 @@ std::string_view EncodeUpstreamRequest(Exchange& x, http::BodyFraming& framing) 
   }
   writer.Put(kVia);
   writer.Put("\r\n");
+  if (!deadline_header.empty() && up.deadline_at != 0) {
+    writer.PutField(deadline_header, FormatDeadline(deadline_header, up.deadline_at - x.context.loop.Now()));
+  }
   up.upgrading = request.upgrade && !upgrade.empty() && MayUpgradeTo(upgrade);
   if (up.upgrading) {
     writer.PutField("Connection", trailers ? "Upgrade, TE" : "Upgrade");

@@ -137,7 +137,6 @@ void RefuseWhatIsNotServed(const config::Config& conf, config::Diagnostics& diag
   for (const config::Upstream& upstream : conf.upstreams) {
     std::string path = "upstreams." + upstream.name;
     if (upstream.active) refuse(upstream.position, path + ".health.active", "active health checks are not made");
-    if (upstream.breaker) refuse(upstream.position, path + ".circuit_breaker", "there is no circuit breaker");
     if (upstream.balance == config::Upstream::Balance::kEwma)
       refuse(upstream.position, path + ".balance", "ewma is not known");
   }
@@ -177,11 +176,18 @@ void FillRoute(proxy::Snapshot& snapshot, const config::Route& route, uint32_t i
   entry.request_edit = CompileEdit(route.request_headers);
   if (!route.rewrite.path.empty()) entry.rewrite_path = Checked(route.rewrite.path);
   if (!route.rewrite.host.empty()) entry.rewrite_host = Checked(route.rewrite.host);
-  if (entry.upstream != nullptr) {
-    for (const std::string& key : entry.upstream->conf().hash_key) {
-      if (Result<config::Expression> expression = config::ParseExpression(key)) entry.hash_key.push_back(*expression);
+  auto read_key = [](const upstream::Upstream& of, std::vector<config::Expression>& to) {
+    for (const std::string& key : of.conf().hash_key) {
+      if (Result<config::Expression> expression = config::ParseExpression(key)) to.push_back(*expression);
     }
-  }
+  };
+  if (entry.upstream == nullptr) return;
+  read_key(*entry.upstream, entry.hash_key);
+  if (!entry.upstream->conf().breaker) return;
+  auto fallback = snapshot.upstream_names.find(entry.upstream->conf().breaker->fallback.upstream);
+  if (fallback == snapshot.upstream_names.end()) return;
+  entry.fallback = fallback->second;
+  read_key(*entry.fallback, entry.fallback_hash_key);
 }
 
 constexpr std::string_view kCombined =
