@@ -369,7 +369,7 @@ listeners: ["*:80"]
     {"ListenerNull", R"(listeners:
   -
 )",
-     R"(g.yaml:3:1: an empty item: expected a map or an address (host:port or unix:PATH) (listeners[0])
+     R"(g.yaml:2:4: an empty item: expected a map or an address (host:port or unix:PATH) (listeners[0])
 )"},
     {"TlsNone", R"(listeners: [{ address: ":443", tls: {} }]
 )",

@@ -320,7 +320,11 @@ Schema PoliciesSchema() {
       Raw(""));
 }
 
-Schema RoutesSchema() { return ListOf("Which requests are answered, and how.", RouteSchema()); }
+Schema RoutesSchema() {
+  Schema routes = ListOf("Which requests are answered, and how.", RouteSchema());
+  routes.deferred = true;  // there may be thousands
+  return routes;
+}
 
 std::vector<Policy> ReadPolicies(const Value* value, const std::string& path, Reading& reading) {
   std::vector<Policy> policies;
@@ -333,10 +337,14 @@ std::vector<Policy> ReadPolicies(const Value* value, const std::string& path, Re
 
 void ReadRoutes(const Value& root, Reading& reading) {
   const Value* section = root.Find("routes");
-  if (section == nullptr) return;
-  reading.config.routes.reserve(section->items.size());
+  if (section == nullptr || section->kind != Value::Kind::kList) return;
+  static const Schema schema = RoutesSchema();
+  size_t count = section->node->items.size();
+  reading.config.routes.reserve(count);
   RouteReader reader(reading);
-  for (size_t i = 0; i < section->items.size(); i++) reader.Read(section->items[i], i);
+  for (size_t i = 0; i < count; i++) {
+    reader.Read(CheckDeferred(schema, *section, i, "routes", reading.files, reading.diagnostics), i);
+  }
 }
 
 }  // namespace mg::config
