@@ -309,9 +309,10 @@ Value Checker::CheckList(const Schema& schema, const Node& node, const Path& pat
 Value Checker::CheckScalar(const Schema& schema, const Node& node, const Path& path, Environment environment) {
   bool keep =
       environment == Environment::kKeep || (environment == Environment::kUnlessRegex && node.scalar.starts_with('~'));
-  ScalarPlace place{
-      node.position.file < diagnostics_.directories.size() ? diagnostics_.directories[node.position.file] : "/", files_,
-      !keep};
+  static const std::string root = "/";
+  const std::vector<std::string>& directories = diagnostics_.directories;
+  const std::string& directory = node.position.file < directories.size() ? directories[node.position.file] : root;
+  ScalarPlace place{directory, files_, !keep};
   std::expected<Value, std::string> value = ReadScalar(schema, node, place);
   if (value) return std::move(*value);
   Error(node.position, path, std::move(value.error()));

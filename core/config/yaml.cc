@@ -159,9 +159,9 @@ class Builder {
   Events events_;
   Node root_;
   std::vector<Frame> frames_;
-  std::vector<Node> items_;           // of all open lists
-  std::vector<Node::Entry> entries_;  // of all open maps
-  yaml_mark_t key_end_{};             // of the last key
+  std::vector<Node> items_;                     // of all open lists
+  std::vector<Node::Entry> entries_;            // of all open maps
+  yaml_mark_t key_end_{};                       // of the last key
   std::map<std::string, uint32_t> latest_;      // an anchor's name may be given again
   std::unordered_map<uint32_t, Node> anchors_;  // those that are complete
   uint32_t anchor_count_ = 0;

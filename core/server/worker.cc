@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <grp.h>
+#include <malloc.h>
 #include <poll.h>
 #include <pwd.h>
 #include <sys/signalfd.h>
@@ -88,7 +89,11 @@ class Worker {
       return 1;
     }
     OpenControl();
-    while (!done_) Turn();
+    while (!done_) {
+      if (trim_) malloc_trim(0);  // what the building took; whoever waits for the generation has been answered
+      trim_ = false;
+      Turn();
+    }
     gateway_->Stop();
     SetLogSink(nullptr);
     if (!pid_file_.empty()) unlink(pid_file_.c_str());
@@ -162,6 +167,7 @@ class Worker {
     supervisor_.Send({Message::kReady, {}, {}});
     watching_ = gateway_->snapshot()->config->watch;
     watch_.Watch(watching_ ? live_files_ : std::vector<std::string>());
+    trim_ = true;
   }
 
   void ApplyLog() {
@@ -284,7 +290,7 @@ class Worker {
   std::vector<std::string> live_files_;
   std::string pid_file_;
   int signal_fd_ = -1;
-  bool watching_ = false, changed_ = false, draining_ = false, done_ = false;
+  bool watching_ = false, changed_ = false, draining_ = false, done_ = false, trim_ = false;
 };
 
 }  // namespace
