@@ -9,8 +9,6 @@
 #include <unistd.h>
 
 #include <csignal>
-#include <filesystem>
-#include <fstream>
 #include <optional>
 
 #include "base/clock.h"
@@ -88,7 +86,6 @@ class Worker {
       supervisor_.Send({Message::kFailed, {}, {}});
       return 1;
     }
-    OpenControl();
     while (!done_) {
       if (trim_) malloc_trim(0);  // what the building took; whoever waits for the generation has been answered
       trim_ = false;
@@ -96,7 +93,6 @@ class Worker {
     }
     gateway_->Stop();
     SetLogSink(nullptr);
-    if (!pid_file_.empty()) unlink(pid_file_.c_str());
     return 0;
   }
 
@@ -108,12 +104,13 @@ class Worker {
     config::Diagnostics diagnostics;
     std::unique_ptr<config::Config> conf = config::Load(options_.config_file, files, diagnostics);
     if (conf && !gateway_) {
-      gateway_ =
-          std::make_unique<Gateway>(GatewayOptions{static_cast<int>(std::max(conf->workers, 1u)), &sockets_, &writer_});
+      auto before_first = [this](const config::Config& first, config::Diagnostics& errors) { Settle(first, errors); };
+      gateway_ = std::make_unique<Gateway>(
+          GatewayOptions{static_cast<int>(std::max(conf->workers, 1u)), &sockets_, &writer_, before_first});
     }
     if (!conf || !gateway_->Load(std::move(conf), files, diagnostics)) return diagnostics.ToString();
     for (const config::Diagnostic& warning : diagnostics.all()) MG_LOG(kWarn, "{}", warning.ToString());
-    ApplyLog();
+    ApplyLog(*gateway_->snapshot()->config);
     return {};
   }
 
@@ -121,21 +118,27 @@ class Worker {
     config::DiskFiles disk;
     std::string errors = Load(disk);
     if (errors.empty()) {
-      WentLive(disk.files());
+      WentLive(disk.files(), disk.patterns());
     } else if (!options_.last_good.empty()) {
       MG_LOG(kError, "the configuration on disk is refused, the last good one is served instead");
       LogLines(errors);
       config::MemoryFiles memory(config::FileList(options_.last_good.begin(), options_.last_good.end()));
       std::string older = Load(memory);
       if (!older.empty()) return false;
-      WentLive(config::FileList(options_.last_good.begin(), options_.last_good.end()));
+      WentLive(config::FileList(options_.last_good.begin(), options_.last_good.end()), disk.patterns());
     } else {
       std::fputs(errors.c_str(), stderr);
       return false;
     }
-    const config::Config& conf = *gateway_->snapshot()->config;
-    WritePidFile(conf);
-    return DropPrivileges(conf);
+    return true;
+  }
+
+  // What takes the rights that this process began with, and the end of these.
+  void Settle(const config::Config& conf, config::Diagnostics& diagnostics) {
+    ApplyLog(conf);
+    if (!conf.pid_file.empty()) supervisor_.Send({Message::kPidFile, conf.pid_file, {}});
+    if (!control_) OpenControl();  // where root's `moongate reload` looks for it
+    if (!conf.user.empty() && getuid() == 0) DropPrivileges(conf, diagnostics);
   }
 
   // HUP, `moongate reload`, a watched file: the answer for whoever asked.
@@ -149,16 +152,16 @@ class Worker {
       // What was read is watched all the same: the next save may mend it.
       std::vector<std::string> names = live_files_;
       for (const auto& [path, content] : disk.files()) names.push_back(path);
-      if (watching_) watch_.Watch(names);
+      if (watching_) watch_.Watch(names, disk.patterns());
       return "error\n" + errors;
     }
-    WentLive(disk.files());
+    WentLive(disk.files(), disk.patterns());
     double ms = static_cast<double>(MonotonicNow() - began) / 1e6;
     MG_LOG(kNotice, "generation {} is live after {:.1f} ms", gateway_->generation(), ms);
     return fmt::format("ok\ngeneration {} is live after {:.1f} ms\n", gateway_->generation(), ms);
   }
 
-  void WentLive(const config::FileList& files) {
+  void WentLive(const config::FileList& files, const std::vector<std::string>& patterns) {
     live_files_.clear();
     for (const auto& [path, content] : files) {
       live_files_.push_back(path);
@@ -166,12 +169,15 @@ class Worker {
     }
     supervisor_.Send({Message::kReady, {}, {}});
     watching_ = gateway_->snapshot()->config->watch;
-    watch_.Watch(watching_ ? live_files_ : std::vector<std::string>());
+    if (watching_) {
+      watch_.Watch(live_files_, patterns);
+    } else {
+      watch_.Watch({}, {});
+    }
     trim_ = true;
   }
 
-  void ApplyLog() {
-    const config::Config& conf = *gateway_->snapshot()->config;
+  void ApplyLog(const config::Config& conf) {
     SetLogLevel(conf.log_level);
     Result<observe::LineWriter::Output> output = writer_.Open(OutputTarget(conf.log_output));
     if (!output) {
@@ -186,31 +192,13 @@ class Worker {
     }
   }
 
-  void WritePidFile(const config::Config& conf) {
-    if (conf.pid_file.empty()) return;
-    std::error_code ignored;
-    std::filesystem::create_directories(std::filesystem::path(conf.pid_file).parent_path(), ignored);
-    std::ofstream file(conf.pid_file, std::ios::trunc);
-    file << getppid() << "\n";
-    if (file) {
-      pid_file_ = conf.pid_file;
-    } else {
-      MG_LOG(kError, "the pid file {} cannot be written", conf.pid_file);
-    }
-  }
-
-  bool DropPrivileges(const config::Config& conf) {
-    if (conf.user.empty() || getuid() != 0) return true;
+  void DropPrivileges(const config::Config& conf, config::Diagnostics& diagnostics) {
     passwd* user = getpwnam(conf.user.c_str());
     if (user == nullptr) {
-      std::fprintf(stderr, "%s: user: there is no user \"%s\" on this machine\n", conf.file.c_str(), conf.user.c_str());
-      return false;
+      diagnostics.ErrorIn(conf.file, 0, 0, "user", fmt::format("there is no user \"{}\" on this machine", conf.user));
+    } else if (initgroups(user->pw_name, user->pw_gid) != 0 || setgid(user->pw_gid) != 0 || setuid(user->pw_uid) != 0) {
+      diagnostics.ErrorIn(conf.file, 0, 0, "user", fmt::format("cannot become \"{}\"", conf.user));
     }
-    if (initgroups(user->pw_name, user->pw_gid) != 0 || setgid(user->pw_gid) != 0 || setuid(user->pw_uid) != 0) {
-      std::fprintf(stderr, "cannot become user \"%s\"\n", conf.user.c_str());
-      return false;
-    }
-    return true;
   }
 
   // --- the control thread's turn
@@ -288,7 +276,6 @@ class Worker {
   std::optional<ControlSocket> control_;
   FileWatch watch_;
   std::vector<std::string> live_files_;
-  std::string pid_file_;
   int signal_fd_ = -1;
   bool watching_ = false, changed_ = false, draining_ = false, done_ = false, trim_ = false;
 };
