@@ -33,12 +33,14 @@ bool FileWatch::Names::Contains(const char* name) const {
       patterns, [&](const std::string& pattern) { return fnmatch(pattern.c_str(), name, FNM_PERIOD) == 0; });
 }
 
-void FileWatch::Watch(const std::vector<std::string>& files, const std::vector<std::string>& patterns) {
+bool FileWatch::Watch(const std::vector<std::string>& files, const std::vector<std::string>& patterns) {
   names_.clear();
   std::map<std::string, int> folders;
+  bool is_new = false;
   auto names_in = [&](const std::string& folder) -> Names& {
     if (!folders.contains(folder)) {
       auto known = folders_.find(folder);
+      is_new = is_new || known == folders_.end();
       folders[folder] = known != folders_.end()
                             ? known->second
                             : inotify_add_watch(fd_, folder.c_str(),
@@ -59,6 +61,7 @@ void FileWatch::Watch(const std::vector<std::string>& files, const std::vector<s
     if (!folders.contains(folder)) inotify_rm_watch(fd_, watch);
   }
   folders_ = std::move(folders);
+  return is_new;
 }
 
 bool FileWatch::Changed() {

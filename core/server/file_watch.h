@@ -17,7 +17,8 @@ class FileWatch {
   FileWatch& operator=(const FileWatch&) = delete;
 
   // Watches these files instead of those before, and what matches one of the patterns (glob(7), in their last part).
-  void Watch(const std::vector<std::string>& files, const std::vector<std::string>& patterns);
+  // True: some folder was not watched before, so what happened in it until now has been missed.
+  bool Watch(const std::vector<std::string>& files, const std::vector<std::string>& patterns);
   int fd() const { return fd_; }
   // Reads what happened: whether it concerns one of the files.
   bool Changed();

@@ -285,11 +285,11 @@ class Running {
     auto files = std::filesystem::directory_iterator(fmt::format("/proc/{}/fd", worker()), ignored);
     return static_cast<size_t>(std::distance(begin(files), end(files)));
   }
-  // What the worker has in memory of its own, in bytes.
+  // What the worker has in memory, in bytes.
   size_t Memory() const {
     std::string rollup = ReadAll(fmt::format("/proc/{}/smaps_rollup", worker()));
-    size_t at = rollup.find("Private_Dirty:");
-    return at == std::string::npos ? 0 : std::strtoull(rollup.c_str() + at + 14, nullptr, 10) * 1024;
+    size_t at = rollup.find("Rss:");
+    return at == std::string::npos ? 0 : std::strtoull(rollup.c_str() + at + 4, nullptr, 10) * 1024;
   }
 
  private:

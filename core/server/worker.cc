@@ -8,6 +8,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <optional>
 
@@ -23,6 +24,7 @@ namespace mg::server {
 
 namespace {
 
+constexpr Nanoseconds kTrimAfter = 1'000'000'000;
 constexpr int kSettle = 8;  // ms without a further change before watched files are read: editors save in several steps
 
 // Listening sockets that the supervisor opens and keeps.
@@ -87,9 +89,10 @@ class Worker {
       return 1;
     }
     while (!done_) {
-      if (trim_) malloc_trim(0);  // what the building took; whoever waits for the generation has been answered
-      trim_ = false;
       Turn();
+      if (trim_at_ == 0 || MonotonicNow() < trim_at_) continue;
+      malloc_trim(0);
+      trim_at_ = 0;
     }
     gateway_->Stop();
     SetLogSink(nullptr);
@@ -170,11 +173,26 @@ class Worker {
     supervisor_.Send({Message::kReady, {}, {}});
     watching_ = gateway_->snapshot()->config->watch;
     if (watching_) {
-      watch_.Watch(live_files_, patterns);
+      if (watch_.Watch(live_files_, patterns)) changed_ = changed_ || DiffersFromDisk(files, patterns);
     } else {
       watch_.Watch({}, {});
     }
-    trim_ = true;
+    if (trim_at_ == 0) trim_at_ = MonotonicNow() + kTrimAfter;
+  }
+
+  // What was saved between reading it and watching it.
+  static bool DiffersFromDisk(const config::FileList& files, const std::vector<std::string>& patterns) {
+    config::DiskFiles disk;
+    std::string content, ignored;
+    for (const auto& [path, known] : files) {
+      if (!disk.Read(path, content, ignored) || content != known) return true;
+    }
+    for (const std::string& pattern : patterns) {
+      for (const std::string& match : disk.Glob(pattern)) {
+        if (std::ranges::find(files, match, &config::FileList::value_type::first) == files.end()) return true;
+      }
+    }
+    return false;
   }
 
   void ApplyLog(const config::Config& conf) {
@@ -218,7 +236,7 @@ class Worker {
                      {watch_.fd(), POLLIN, 0},
                      {control_ ? control_->fd() : -1, POLLIN, 0},
                      {supervisor_.fd(), POLLIN, 0}};
-    int timeout = draining_ ? 50 : changed_ ? kSettle : -1;
+    int timeout = draining_ ? 50 : changed_ ? kSettle : trim_at_ != 0 ? 100 : -1;
     int ready = poll(fds, 4, timeout);
     if (ready == 0 && changed_) {
       changed_ = false;
@@ -277,7 +295,8 @@ class Worker {
   FileWatch watch_;
   std::vector<std::string> live_files_;
   int signal_fd_ = -1;
-  bool watching_ = false, changed_ = false, draining_ = false, done_ = false, trim_ = false;
+  bool watching_ = false, changed_ = false, draining_ = false, done_ = false;
+  Nanoseconds trim_at_ = 0;  // when to give back what building took and what the generation before held; 0: not
 };
 
 }  // namespace
