@@ -306,7 +306,7 @@ struct Config {
   ClientAbort client_abort = ClientAbort::kCancel;
   std::vector<Route> routes;
 
-  std::shared_ptr<const Node> document;  // what the Policy::conf pointers point into
+  std::shared_ptr<const Node> document;  // what the Policy::conf pointers point into: the policies as written
   std::vector<std::string> files;        // names by Position::file, as users know them
   std::vector<std::string> directories;  // by Position::file: absolute, where the file's relative paths start from
 };

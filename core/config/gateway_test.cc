@@ -395,7 +395,7 @@ g.yaml:1:114: "c d" is not a header's name (request_headers.remove[1])
     {"ListenerNull", R"(listeners:
   -
 )",
-     R"(g.yaml:3:1: an empty item: expected a map or an address (host:port or unix:PATH) (listeners[0])
+     R"(g.yaml:2:4: an empty item: expected a map or an address (host:port or unix:PATH) (listeners[0])
 )"},
     {"TlsNone", R"(listeners: [{ address: ":443", tls: {} }]
 )",

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <span>
 
 #include <fmt/format.h>
 
@@ -92,6 +93,40 @@ void BuildTables(proxy::Snapshot& snapshot, const BuildContext& context) {
       same = std::prev(snapshot.tables.end());
     }
     snapshot.table_by_listener[number] = same->get();
+  }
+}
+
+// The templates of a route whose path is a regular expression name its groups, which are known once it is compiled.
+void CheckCaptures(const config::Route& route, std::span<const std::string> names, config::Diagnostics& diagnostics) {
+  auto check = [&](const std::string& text, std::string_view key) {
+    Result<config::Template> parsed = config::Template::Parse(text);
+    if (!parsed) return;  // an error already
+    for (const config::Template::Piece& piece : parsed->pieces()) {
+      const config::Expression& expression = piece.expression;
+      bool captured = !piece.is_literal && expression.kind == config::Expression::Kind::kPath;
+      if (!captured || expression.name.empty() || std::ranges::find(names, expression.name) != names.end()) continue;
+      diagnostics.Error(route.position, fmt::format("{}.{}", route.path, key),
+                        fmt::format("the route's path \"{}\" has no group {{{}}}", route.match.path, expression.name));
+    }
+  };
+  check(route.rewrite.path, "rewrite.path");
+  check(route.rewrite.host, "rewrite.host");
+  if (route.redirect) check(route.redirect->location, "redirect.location");
+  if (!route.respond || !route.respond->is_template) return;
+  check(route.respond->body, "respond.body");
+  for (const auto& [name, value] : route.respond->headers) check(value, "respond.headers." + name);
+}
+
+void CheckAllCaptures(const proxy::Snapshot& snapshot, config::Diagnostics& diagnostics) {
+  const std::vector<config::Route>& routes = snapshot.config->routes;
+  std::vector<bool> checked(routes.size());
+  for (const auto& table : snapshot.tables) {
+    for (uint32_t i = 0; table->matcher && i < table->routes.size(); i++) {
+      uint32_t index = table->routes[i];
+      if (checked[index] || !routes[index].match.path.starts_with('~')) continue;
+      checked[index] = true;
+      CheckCaptures(routes[index], table->matcher->ParamNames(i), diagnostics);
+    }
   }
 }
 
@@ -206,6 +241,7 @@ std::shared_ptr<proxy::Snapshot> BuildSnapshot(std::unique_ptr<config::Config> c
     return nullptr;
   }
   BuildTables(*snapshot, context);
+  CheckAllCaptures(*snapshot, context.diagnostics);
   BuildUpstreams(*snapshot, context);
   BuildListeners(*snapshot, context.diagnostics);
   RefuseWhatIsNotServed(conf, context.diagnostics);
@@ -219,6 +255,7 @@ std::shared_ptr<proxy::Snapshot> BuildSnapshot(std::unique_ptr<config::Config> c
     snapshot->access_format = Checked(format, config::TemplateUse::kLog);
   }
   snapshot->routes.reserve(conf.routes.size());
+  snapshot->route_names.reserve(conf.routes.size());
   for (uint32_t i = 0; i < conf.routes.size(); i++) {
     FillRoute(*snapshot, conf.routes[i], i);
     snapshot->route_names[conf.routes[i].name] = i;
