@@ -14,6 +14,7 @@ namespace mg::http {
 namespace {
 constexpr size_t kDiscardLimit = 64 * 1024;  // of an unread request body, before closing is cheaper
 constexpr size_t kStashLimit = 64 * 1024;    // of pipelined input kept while an answer is due
+constexpr int kReadsAtOnce = 16;             // then other connections get their turn
 constexpr Milliseconds kLingerTime = 2'000;
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 
@@ -175,7 +176,11 @@ void H1Session::ReadInput() {
     stash_.erase(0, used);
     if (used > 0) scanned_ = 0;
   }
-  while (MayRead()) {
+  for (int reads = 0; MayRead(); reads++) {
+    if (reads == kReadsAtOnce) {
+      ResumeInput();
+      break;
+    }
     std::span<char> buffer = transport_.loop().read_buffer();
     net::IoResult read = transport_.Read(buffer.data(), buffer.size());
     if (read.status == net::IoResult::kAgain) break;
