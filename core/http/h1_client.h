@@ -103,6 +103,7 @@ class H1Client final : public net::TransportHandler, public ListNode<H1Client> {
   void OnEnd();
   bool StillQuiet();
   void WriteOut(const iovec* pieces, int count);
+  void ReadLater();
 
   net::Transport transport_;
   ParseLimits limits_;
@@ -116,6 +117,7 @@ class H1Client final : public net::TransportHandler, public ListNode<H1Client> {
   bool keep_alive_ = true;
   bool paused_ = false;
   bool processing_ = false;
+  bool read_posted_ = false;
   bool request_sent_ = false;  // its end was handed over
   bool response_begun_ = false;
   bool end_owed_ = false;  // of a tunnel: a FIN follows what is in out_

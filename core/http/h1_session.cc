@@ -14,6 +14,7 @@ namespace mg::http {
 namespace {
 constexpr size_t kDiscardLimit = 64 * 1024;  // of an unread request body, before closing is cheaper
 constexpr size_t kStashLimit = 64 * 1024;    // of pipelined input kept while an answer is due
+constexpr int kReadsAtOnce = 16;             // then other connections get their turn
 constexpr Milliseconds kLingerTime = 2'000;
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 
@@ -189,7 +190,11 @@ void H1Session::ReadInput() {
   if (!stash_.empty() && input_ != Input::kDone && wants_input()) {
     ProcessStash();
   }
-  while (MayRead()) {
+  for (int reads = 0; MayRead(); reads++) {
+    if (reads == kReadsAtOnce) {
+      ResumeInput();
+      break;
+    }
     std::span<char> buffer = transport_.loop().read_buffer();
     net::IoResult read = transport_.Read(buffer.data(), buffer.size());
     if (read.status == net::IoResult::kAgain) break;
