@@ -484,12 +484,12 @@ GET /
 === TEST 33: an open circuit answers at once
 --- gateway
 upstreams:
-  one:
+  circuit:
     targets: ["${UPSTREAM}"]
     retries: { attempts: 0 }
     circuit_breaker: { minimum: 2, failure_ratio: 50%, open: 60s, fallback: { status: 503, body: "later\n" } }
 --- config
-- { match: { path: "/*" }, upstream: one }
+- { match: { path: "/*" }, upstream: circuit }
 --- upstream: close
 --- requests
 GET /

@@ -201,7 +201,7 @@ in time
 === TEST 13: the variables list all attempts
 --- gateway
 upstreams:
-  pair:
+  retry-13-pair:
     targets: ["${DEAD}", "${UPSTREAM_1}", "${UPSTREAM_2}"]
     retries: { attempts: 2, when: [connect, 503] }
 --- config
@@ -211,7 +211,7 @@ upstreams:
         log: |
           ngx.log(ngx.WARN, "attempts: ", ngx.var.upstream_status, " | ", ngx.var.upstream_addr, " | ",
                   ngx.var.upstream_response_time, " | ", ngx.var.upstream_connect_time, ".")
-  upstream: pair
+  upstream: retry-13-pair
 --- upstream_1
 503 Busy
 
@@ -230,13 +230,13 @@ attempts: 502, 503, 200 \| 127\.0\.0\.1:\d+, 127\.0\.0\.1:\d+, 127\.0\.0\.1:\d+ 
 === TEST 14: a second attempt when the first has not answered: the first answer wins
 --- gateway
 upstreams:
-  pair:
+  retry-14-pair:
     targets: ["${UPSTREAM_1}", "${UPSTREAM_2}"]
     retries: { hedge: { after: 20ms } }
 --- config
 - match: { path: "/*" }
   policies: [{ lua: { log: 'ngx.log(ngx.WARN, "statuses: ", ngx.var.upstream_status, ".")' } }]
-  upstream: pair
+  upstream: retry-14-pair
 --- upstream_1: stall
 --- upstream_2
 200 OK
@@ -253,11 +253,11 @@ statuses: -, 200.
 === TEST 15: and the first may still be it
 --- gateway
 upstreams:
-  pair:
+  retry-15-pair:
     targets: ["${UPSTREAM_1}", "${UPSTREAM_2}"]
     retries: { hedge: { after: 20ms } }
 --- config
-- { match: { path: "/*" }, upstream: pair }
+- { match: { path: "/*" }, upstream: retry-15-pair }
 --- upstream_1
 >>> delay=80ms
 200 OK
@@ -273,11 +273,11 @@ one
 === TEST 16: an attempt that fails leaves the answer to the one that still runs
 --- gateway
 upstreams:
-  pair:
+  retry-16-pair:
     targets: ["${UPSTREAM_1}", "${UPSTREAM_2}"]
     retries: { attempts: 0, when: [503], hedge: { after: 20ms } }
 --- config
-- { match: { path: "/*" }, upstream: pair }
+- { match: { path: "/*" }, upstream: retry-16-pair }
 --- upstream_1
 >>> delay=60ms
 503 Busy
@@ -297,11 +297,11 @@ two
 === TEST 17: so does a hedge that fails
 --- gateway
 upstreams:
-  pair:
+  retry-17-pair:
     targets: ["${UPSTREAM_1}", "${UPSTREAM_2}"]
     retries: { attempts: 0, hedge: { after: 20ms } }
 --- config
-- { match: { path: "/*" }, upstream: pair }
+- { match: { path: "/*" }, upstream: retry-17-pair }
 --- upstream_1
 >>> delay=120ms
 200 OK
@@ -317,11 +317,11 @@ one
 === TEST 18: an answer in time needs none
 --- gateway
 upstreams:
-  pair:
+  retry-18-pair:
     targets: ["${UPSTREAM_1}", "${UPSTREAM_2}"]
     retries: { hedge: { after: 5s } }
 --- config
-- { match: { path: "/*" }, upstream: pair }
+- { match: { path: "/*" }, upstream: retry-18-pair }
 --- upstream_1: echo
 --- upstream_2: echo
 --- request
@@ -331,12 +331,12 @@ GET /
 === TEST 19: what has a body, or must not be made twice, is not hedged
 --- gateway
 upstreams:
-  pair:
+  retry-19-pair:
     targets: ["${UPSTREAM_1}", "${UPSTREAM_2}"]
     retries: { hedge: { after: 10ms } }
     timeouts: { first_byte: 80ms }
 --- config
-- { match: { path: "/*" }, upstream: pair }
+- { match: { path: "/*" }, upstream: retry-19-pair }
 --- upstream_1: stall
 --- upstream_2: stall
 --- requests
@@ -351,12 +351,12 @@ body
 === TEST 20: hedges count against the budget
 --- gateway
 upstreams:
-  pair:
+  retry-20-pair:
     targets: ["${UPSTREAM_1}", "${UPSTREAM_2}"]
     retries: { budget: { share: 0%, floor: 0 }, hedge: { after: 10ms } }
     timeouts: { first_byte: 80ms }
 --- config
-- { match: { path: "/*" }, upstream: pair }
+- { match: { path: "/*" }, upstream: retry-20-pair }
 --- upstream_1: stall
 --- upstream_2: stall
 --- request
@@ -367,12 +367,12 @@ GET /
 === TEST 21: all attempts time out
 --- gateway
 upstreams:
-  three:
+  retry-21-three:
     targets: ["${UPSTREAM_1}", "${UPSTREAM_2}", "${UPSTREAM_3}"]
     retries: { attempts: 0, hedge: { after: 10ms, max: 2 } }
     timeouts: { first_byte: 80ms }
 --- config
-- { match: { path: "/*" }, upstream: three }
+- { match: { path: "/*" }, upstream: retry-21-three }
 --- upstream_1: stall
 --- upstream_2: stall
 --- upstream_3: stall

@@ -3,12 +3,12 @@
 === TEST 1: an open breaker answers at once, with a problem and Retry-After
 --- gateway
 upstreams:
-  one:
+  breaker-1-one:
     targets: ["${UPSTREAM}"]
     retries: { attempts: 0 }
     circuit_breaker: { minimum: 2, open: 60s }
 --- config
-- { match: { path: "/*" }, upstream: one }
+- { match: { path: "/*" }, upstream: breaker-1-one }
 --- upstream: close
 --- requests
 GET /
@@ -23,17 +23,17 @@ GET /
 "title":"Service Unavailable".*circuit breaker
 --- upstream_request_count: 2
 --- error_log
-circuit breaker of upstream one: open, 2 of 2 requests failed within 10000 ms
+circuit breaker of upstream breaker-1-one: open, 2 of 2 requests failed within 10000 ms
 
 === TEST 2: Retry-After says when
 --- gateway
 upstreams:
-  one:
+  breaker-2-one:
     targets: ["${DEAD}"]
     retries: { attempts: 0 }
     circuit_breaker: { consecutive: 1, open: 60s }
 --- config
-- { match: { path: "/*" }, upstream: one }
+- { match: { path: "/*" }, upstream: breaker-2-one }
 --- requests
 GET /
 GET /
@@ -46,11 +46,11 @@ Retry-After: 60\r
 === TEST 3: statuses, and only those that are named
 --- gateway
 upstreams:
-  one:
+  breaker-3-one:
     targets: ["${UPSTREAM}"]
     circuit_breaker: { consecutive: 2, open: 60s, statuses: [500-599, 429] }
 --- config
-- { match: { path: "/*" }, upstream: one }
+- { match: { path: "/*" }, upstream: breaker-3-one }
 --- upstream
 >>> /404
 404 Not Found
@@ -72,11 +72,11 @@ GET /404
 === TEST 4: slow answers count as failures where asked
 --- gateway
 upstreams:
-  one:
+  breaker-4-one:
     targets: ["${UPSTREAM}"]
     circuit_breaker: { consecutive: 1, open: 60s, slow: 20ms }
 --- config
-- { match: { path: "/*" }, upstream: one }
+- { match: { path: "/*" }, upstream: breaker-4-one }
 --- upstream
 >>> delay=40ms
 200 OK
@@ -91,7 +91,7 @@ GET /
 === TEST 5: a fixed answer
 --- gateway
 upstreams:
-  one:
+  breaker-5-one:
     targets: ["${DEAD}"]
     retries: { attempts: 0 }
     circuit_breaker:
@@ -99,7 +99,7 @@ upstreams:
       open: 60s
       fallback: { status: 200, body: '{"items":[]}', headers: { Content-Type: application/json, X-Kind: fallback } }
 --- config
-- { match: { path: "/*" }, upstream: one }
+- { match: { path: "/*" }, upstream: breaker-5-one }
 --- requests
 GET /
 GET /
@@ -116,13 +116,13 @@ X-Kind: fallback
 === TEST 6: another upstream
 --- gateway
 upstreams:
-  one:
+  breaker-6-one:
     targets: ["${DEAD}"]
     retries: { attempts: 0 }
-    circuit_breaker: { consecutive: 1, open: 60s, fallback: { upstream: two } }
-  two: { targets: ["${UPSTREAM}"], preserve_host: false }
+    circuit_breaker: { consecutive: 1, open: 60s, fallback: { upstream: breaker-6-two } }
+  breaker-6-two: { targets: ["${UPSTREAM}"], preserve_host: false }
 --- config
-- { match: { path: "/*" }, upstream: one }
+- { match: { path: "/*" }, upstream: breaker-6-one }
 --- upstream: echo
 --- requests
 GET /a
@@ -137,16 +137,16 @@ GET /b
 === TEST 7: which may be open itself
 --- gateway
 upstreams:
-  one:
+  breaker-7-one:
     targets: ["${DEAD}"]
     retries: { attempts: 0 }
-    circuit_breaker: { consecutive: 1, open: 60s, fallback: { upstream: two } }
-  two:
+    circuit_breaker: { consecutive: 1, open: 60s, fallback: { upstream: breaker-7-two } }
+  breaker-7-two:
     targets: ["${DEAD}"]
     retries: { attempts: 0 }
-    circuit_breaker: { consecutive: 1, open: 60s, fallback: { upstream: one } }
+    circuit_breaker: { consecutive: 1, open: 60s, fallback: { upstream: breaker-7-one } }
 --- config
-- { match: { path: "/*" }, upstream: one }
+- { match: { path: "/*" }, upstream: breaker-7-one }
 --- requests
 GET /
 GET /
@@ -156,7 +156,7 @@ GET /
 === TEST 8: a script
 --- gateway
 upstreams:
-  one:
+  breaker-8-one:
     targets: ["${DEAD}"]
     retries: { attempts: 0 }
     circuit_breaker:
@@ -172,10 +172,9 @@ upstreams:
 --- config
 - match: { path: "/*" }
   policies: [{ lua: { header_filter: 'ngx.header["X-Filtered"] = "yes"' } }]
-  upstream: one
+  upstream: breaker-8-one
 --- requests
-POST /
-first
+GET /
 ---8<---
 POST /
 second
@@ -192,12 +191,12 @@ X-From: script\r.*X-Filtered: yes
 === TEST 9: a script from a file
 --- gateway
 upstreams:
-  one:
+  breaker-9-one:
     targets: ["${DEAD}"]
     retries: { attempts: 0 }
     circuit_breaker: { consecutive: 1, open: 60s, fallback: { file: fallback.lua } }
 --- config
-- { match: { path: "/*" }, upstream: one }
+- { match: { path: "/*" }, upstream: breaker-9-one }
 --- user_files
 >>> fallback.lua
 ngx.say("from a file")
@@ -213,12 +212,12 @@ GET /
 === TEST 10: a breaker for each target: the others go on
 --- gateway
 upstreams:
-  pair:
+  breaker-10-pair:
     targets: ["${UPSTREAM_1}", "${UPSTREAM_2}"]
     retries: { attempts: 0 }
     circuit_breaker: { consecutive: 1, open: 60s, per: target }
 --- config
-- { match: { path: "/*" }, upstream: pair }
+- { match: { path: "/*" }, upstream: breaker-10-pair }
 --- upstream_1: close
 --- upstream_2: echo
 --- requests
@@ -230,17 +229,17 @@ GET /
 --- error_code: 502 200 200 200 200
 --- upstream_request_count: 1 4
 --- error_log regex
-circuit breaker of upstream pair, target 127\.0\.0\.1:\d+: open
+circuit breaker of upstream breaker-10-pair, target 127\.0\.0\.1:\d+: open
 
 === TEST 11: all of them open
 --- gateway
 upstreams:
-  pair:
+  breaker-11-pair:
     targets: ["${UPSTREAM_1}", "${UPSTREAM_2}"]
     retries: { attempts: 0 }
     circuit_breaker: { consecutive: 1, open: 60s, per: [upstream, target], minimum: 100 }
 --- config
-- { match: { path: "/*" }, upstream: pair }
+- { match: { path: "/*" }, upstream: breaker-11-pair }
 --- upstream_1: close
 --- upstream_2: close
 --- requests
@@ -254,14 +253,14 @@ open, 1 requests in a row failed
 === TEST 12: it closes when its trials succeed
 --- gateway
 upstreams:
-  one:
+  breaker-12-one:
     targets: ["${UPSTREAM}"]
     retries: { attempts: 0 }
     circuit_breaker: { consecutive: 1, open: 1ms, half_open: 2 }
 --- config
 - match: { path: "/*" }
   policies: [{ lua: { access: "ngx.sleep(0.01)" } }]
-  upstream: one
+  upstream: breaker-12-one
 --- upstream
 >>> /bad
 close
@@ -277,19 +276,19 @@ GET /good
 --- error_code: 502 200 200 200
 --- error_log
 half-open, 2 trial requests
-circuit breaker of upstream one: closed
+circuit breaker of upstream breaker-12-one: closed
 
 === TEST 13: a trial that fails opens it again
 --- gateway
 upstreams:
-  one:
+  breaker-13-one:
     targets: ["${UPSTREAM}"]
     retries: { attempts: 0 }
     circuit_breaker: { consecutive: 1, open: 1ms, half_open: 2 }
 --- config
 - match: { path: "/*" }
   policies: [{ lua: { access: "ngx.sleep(0.01)" } }]
-  upstream: one
+  upstream: breaker-13-one
 --- upstream: close
 --- requests
 GET /
@@ -301,7 +300,7 @@ open, a trial request failed
 === TEST 14: fetches of scripts are refused, too, and count
 --- gateway
 upstreams:
-  one:
+  breaker-14-one:
     targets: ["${DEAD}"]
     circuit_breaker: { consecutive: 1, open: 60s }
 --- config
@@ -309,22 +308,22 @@ upstreams:
   content:
     lua: |
       local http = require "moongate.http"
-      http.fetch { upstream = "one" }
-      ngx.say(select(2, http.fetch { upstream = "one" }))
+      http.fetch { upstream = "breaker-14-one" }
+      ngx.say(select(2, http.fetch { upstream = "breaker-14-one" }))
 --- request
 GET /t
 --- response_body
-the circuit breaker of upstream one is open
+the circuit breaker of upstream breaker-14-one is open
 
 === TEST 15: an unknown upstream as a fallback is an error of the file
 --- gateway
 upstreams:
-  one:
+  breaker-15-one:
     targets: ["${DEAD}"]
     circuit_breaker: { fallback: { upstream: tow } }
   two: { targets: ["${DEAD}"] }
 --- config
-- { match: { path: "/*" }, upstream: one }
+- { match: { path: "/*" }, upstream: breaker-15-one }
 --- must_die
 --- error_log
 there is no upstream "tow"; did you mean "two"?
@@ -332,11 +331,11 @@ there is no upstream "tow"; did you mean "two"?
 === TEST 16: a fallback is one thing
 --- gateway
 upstreams:
-  one:
+  breaker-16-one:
     targets: ["${DEAD}"]
     circuit_breaker: { fallback: { status: 503, lua: "ngx.say(1)" } }
 --- config
-- { match: { path: "/*" }, upstream: one }
+- { match: { path: "/*" }, upstream: breaker-16-one }
 --- must_die
 --- error_log
 a fallback is one of

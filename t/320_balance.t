@@ -69,7 +69,7 @@ GET /
 got: no host allowed
 got: invalid port
 got: no port given
-bad argument #1 to 'set_current_peer' (string expected, got nil)
+bad argument #1 to 'set_current_peer' (string expected, got no value)
 bad connect timeout
 bad send timeout
 bad read timeout
@@ -260,14 +260,14 @@ got: no such target
 === TEST 13: an address that is a target's counts as that target
 --- gateway
 upstreams:
-  pair:
+  balance-13:
     targets: ["${UPSTREAM_1}", "${UPSTREAM_2}"]
     retries: { attempts: 0 }
     circuit_breaker: { consecutive: 1, per: target, open: 60s }
 --- config
 - match: { path: "/*" }
   policies: [{ lua: { balance: 'require("ngx.balancer").set_current_peer(os.getenv "UPSTREAM_1")' } }]
-  upstream: pair
+  upstream: balance-13
 --- upstream_1: close
 --- upstream_2: echo
 --- requests

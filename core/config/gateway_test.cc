@@ -554,14 +554,15 @@ g.yaml:1:95: must be at least 200 (upstreams.u.circuit_breaker.fallback.status)
      R"(upstreams: { u: { targets: ["a:1"], circuit_breaker: { per: loop, fallback: { upstream: x, file: f.lua } } } }
 listeners: [":8080"]
 )",
-     R"(g.yaml:1:61: "loop": not one of "upstream", "target" (upstreams.u.circuit_breaker.per)
+     R"(g.yaml:1:61: expected a list or upstream or target, found "loop" (upstreams.u.circuit_breaker.per)
 g.yaml:1:77: a fallback is one of: a status (with body and headers), upstream, lua, file (upstreams.u.circuit_breaker.fallback)
+g.yaml:1:89: there is no upstream "x"; did you mean "u"? (upstreams.u.circuit_breaker.fallback.upstream)
 )"},
     {"Hedge", R"(upstreams: { u: { targets: ["a:1"], retries: { backoff: { base: 2s }, hedge: { max: 4 } } } }
 listeners: [":8080"]
 )",
-     R"(g.yaml:1:58: max is shorter than base (upstreams.u.retries.backoff)
-g.yaml:1:78: "after" is missing (upstreams.u.retries.hedge)
+     R"(g.yaml:1:57: max is shorter than base (upstreams.u.retries.backoff)
+g.yaml:1:78: required: a duration such as 30s (upstreams.u.retries.hedge.after)
 g.yaml:1:85: must be at most 3 (upstreams.u.retries.hedge.max)
 )"},
     {"Uptls", R"(upstreams: { u: { targets: ["a:1"], tls: { key: a.key, ca: nope.pem, server_name: "a b" } } }

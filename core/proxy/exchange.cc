@@ -55,7 +55,7 @@ void Exchange::Reset() {
   step = Step::kMatchRoute;
   in = {};
   response = {};
-  upstream = {};
+  static_cast<UpstreamState&>(upstream) = {};
   identity = {};
   timing = {};
   script = {};

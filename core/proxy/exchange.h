@@ -113,10 +113,9 @@ struct BalancePart {
   std::optional<upstream::KeepAlive> keepalive;
 };
 
-struct UpstreamPart {
+struct UpstreamState {
   const upstream::Upstream* upstream = nullptr;
   upstream::Lease lease;
-  std::array<Attempt, 8> attempts;
   uint8_t count = 0;            // of attempts made
   uint8_t current = 0;          // the one that has the lease
   bool body_replayable = true;  // nothing of a streamed body has gone out
@@ -130,7 +129,10 @@ struct UpstreamPart {
   uint64_t sent_mark = 0;  // bytes written when the send deadline was set: progress moves it
   std::shared_ptr<upstream::TargetState> tunnel_target;  // of a tunnel, which has let go of its generation
   http::ResponseHead head;
+};
 
+struct UpstreamPart : UpstreamState {
+  std::array<Attempt, 8> attempts;  // only `count` of them mean something: a request in its turn clears none
   Attempt& attempt() { return attempts[current]; }
 };
 

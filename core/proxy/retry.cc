@@ -66,6 +66,7 @@ void Exchange::TotalDeadline() {
   if (hedging_) hedging_->Cancel();
   if (upstream.lease && IsClientsTurn()) {  // the upstream is not to blame
     EndAttempt(AttemptEnd::kCancelled);
+    if (stream != nullptr) stream->DisableKeepAlive();
     Fail(408, "the request did not come, or its answer was not taken, in time");
     FailNow();
     return;

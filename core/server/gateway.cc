@@ -349,6 +349,7 @@ void Gateway::Stop() {
 void Gateway::ClearState() {
   for (const std::shared_ptr<store::SharedDict>& dict : dictionaries_.All()) dict->FlushAll();
   script::Limiters().Clear();
+  upstreams_.Forget();
   OnEveryLoop([](LoopThread& loop) { loop.context.pools.CloseIdle(); });
 }
 

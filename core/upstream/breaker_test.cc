@@ -38,7 +38,7 @@ struct BreakerTest : testing::Test {
 TEST_F(BreakerTest, OpensAtItsRatioOnceThereAreEnough) {
   Calls(0, 3);
   EXPECT_EQ(breaker.state(), State::kClosed);
-  Calls(2, 0);  // three of five
+  Calls(1, 0);  // three of four
   EXPECT_EQ(breaker.state(), State::kOpen);
   EXPECT_FALSE(Allow());
   EXPECT_EQ(breaker.counters().opened, 1u);

@@ -92,6 +92,13 @@ class Upstream {
 class Registry {
  public:
   Result<std::unique_ptr<Upstream>> Build(const config::Upstream& conf);
+  // What is built from now on starts anew: between two tests.
+  void Forget() {
+    targets_.clear();
+    shared_.clear();
+    breakers_.clear();
+    budgets_.clear();
+  }
 
  private:
   uint32_t next_number_ = 0;

@@ -85,7 +85,7 @@ local function seconds(name, value)
   if value == nil then
     return 0
   end
-  if type(value) ~= "number" or not (value > 0) then
+  if type(value) ~= "number" or value ~= value or value <= 0 then
     error("bad " .. name .. " timeout", 3)
   end
   return value
@@ -110,10 +110,10 @@ function balancer.enable_keepalive(idle_timeout, max_requests)
     runtime.bad_argument(2, "enable_keepalive", "number", max_requests, 2)
   end
   idle_timeout, max_requests = idle_timeout or 60, max_requests or 100
-  if not (idle_timeout >= 0) then
+  if idle_timeout ~= idle_timeout or idle_timeout < 0 then
     error("bad argument #1 to 'enable_keepalive' (expected >= 0)", 2)
   end
-  if not (max_requests >= 0) then
+  if max_requests ~= max_requests or max_requests < 0 then
     error("bad argument #2 to 'enable_keepalive' (expected >= 0)", 2)
   end
   return answer(C.mg_balancer_keepalive(idle_timeout, max_requests, message))
