@@ -83,11 +83,12 @@ void H1Client::Close() {
 }
 
 size_t H1Client::Fail(ErrorCode code, std::string message) {
-  bool in_head = state_ == State::kHead;  // none of the answer has been handed on
+  // None of the answer has been handed on. One that is not HTTP would not be at the next try.
+  bool again = state_ == State::kHead && code != ErrorCode::kProtocol;
   Close();
   processing_ = false;
   if (ClientHandler* handler = std::exchange(handler_, nullptr)) {
-    Retryable retryable = in_head ? Retryable::kYes : Retryable::kNo;
+    Retryable retryable = again ? Retryable::kYes : Retryable::kNo;
     handler->OnFailed({code, Origin::kUpstream, retryable, std::move(message)});
   }
   return kOver;

@@ -99,7 +99,7 @@ TEST(Attempts, AClientThatGoesGivesTheTrialsPlaceBack) {
 TEST(Attempts, ALoserOfAHedgeLeavesNothingBehind) {
   ProxyRig rig;
   http::test::ScriptedServer other(rig.context.loop);
-  other.Answers(kOk);
+  other.Answers(std::string(kOk));
   rig.AddTarget(other);
   rig.upstream().retries.hedge.after = config::Duration(5);
   rig.Go();
