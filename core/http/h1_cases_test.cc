@@ -327,17 +327,14 @@ void Write(net::Loop& loop, Peer& peer, std::string_view bytes, Cut cut, IsOpen&
 void RunRequest(const HttpCase& given, Cut cut) {
   SCOPED_TRACE(fmt::format("{} ({}, {}): {} [first {}, then {} at a time]", given.place, given.section, given.what,
                            Show(given.bytes.substr(0, 300)), cut.first, cut.step));
-  static const config::Limits limits = CaseLimits();
+  static const auto limits = std::make_shared<const config::Limits>(CaseLimits());
   static net::Loop loop;
   CaseFactory factory(loop);
   auto fds = net::test::Pair();
   Peer client(loop);
   client.transport.Accept(fds[0]);
   SessionList list(loop);
-  SessionOptions options;
-  options.factory = &factory;
-  options.limits = &limits;
-  auto made = std::make_unique<H1Session>(loop, options);
+  auto made = std::make_unique<H1Session>(loop, std::make_shared<SessionOptions>(&factory, limits));
   H1Session& session = *made;
   list.Add(std::move(made));
   session.Start(fds[1], *net::SocketAddress::FromIp("127.0.0.1", 9));

@@ -45,7 +45,7 @@ class IdleOwner {
   virtual void OnIdleClosed(H1Client& client) = 0;
 };
 
-class H1Client final : public net::TransportHandler, public net::Deferred, public ListNode<H1Client> {
+class H1Client final : public net::TransportHandler, public ListNode<H1Client> {
  public:
   H1Client(net::Loop& loop, const ParseLimits& limits);
   ~H1Client() override;
@@ -54,6 +54,8 @@ class H1Client final : public net::TransportHandler, public net::Deferred, publi
 
   // Begins an exchange on a connected or connecting client. The handler stays until the end or Detach().
   void Begin(ClientHandler& handler, Method method);
+  // The rest of the exchange is another handler's.
+  void HandOver(ClientHandler& to) { handler_ = &to; }
   // The whole request head, encoded; held back until body bytes or Flush.
   void SendHead(std::string_view head, BodyFraming framing);
   void SendBody(std::string_view data, End end);
@@ -101,6 +103,7 @@ class H1Client final : public net::TransportHandler, public net::Deferred, publi
   void OnEnd();
   bool StillQuiet();
   void WriteOut(const iovec* pieces, int count);
+  void ReadLater();
 
   net::Transport transport_;
   ParseLimits limits_;
@@ -114,6 +117,7 @@ class H1Client final : public net::TransportHandler, public net::Deferred, publi
   bool keep_alive_ = true;
   bool paused_ = false;
   bool processing_ = false;
+  bool read_posted_ = false;
   bool request_sent_ = false;  // its end was handed over
   bool response_begun_ = false;
   bool end_owed_ = false;  // of a tunnel: a FIN follows what is in out_

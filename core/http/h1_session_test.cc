@@ -756,10 +756,7 @@ TEST(H1Session, DrainingClosesIdleOnesAndEndsTheOthersAfterTheirAnswer) {
   net::test::Peer idle(rig.loop);
   auto fds = net::test::TcpPair();
   idle.transport.Accept(fds[0]);
-  SessionOptions options;
-  options.factory = &rig.factory;
-  options.limits = &rig.limits;
-  auto made = std::make_unique<H1Session>(rig.loop, options);
+  auto made = std::make_unique<H1Session>(rig.loop, rig.Options());
   H1Session& session = *made;
   rig.list.Add(std::move(made));
   session.Start(fds[1], *net::SocketAddress::FromIp("127.0.0.1", 9));
@@ -782,6 +779,25 @@ TEST(H1Session, ClosingAllTellsHandlers) {
   rig.list.CloseAll();
   EXPECT_TRUE(rig.at(0).closed);
   EXPECT_EQ(rig.list.size(), 0u);
+}
+
+// A client that sends as fast as it is read does not keep the loop to itself.
+TEST(H1Session, ReadsOnlySoMuchInATurn) {
+  SessionRig rig;
+  rig.Open();
+  rig.Send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 100000000\r\n\r\n");
+  ASSERT_TRUE(rig.Requests(1));
+  const std::string piece(1 << 20, 'b');
+  size_t sent = 0;  // as much as the kernel holds
+  for (;;) {
+    net::IoResult result = rig.client.transport.Write(piece);
+    if (result.status != net::IoResult::kOk) break;
+    sent += result.bytes;
+  }
+  ASSERT_GT(sent, 32 * net::Loop::kReadSize);
+  rig.loop.RunOnce(1);
+  EXPECT_LE(rig.at(0).body.size(), 33 * net::Loop::kReadSize);
+  EXPECT_TRUE(RunUntil(rig.loop, [&] { return rig.at(0).body.size() == sent; })) << "and goes on by itself";
 }
 
 }  // namespace

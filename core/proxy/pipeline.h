@@ -9,6 +9,20 @@ namespace mg::proxy {
 using StepFunction = Next (*)(Exchange&);
 StepFunction FunctionOf(Step step);
 
+// What step functions answer with.
+Next Go(Exchange& exchange, Step step);
+Next FailWith(Exchange& exchange, int status, std::string_view detail);
+Next RunHook(Exchange& exchange, Phase phase, Step next);  // the phase's hooks, if there are any, then `next`
+
+// attempts.cc: the steps from the choice of a target to the answer's head.
+Next PickTarget(Exchange& exchange);
+Next Connect(Exchange& exchange);
+Next SendRequest(Exchange& exchange);
+Next ReadHead(Exchange& exchange);
+
+// fallback.cc: answers in place of an upstream whose circuit breaker is open.
+Next AnswerFallback(Exchange& exchange);
+
 // forward.cc: what leaves for the upstream and what comes back.
 struct RequestTarget {
   std::string_view path_and_query, host;
