@@ -22,7 +22,7 @@ Connection: close, X-Hop
 X-Hop: 1
 Keep-Alive: timeout=5
 Proxy-Connection: keep-alive
-TE: trailers
+TE: gzip
 X-End: 2
 --- response_body_like: (?m)^X-End: 2$
 --- upstream_requests_unlike: (?mi)^(X-Hop|Keep-Alive|Proxy-Connection|TE|Connection: close)
@@ -449,3 +449,119 @@ echo
 GET /
 --- upstream_request_count: 2
 --- upstream_requests_unlike: X-Once: 1.*X-Once: 1
+
+=== TEST 35: Connection cannot take away what is for all recipients
+--- config
+- { match: { path: "/*" }, upstream: "http://${UPSTREAM}" }
+--- upstream: echo
+--- request
+POST /
+abc
+--- more_headers
+Connection: close, Authorization, Cookie, Content-Type, X-Request-ID, Cache-Control, Transfer-Encoding, X-Own
+Authorization: Basic Og==
+Cookie: a=b
+Content-Type: text/plain
+X-Request-ID: 1
+Cache-Control: no-store
+X-Own: 1
+--- response_body_like: (?m)^Authorization: Basic Og==$.*^Cookie: a=b$.*^Content-Type: text/plain$.*^Cache-Control: no-store$.*^Content-Length: 3$.*abc$
+--- upstream_requests_unlike: X-Own
+
+=== TEST 36: Connection cannot take a trusted proxy's X-Forwarded-For away
+--- gateway
+trusted_proxies: [127.0.0.0/8]
+--- config
+- { match: { path: "/*" }, upstream: "http://${UPSTREAM}" }
+--- upstream: echo
+--- request
+GET /
+--- more_headers
+Connection: close, X-Forwarded-For, X-Forwarded-Proto
+X-Forwarded-For: 9.9.9.9
+X-Forwarded-Proto: https
+--- response_body_like: (?m)^X-Forwarded-For: 9\.9\.9\.9, 127\.0\.0\.1$.*^X-Forwarded-Proto: https$
+
+=== TEST 37: an answer's Connection cannot take its fields away
+--- config
+- { match: { path: "/*" }, upstream: "http://${UPSTREAM}" }
+--- upstream
+200 OK
+Connection: Set-Cookie, Content-Type, X-Own
+Set-Cookie: a=b
+Content-Type: text/plain
+X-Own: 1
+
+hello
+--- request
+GET /
+--- response_headers
+Set-Cookie: a=b
+Content-Type: text/plain
+Content-Length: 6
+!X-Own
+
+=== TEST 38: the authority of an absolute target is the Host that the upstream gets
+--- config
+- { match: { path: "/*" }, upstream: "http://${UPSTREAM}" }
+--- upstream: echo
+--- raw_request
+GET http://Shop.example:80/a//b?x HTTP/1.1\r
+Host: shop.example\r
+Connection: close\r
+\r
+--- response_body_like: ^GET /a/b\?x HTTP/1\.1\r?\nHost: Shop\.example:80\r?\n
+--- upstream_requests_unlike: (?m)^Host: shop
+
+=== TEST 39: encoded slashes taken for slashes
+--- gateway
+limits: { encoded_slashes: decode }
+--- config
+- { match: { path: "/a/b" }, upstream: "http://${UPSTREAM}" }
+--- upstream: echo
+--- request
+GET /x%2F..%2fa%2Fb
+--- response_body_like: ^GET /a/b HTTP
+
+=== TEST 40: encoded slashes refused
+--- gateway
+limits: { encoded_slashes: refuse }
+--- config
+- { match: { path: "/*" }, respond: { body: "in\n" } }
+--- requests
+GET /a%25b
+GET /a%2Fb
+--- more_headers
+Connection: keep-alive
+--- error_code: 200 400
+--- connection_closed
+
+=== TEST 41: encoded backslashes refused with them
+--- gateway
+limits: { encoded_slashes: refuse }
+--- config
+- { match: { path: "/*" }, respond: { body: "in\n" } }
+--- request
+GET /a%5cb
+--- error_code: 400
+
+=== TEST 42: a value of encoded_slashes that is none
+--- gateway
+limits: { encoded_slashes: merge }
+--- config
+- { match: { path: "/*" }, respond: { body: "in\n" } }
+--- must_die
+--- error_log
+limits.encoded_slashes
+
+=== TEST 43: an answer with a status beyond all: 502
+--- config
+- { match: { path: "/*" }, upstream: "http://${UPSTREAM}" }
+--- upstream
+raw
+HTTP/1.1 999 X\r
+Content-Length: 0\r
+\r
+--- request
+GET /
+--- error_code: 502

@@ -100,6 +100,11 @@ void ReadLimits(const Value& root, Reading& reading) {
   Get(*section, "per_address", limits.per_address);
   Get(*section, "lag", limits.lag);
   Get(*section, "pipelined", limits.pipelined);
+  if (const Value* slashes = section->Find("encoded_slashes")) {
+    limits.encoded_slashes = slashes->text == "decode"   ? EncodedSlashes::kDecode
+                             : slashes->text == "refuse" ? EncodedSlashes::kRefuse
+                                                         : EncodedSlashes::kKeep;
+  }
   if (limits.uri > limits.head) {
     const Value* at = section->Find("uri") != nullptr ? section->Find("uri") : section->Find("head");
     if (section->Find("uri") == nullptr) {
@@ -246,6 +251,8 @@ Schema LimitsSchema() {
           {"lag",
            Time("New requests are refused with 503 while an event loop is this late; `0`: never.").Default(d.lag)},
           {"pipelined", count("Requests that may wait in a connection behind the one that is served.", 1, d.pipelined)},
+          {"encoded_slashes",
+           Text("What becomes of `%2F` in a path.").OneOf({"keep", "decode", "refuse"}).Default("keep")},
       });
 }
 

@@ -395,7 +395,7 @@ g.yaml:1:114: "c d" is not a header's name (request_headers.remove[1])
     {"ListenerNull", R"(listeners:
   -
 )",
-     R"(g.yaml:3:1: an empty item: expected a map or an address (host:port or unix:PATH) (listeners[0])
+     R"(g.yaml:2:4: an empty item: expected a map or an address (host:port or unix:PATH) (listeners[0])
 )"},
     {"TlsNone", R"(listeners: [{ address: ":443", tls: {} }]
 )",
@@ -514,7 +514,7 @@ g.yaml:1:77: "5xx" is not a status from 100 to 599, or a range such as 200-299 (
     {"RetryAttempts", R"(upstreams: { u: { targets: ["a:1"], retries: { attempts: 100 } } }
 listeners: [":8080"]
 )",
-     R"(g.yaml:1:58: must be at most 10 (upstreams.u.retries.attempts)
+     R"(g.yaml:1:58: must be at most 7 (upstreams.u.retries.attempts)
 )"},
     {"RetryBudget", R"(upstreams: { u: { targets: ["a:1"], retries: { budget: 0.2 } } }
 listeners: [":8080"]
@@ -549,6 +549,21 @@ listeners: [":8080"]
 )",
      R"(g.yaml:1:71: must be at least 1% (upstreams.u.circuit_breaker.failure_ratio)
 g.yaml:1:95: must be at least 200 (upstreams.u.circuit_breaker.fallback.status)
+)"},
+    {"Fallback",
+     R"(upstreams: { u: { targets: ["a:1"], circuit_breaker: { per: loop, fallback: { upstream: x, file: f.lua } } } }
+listeners: [":8080"]
+)",
+     R"(g.yaml:1:61: expected a list or upstream or target, found "loop" (upstreams.u.circuit_breaker.per)
+g.yaml:1:77: a fallback is one of: a status (with body and headers), upstream, lua, file (upstreams.u.circuit_breaker.fallback)
+g.yaml:1:89: there is no upstream "x"; did you mean "u"? (upstreams.u.circuit_breaker.fallback.upstream)
+)"},
+    {"Hedge", R"(upstreams: { u: { targets: ["a:1"], retries: { backoff: { base: 2s }, hedge: { max: 4 } } } }
+listeners: [":8080"]
+)",
+     R"(g.yaml:1:57: max is shorter than base (upstreams.u.retries.backoff)
+g.yaml:1:78: required: a duration such as 30s (upstreams.u.retries.hedge.after)
+g.yaml:1:85: must be at most 3 (upstreams.u.retries.hedge.max)
 )"},
     {"Uptls", R"(upstreams: { u: { targets: ["a:1"], tls: { key: a.key, ca: nope.pem, server_name: "a b" } } }
 listeners: [":8080"]

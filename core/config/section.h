@@ -97,6 +97,9 @@ void ReadListeners(const Value& root, Reading& reading);
 // upstreams.cc
 Schema UpstreamSchema();  // of one
 Upstream ReadUpstream(const std::string& name, const Value& value, const std::string& path, Reading& reading);
+// Whether the upstream that a fallback names is there; all names must be known.
+void CheckFallback(const Value& upstream, const std::string& path, const std::vector<std::string_view>& known,
+                   Reading& reading);
 void ReadUpstreams(const Value& root, Reading& reading);
 
 // headers.cc: response headers and error pages, of the gateway and of a route.

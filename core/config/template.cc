@@ -86,7 +86,8 @@ std::string CheckName(Kind kind, std::string_view name) {
   for (char c : name) plain = plain && static_cast<unsigned char>(c) > 0x20 && c != 0x7f && c != '{' && c != '}';
   if (!plain) return "a name holds no spaces and no braces";
   if ((kind == Kind::kHeader || kind == Kind::kCookie) && !IsToken(name)) return "not a name of a header or a cookie";
-  if ((kind == Kind::kPath || kind == Kind::kVar) && !IsIdentifier(name))
+  bool group = kind == Kind::kPath && ParseDecimal<uint32_t>(name).value_or(0) > 0;  // of a regular expression
+  if ((kind == Kind::kPath || kind == Kind::kVar) && !group && !IsIdentifier(name))
     return "a name has letters, digits and _ only";
   return "";
 }

@@ -107,6 +107,8 @@ class H1Session final : public net::TransportHandler, public Stream, public List
   void RequestComplete();
   void ResponseComplete();
   void NextRequest();
+  void Stash(std::string_view bytes);
+  void ProcessStash();
   void GoOnEnding();
   void ResumeInput();  // deferred to the end of the turn
   void OnEnd();
@@ -143,6 +145,8 @@ class H1Session final : public net::TransportHandler, public Stream, public List
   bool input_left_ : 1 = false;  // the client may still be sending what nobody will read: closing lingers
   bool write_failed_ : 1 = false;
   bool started_request_ : 1 = false;  // a byte of the head has come
+  bool empty_line_ : 1 = false;  // before it: one is skipped
+  bool stash_full_ : 1 = false;  // as many requests as may be wait in it
   uint32_t scanned_ = 0;              // of stash_: how far ScanHead has looked
   uint64_t body_left_ = 0;            // of a Content-Length body
   uint64_t received_ = 0, sent_ = 0;

@@ -2,6 +2,7 @@
 // upstream's response without what was meant for the connection alone (RFC 9110 7.6).
 #include "http/h1_encoder.h"
 #include "http/url.h"
+#include "proxy/deadline.h"
 #include "proxy/pipeline.h"
 #include "proxy/variables.h"
 
@@ -20,7 +21,6 @@ bool IsHopByHop(HeaderId id) {
     case HeaderId::kKeepAlive:
     case HeaderId::kProxyConnection:
     case HeaderId::kTe:
-    case HeaderId::kTrailer:  // no trailers are passed on
     case HeaderId::kTransferEncoding:
     case HeaderId::kUpgrade: return true;
     default: return false;
@@ -48,12 +48,65 @@ void RemoveNamedFields(http::HeaderList& headers) {
   }
   if (names.empty()) return;
   headers.RemoveIf([&](const http::Header& header) {
-    if (header.id == HeaderId::kHost || header.id == HeaderId::kContentLength)
-      return false;  // a client may not name these
+    // What a field that the gateway knows concerns is not for a peer to say: Host, Content-Length, Authorization, ...
+    if (header.id != HeaderId::kOther) return false;
     bool named = false;
     ForEachListItem(names, [&](std::string_view option) { named = named || EqualsIgnoreCase(option, header.name); });
     return named;
   });
+}
+
+namespace {
+
+// Fields beyond those the gateway knows that are for the head alone (RFC 9110 6.5.1): of routing, conditions,
+// authentication, or of how the content is to be read.
+constexpr std::string_view kHeadOnly[] = {
+    "Age",
+    "Authentication-Info",
+    "Content-Language",
+    "Content-Location",
+    "Content-Range",
+    "Expires",
+    "Max-Forwards",
+    "Pragma",
+    "Range",
+    "Retry-After",
+    "Set-Cookie2",
+    "Strict-Transport-Security",
+    "Vary",
+    "Warning",
+    "WWW-Authenticate",
+};
+constexpr std::string_view kHeadOnlyPrefixes[] = {"If-", "Proxy-", "X-Forwarded-", "Sec-", "Access-Control-"};
+
+bool MayBeTrailer(const http::Header& header) {
+  if (header.id != HeaderId::kOther) return false;
+  for (std::string_view name : kHeadOnly) {
+    if (EqualsIgnoreCase(header.name, name)) return false;
+  }
+  for (std::string_view prefix : kHeadOnlyPrefixes) {
+    if (EqualsIgnoreCase(header.name.substr(0, prefix.size()), prefix)) return false;
+  }
+  return true;
+}
+
+bool WantsTrailers(std::string_view te) {
+  bool wants = false;
+  ForEachListItem(te, [&](std::string_view coding) { wants = wants || EqualsIgnoreCase(coding, "trailers"); });
+  return wants;
+}
+
+}  // namespace
+
+std::string_view TrailersToForward(std::string_view lines, const IdentityHeaders* reserved, Arena& arena) {
+  http::HeaderList trailers;
+  if (http::ParseTrailers(lines, arena, trailers) != http::ParseError::kNone) return {};
+  trailers.RemoveIf([&](const http::Header& trailer) {
+    return !MayBeTrailer(trailer) || (reserved != nullptr && reserved->Matches(trailer.name));
+  });
+  http::HeadWriter writer(arena, http::EncodedSize(trailers));
+  for (const http::Header& trailer : trailers) writer.PutField(trailer.name, trailer.value);
+  return writer.text();
 }
 
 namespace {
@@ -205,19 +258,23 @@ std::string_view EncodeUpstreamRequest(Exchange& x, http::BodyFraming& framing) 
   if (!target) return {};
   std::string_view host = target->host;
   if (host.empty() && up.upstream->conf().preserve_host) host = request.authority;
+  const Attempt& attempt = up.attempts[up.count - 1];
   if (host.empty())
-    host = up.chosen ? up.attempts[up.count - 1].address
-                     : std::string_view(up.upstream->targets()[up.attempts[up.count - 1].target].host);
+    host = attempt.listed ? std::string_view(up.upstream->targets()[attempt.target].host) : attempt.address;
+  const std::string& deadline_header = up.upstream->conf().deadline_header;
 
   bool trusted = x.snapshot().trusted.Contains(x.peer_ip());
   std::string_view via, upgrade;
+  bool chunked = request.framing == http::BodyFraming::kChunked && x.in.body_state != BodyState::kRead &&
+                 x.in.body_state != BodyState::kNone;
+  bool trailers = false;  // the client takes them
   Forwarding forwarding;
   bool edits = x.snapshot().request_edit != nullptr || x.route->request_edit != nullptr;
   http::HeaderList headers = edits ? EditedHeaders(x, forwarding.decided) : request.headers;
   constexpr size_t kOwnFields = 512;  // what is written below beside the names and values counted here
   http::HeadWriter writer(x.arena, http::EncodedSize(headers) + request.method_text.size() +
                                        target->path_and_query.size() + host.size() + 3 * request.authority.size() +
-                                       kOwnFields);
+                                       deadline_header.size() + kOwnFields);
   writer.Put(request.method_text);
   writer.Put(' ');
   writer.Put(target->path_and_query);
@@ -226,7 +283,9 @@ std::string_view EncodeUpstreamRequest(Exchange& x, http::BodyFraming& framing) 
   for (const http::Header& header : headers) {
     bool decided = !forwarding.Decides(header.id);
     switch (decided ? HeaderId::kOther : header.id) {
-      case HeaderId::kOther: break;
+      case HeaderId::kOther:
+        if (!deadline_header.empty() && EqualsIgnoreCase(header.name, deadline_header)) continue;
+        break;
       case HeaderId::kHost:
       case HeaderId::kContentLength:
       case HeaderId::kExpect: continue;
@@ -242,6 +301,10 @@ std::string_view EncodeUpstreamRequest(Exchange& x, http::BodyFraming& framing) 
       case HeaderId::kXForwardedPort: forwarding.port = trusted ? &header : nullptr; continue;
       case HeaderId::kVia: Join(x, via, header.value); continue;
       case HeaderId::kUpgrade: Join(x, upgrade, header.value); continue;
+      case HeaderId::kTe: trailers = trailers || WantsTrailers(header.value); continue;
+      case HeaderId::kTrailer:
+        if (!chunked) continue;
+        break;
       default:
         if (IsHopByHop(header.id)) continue;
     }
@@ -255,11 +318,17 @@ std::string_view EncodeUpstreamRequest(Exchange& x, http::BodyFraming& framing) 
   }
   writer.Put(kVia);
   writer.Put("\r\n");
+  if (!deadline_header.empty() && up.deadline_at != 0) {
+    writer.PutField(deadline_header, FormatDeadline(deadline_header, up.deadline_at - x.context.loop.Now()));
+  }
   up.upgrading = request.upgrade && !upgrade.empty() && MayUpgradeTo(upgrade);
   if (up.upgrading) {
-    writer.PutField("Connection", "Upgrade");
+    writer.PutField("Connection", trailers ? "Upgrade, TE" : "Upgrade");
     writer.PutField("Upgrade", upgrade);
+  } else if (trailers) {
+    writer.PutField("Connection", "TE");
   }
+  if (trailers) writer.PutField("TE", "trailers");
   framing = http::BodyFraming::kNone;
   if (x.in.body_state == BodyState::kRead) {
     framing = http::BodyFraming::kLength;

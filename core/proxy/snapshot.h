@@ -43,6 +43,8 @@ struct RouteEntry {
   std::optional<config::Template> rewrite_path, rewrite_host;
   std::unique_ptr<RequestEdit> request_edit;  // null: none
   std::vector<config::Expression> hash_key;
+  const upstream::Upstream* fallback = nullptr;  // asked while the upstream's circuit breaker is open; null: none
+  std::vector<config::Expression> fallback_hash_key;
   bool Has(Phase phase) const { return (hooks & Bit(phase)) != 0; }
 };
 

@@ -334,7 +334,7 @@ uint64_t HashKey(Exchange& x) {
   auto mix = [&](std::string_view bytes) {
     for (char c : bytes) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211u;
   };
-  for (const config::Expression& expression : x.route->hash_key) {
+  for (const config::Expression& expression : x.upstream.fell_back ? x.route->fallback_hash_key : x.route->hash_key) {
     std::string_view part = Evaluate(x, expression);
     uint32_t size = static_cast<uint32_t>(part.size());
     mix({reinterpret_cast<const char*>(&size), sizeof size});

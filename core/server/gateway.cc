@@ -236,6 +236,9 @@ bool Gateway::Load(std::unique_ptr<config::Config> config, config::FileSource& f
     fds.push_back(opened.value_or(std::vector<int>()));
   }
   OpenAccessLog(*next, diagnostics);
+  if (!diagnostics.failed() && !snapshot_ && options_.before_first) {
+    options_.before_first(*next->config, diagnostics);
+  }
   if (diagnostics.failed()) {
     if (snapshot_) options_.sockets->Keep(snapshot_->config->listeners);
     return false;
@@ -321,6 +324,7 @@ void Gateway::Drain() {
     loop.door.Clear();
     loop.sessions.Drain();
   });
+  options_.sockets->Keep({});  // closed everywhere: who connects now is told so at once
 }
 
 bool Gateway::Drained() {
@@ -345,6 +349,7 @@ void Gateway::Stop() {
 void Gateway::ClearState() {
   for (const std::shared_ptr<store::SharedDict>& dict : dictionaries_.All()) dict->FlushAll();
   script::Limiters().Clear();
+  upstreams_.Forget();
   OnEveryLoop([](LoopThread& loop) { loop.context.pools.CloseIdle(); });
 }
 

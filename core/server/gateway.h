@@ -4,6 +4,7 @@
 // Its methods are for one thread at a time (the control thread); it owns the loop threads.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -53,6 +54,8 @@ struct GatewayOptions {
   int loops = 1;
   SocketSource* sockets = nullptr;        // outlives the gateway
   observe::LineWriter* writer = nullptr;  // of access logs; null: none are written
+  // Called once, when the first generation has been built and before anything is accepted: to give up privileges.
+  std::function<void(const config::Config&, config::Diagnostics&)> before_first;
 };
 
 // What a LineWriter opens for a log's configuration.
