@@ -5,6 +5,7 @@
 #include <malloc.h>
 #include <poll.h>
 #include <pwd.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -85,6 +86,7 @@ class Worker {
     pthread_sigmask(SIG_BLOCK, &signals, nullptr);  // before any thread is made
     signal(SIGPIPE, SIG_IGN);
     signal_fd_ = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+    RaiseDescriptors();
     if (!Start()) {
       supervisor_.Send({Message::kFailed, {}, {}});
       return 1;
@@ -101,6 +103,14 @@ class Worker {
   }
 
  private:
+  // As many descriptors as may be had: a connection takes one, and one more for its upstream.
+  static void RaiseDescriptors() {
+    rlimit limit{};
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= limit.rlim_max) return;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+  }
+
   // --- generations
 
   // Loads from `files`; the errors, empty when it went live.
