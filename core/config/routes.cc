@@ -27,6 +27,7 @@ class RouteReader {
   void ReadName(const Value& value, size_t index, Route& route);
   void ReadVars(const Value& value, Route& route);
   void ReadRewrite(const Value& value, Route& route);
+  void ReadRequestHeaders(const Value& value, Route& route);
   void ReadListenerNames(const Value& value, Route& route);
   void ReadUpstreamOf(const Value& value, Route& route);
   void ReadRespond(const Value& value, Route& route);
@@ -65,6 +66,7 @@ void RouteReader::Read(const Value& value, size_t index) {
   }
   ReadVars(value, route);
   ReadRewrite(value, route);
+  ReadRequestHeaders(value, route);
   if (const Value* edit = value.Find("response_headers")) {
     route.response_headers = ReadHeaderEdit(edit, route.path + ".response_headers", reading_);
   }
@@ -151,6 +153,20 @@ void RouteReader::ReadRewrite(const Value& value, Route& route) {
   }
 }
 
+void RouteReader::ReadRequestHeaders(const Value& value, Route& route) {
+  const Value* headers = value.Find("request_headers");
+  const std::string path = route.path + ".request_headers";
+  route.request_headers = ReadRequestHeaderEdit(headers, path, reading_, Templates::kLeave);
+  if (headers == nullptr || headers->kind != Value::Kind::kMap) return;
+  for (std::string_view key : {"set", "add"}) {
+    const Value* fields = headers->Find(key);
+    if (fields == nullptr) continue;
+    for (const auto& [name, texts] : fields->entries) {
+      for (const Value* text : ItemsOf(&texts)) CheckTemplate(*text, fmt::format("{}.{}.{}", path, key, name), route);
+    }
+  }
+}
+
 void RouteReader::ReadListenerNames(const Value& value, Route& route) {
   size_t index = 0;
   for (const Value* name : ItemsOf(value.Find("listeners"))) {
@@ -173,6 +189,7 @@ void RouteReader::ReadUpstreamOf(const Value& value, Route& route) {
   Upstream anonymous;
   if (value.kind == Value::Kind::kMap) {
     anonymous = ReadUpstream("@" + route.name, value, path, reading_);
+    CheckFallback(value, path, {upstream_names_.begin(), upstream_names_.end()}, reading_);
   } else if (value.text.find("://") != std::string::npos) {
     Result<TargetUrl> url = ParseTargetUrl(value.text);
     if (!url) {
@@ -308,6 +325,7 @@ Schema RouteSchema() {
                           {"path", Text("The path to send; a template. Goes before `strip_prefix`.").AtLeast(1)},
                           {"host", Text("The Host to send; a template.").AtLeast(1)},
                       })},
+                 {"request_headers", RequestHeaderEditSchema()},
                  {"response_headers", HeaderEditSchema()},
                  {"error_pages", ErrorPagesSchema()},
                  {"body_limit", Size("In place of `limits.body`; `0`: no limit.")},

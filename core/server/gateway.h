@@ -13,6 +13,7 @@
 
 #include "config/config.h"
 #include "config/node.h"
+#include "net/connection_limits.h"
 #include "net/listener.h"
 #include "proxy/loop_context.h"
 #include "proxy/snapshot.h"
@@ -76,6 +77,7 @@ class Gateway {
   bool Check(std::unique_ptr<config::Config> config, config::FileSource& files, config::Diagnostics& diagnostics);
 
   uint64_t generation() const { return generation_; }
+  size_t open_connections() const { return connections_.open(); }
   const proxy::Snapshot* snapshot() const { return snapshot_.get(); }
 
   // The address a listener is bound to (by its place in the configuration), for port 0.
@@ -107,6 +109,7 @@ class Gateway {
   upstream::Registry upstreams_;
   store::SharedDictRegistry dictionaries_;
   std::map<std::string, uint32_t> listener_numbers_;  // by address
+  net::ConnectionLimits connections_;                 // outlives the loops
   std::vector<std::unique_ptr<LoopThread>> loops_;
   std::vector<net::SocketAddress> bound_;
 };

@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "config/load.h"
+#include "net/tls.h"
 #include "observe/line_writer.h"
 #include "server/control_socket.h"
 #include "server/file_watch.h"
@@ -236,7 +237,10 @@ class Worker {
                      {watch_.fd(), POLLIN, 0},
                      {control_ ? control_->fd() : -1, POLLIN, 0},
                      {supervisor_.fd(), POLLIN, 0}};
-    int timeout = draining_ ? 50 : changed_ ? kSettle : trim_at_ != 0 ? 100 : -1;
+    Milliseconds rotation = gateway_->snapshot()->config->ticket_rotation.count();
+    Milliseconds tickets = std::min<Milliseconds>(rotation_.Check(MonotonicNow(), rotation), 3'600'000);
+    int idle = static_cast<int>(trim_at_ != 0 ? std::min<Milliseconds>(tickets, 100) : tickets);
+    int timeout = draining_ ? 50 : changed_ ? kSettle : idle;
     int ready = poll(fds, 4, timeout);
     if (ready == 0 && changed_) {
       changed_ = false;
@@ -293,6 +297,7 @@ class Worker {
   std::unique_ptr<Gateway> gateway_;
   std::optional<ControlSocket> control_;
   FileWatch watch_;
+  net::TicketRotation rotation_;
   std::vector<std::string> live_files_;
   int signal_fd_ = -1;
   bool watching_ = false, changed_ = false, draining_ = false, done_ = false;
