@@ -60,7 +60,7 @@ TEST(StalledUpstream, AHeadInDrops) {
 }
 
 TEST(StalledUpstream, TotalTime) {
-  Rig rig({.upstream = "retries: { attempts: 10, when: [connect, reset, timeout] }, "
+  Rig rig({.upstream = "retries: { attempts: 7, when: [connect, reset, timeout] }, "
                        "timeouts: { first_byte: 50ms, total: 120ms }"});
   Socket client = rig.Connect();
   client.Send(kGet);

@@ -183,7 +183,7 @@ void H1Session::ProcessStash() {
   size_t used = Process(stash_);
   stash_.erase(0, used);
   if (used > 0) scanned_ = 0;
-  if (input_ == Input::kDone) Stash({});
+  Stash({});  // there may be room again
 }
 
 void H1Session::ReadInput() {
