@@ -46,6 +46,7 @@ void H1Client::Begin(ClientHandler& handler, Method method) {
   paused_ = request_sent_ = response_begun_ = end_owed_ = false;
   informational_ = 0;
   scanned_ = 0;
+  trailers_ = {};
 }
 
 bool H1Client::Detach() {
@@ -82,10 +83,12 @@ void H1Client::Close() {
 }
 
 size_t H1Client::Fail(ErrorCode code, std::string message) {
+  // None of the answer has been handed on. One that is not HTTP would not be at the next try.
+  bool again = state_ == State::kHead && code != ErrorCode::kProtocol;
   Close();
   processing_ = false;
   if (ClientHandler* handler = std::exchange(handler_, nullptr)) {
-    Retryable retryable = response_begun_ ? Retryable::kNo : Retryable::kYes;
+    Retryable retryable = again ? Retryable::kYes : Retryable::kNo;
     handler->OnFailed({code, Origin::kUpstream, retryable, std::move(message)});
   }
   return kOver;
@@ -104,7 +107,7 @@ void H1Client::SendHead(std::string_view head, BodyFraming framing) {
 
 void H1Client::SendBody(std::string_view data, End end) {
   char size_line[18];
-  iovec pieces[5];
+  iovec pieces[7];
   int count = 0;
   bool chunked = request_framing_ == BodyFraming::kChunked;
   if (!head_out_.empty()) pieces[count++] = Piece(std::exchange(head_out_, {}));
@@ -114,7 +117,13 @@ void H1Client::SendBody(std::string_view data, End end) {
     if (chunked) pieces[count++] = Piece("\r\n");
   }
   if (end == End::kYes) {
-    if (chunked) pieces[count++] = Piece("0\r\n\r\n");
+    if (chunked && trailers_.empty()) {
+      pieces[count++] = Piece("0\r\n\r\n");
+    } else if (chunked) {
+      pieces[count++] = Piece("0\r\n");
+      pieces[count++] = Piece(std::exchange(trailers_, {}));
+      pieces[count++] = Piece("\r\n");
+    }
     request_sent_ = true;
   }
   if (count > 0) WriteOut(pieces, count);
@@ -344,6 +353,7 @@ size_t H1Client::ProcessBody(std::string_view bytes) {
       if (step.kind == ChunkDecoder::Step::kNeedMore) return bytes.size();
       if (step.kind == ChunkDecoder::Step::kTrailers) {
         if (step.used < bytes.size()) keep_alive_ = false;
+        if (!step.data.empty()) handler_->OnResponseTrailers(step.data);
         return Finish({});
       }
       handler_->OnResponseBody(step.data, End::kNo);

@@ -171,7 +171,7 @@ TEST(H1Client, AnEndAtAnyByteFailsOnce) {
         ASSERT_TRUE(rig.Over());
         ASSERT_TRUE(rig.answer.failure);
         EXPECT_EQ(rig.answer.failure->where, Origin::kUpstream);
-        EXPECT_EQ(rig.answer.failure->retryable, rig.client->response_begun() ? Retryable::kNo : Retryable::kYes);
+        EXPECT_EQ(rig.answer.failure->retryable, rig.answer.status == 0 ? Retryable::kYes : Retryable::kNo);
         EXPECT_FALSE(rig.client->Detach());
       }
     }

@@ -196,7 +196,11 @@ constexpr Case kTargets[] = {
     {"/a/b", kNone, "/a/b"},
     {"/a?", kNone, "/a?"},
     {"/a?x=1&y=2", kNone, "/a?x=1&y=2"},
-    {"/a?x=/../%zz?[]{}|\"<>\\^`", kNone, "/a?x=/../%zz?[]{}|\"<>\\^`"},
+    {"/a?x=/../%2F?[]{}|\"<>\\^`", kNone, "/a?x=/../%2F?[]{}|\"<>\\^`"},
+    {"/a?%", ParseError::kQuery},
+    {"/a?b=%zz", ParseError::kQuery},
+    {"/a?b=%00", ParseError::kQuery},
+    {"/a?b=%2", ParseError::kQuery},
     {"//a//b", kNone, "/a/b"},
     {"//h/../a", kNone, "/a"},
     {"/a/./b/../c", kNone, "/a/c"},
@@ -318,7 +322,8 @@ constexpr Case kFields[] = {
     {"Connection: closed\r\n", kNone, "none"},
     {"Connection: , ,\r\n", kNone, "none"},
     {"Expect: 100-Continue\r\nContent-Length: 1\r\n", kNone, "length=1 continue"},
-    {"Expect: 200-ok\r\n", kNone, "none"},
+    {"Expect: 200-ok\r\n", ParseError::kExpectation},
+    {"Expect: 100-continue, x\r\n", ParseError::kExpectation},
     {"Connection: Upgrade\r\nUpgrade: websocket\r\n", kNone, "none upgrade"},
     {"Connection: keep-alive, upgrade\r\nUpgrade: websocket\r\n", kNone, "none upgrade"},
     {"Upgrade: websocket\r\n", kNone, "none"},
@@ -345,7 +350,8 @@ constexpr ResponseCase kResponses[] = {
     {"HTTP/1.0 200 OK\r\nContent-Length: 2\r\nConnection: keep-alive\r\n\r\n", kNone, "200 \"OK\" length=2"},
     {"HTTP/1.0 200 OK\r\nConnection: keep-alive\r\n\r\n", kNone, "200 \"OK\" until-close close"},
     {"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n", kNone, "200 \"OK\" length=2 close"},
-    {"HTTP/1.1 999 X\r\nContent-Length: 2\r\n\r\n", kNone, "999 \"X\" length=2"},
+    {"HTTP/1.1 599 X\r\nContent-Length: 2\r\n\r\n", kNone, "599 \"X\" length=2"},
+    {"HTTP/1.1 600 X\r\nContent-Length: 2\r\n\r\n", ParseError::kStatusLine},
     {"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n", kNone, "200 \"OK\" none", Method::kHead},
     {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", kNone, "200 \"OK\" none", Method::kHead},
     {"HTTP/1.1 200 OK\r\n\r\n", kNone, "200 \"OK\" none", Method::kHead},
@@ -473,7 +479,7 @@ TEST(H1Request, Statuses) {
   EXPECT_EQ(StatusFor(kTargetTooLong), 414);
   EXPECT_EQ(StatusFor(kHeadTooLarge), 431);
   EXPECT_EQ(StatusFor(kTooManyHeaders), 431);
-  EXPECT_EQ(StatusFor(kConnect), 405);
+  EXPECT_EQ(StatusFor(kConnect), 501);
 }
 
 TEST(ScanHead, FindsTheEndWhereverTheBytesAreCut) {
@@ -548,7 +554,9 @@ constexpr ChunkCase kChunks[] = {
     {"00000000000000003\r\nabc\r\n0\r\n\r\n", "bad"},
     {"3;a=b;c=\"d e\"\r\nabc\r\n0;x\r\n\r\n", "abc||0"},
     {"3 \t;a\r\nabc\r\n0\r\n\r\n", "abc||0"},
-    {"3;\xC3\xA9\r\nabc\r\n0\r\n\r\n", "abc||0"},
+    {"3;a=\"\xC3\xA9\"\r\nabc\r\n0\r\n\r\n", "abc||0"},
+    {"3;\xC3\xA9\r\nabc\r\n0\r\n\r\n", "bad"},
+    {"3;\r\nabc\r\n0\r\n\r\n", "bad"},
     {"0\r\nA: b\r\n\r\n", "|A: b\r\n|0"},
     {"0\r\nA: b\r\nC-D:\r\n\r\nx", "|A: b\r\nC-D:\r\n|1"},
     {"3\r\nabc\r\n0\r\nA: b\r\n\r\n\r\n", "abc|A: b\r\n|2"},

@@ -2,6 +2,7 @@
 // answers. Owner: the SessionList of its listener. Thread: its loop's. An idle one holds no buffer.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <string>
 
@@ -11,6 +12,7 @@
 #include "config/config.h"
 #include "http/h1_parser.h"
 #include "http/stream.h"
+#include "net/connection_limits.h"
 #include "net/transport.h"
 
 namespace mg::http {
@@ -20,7 +22,9 @@ class H1Session;
 // Owns the sessions of a loop, and counts them.
 class SessionList {
  public:
-  explicit SessionList(net::Loop& loop) : loop_(loop) {}
+  // `handshake_failures`: written by the loop alone.
+  explicit SessionList(net::Loop& loop, std::atomic<uint64_t>* handshake_failures = nullptr)
+      : loop_(loop), handshake_failures_(handshake_failures) {}
   ~SessionList();
   void Add(std::unique_ptr<H1Session> session);
   size_t size() const { return size_; }
@@ -35,6 +39,7 @@ class SessionList {
   void Remove(H1Session& session);  // destroyed at the end of the loop's turn
 
   net::Loop& loop_;
+  std::atomic<uint64_t>* handshake_failures_;
   List<H1Session, SessionList> sessions_;
   size_t size_ = 0;
   bool draining_ = false;
@@ -53,8 +58,8 @@ class H1Session final : public net::TransportHandler, public Stream, public List
   H1Session(net::Loop& loop, std::shared_ptr<const SessionOptions> options);
   ~H1Session() override;
 
-  // Takes an accepted socket and reads what has come.
-  void Start(int fd, const net::SocketAddress& peer);
+  // Takes an accepted socket and reads what has come. `peer`: the client, who may have come by a proxy that told so.
+  void Start(int fd, const net::SocketAddress& peer, net::Admission admission = {});
 
   // net::TransportHandler
   void OnConnected(Result<void> result) override;
@@ -102,6 +107,8 @@ class H1Session final : public net::TransportHandler, public Stream, public List
   void RequestComplete();
   void ResponseComplete();
   void NextRequest();
+  void Stash(std::string_view bytes);
+  void ProcessStash();
   void GoOnEnding();
   void ResumeInput();  // deferred to the end of the turn
   void OnEnd();
@@ -117,6 +124,7 @@ class H1Session final : public net::TransportHandler, public Stream, public List
 
   SessionList* list_ = nullptr;
   std::shared_ptr<const SessionOptions> options_;
+  net::Admission admission_;  // its place among the open connections
   net::Transport transport_;
   net::Timer timer_;
   StreamHandler* handler_ = nullptr;
@@ -137,6 +145,8 @@ class H1Session final : public net::TransportHandler, public Stream, public List
   bool input_left_ : 1 = false;  // the client may still be sending what nobody will read: closing lingers
   bool write_failed_ : 1 = false;
   bool started_request_ : 1 = false;  // a byte of the head has come
+  bool empty_line_ : 1 = false;  // before it: one is skipped
+  bool stash_full_ : 1 = false;  // as many requests as may be wait in it
   uint32_t scanned_ = 0;              // of stash_: how far ScanHead has looked
   uint64_t body_left_ = 0;            // of a Content-Length body
   uint64_t received_ = 0, sent_ = 0;
