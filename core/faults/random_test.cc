@@ -186,7 +186,7 @@ struct Visit {
   }
 };
 
-TEST(RandomFaults, DISABLED_LeaveNothingBehind) {
+TEST(RandomFaults, LeaveNothingBehind) {
   constexpr int kClients = 6, kVisits = 60;
   uint32_t seed = 20'250'101;
   if (const char* other = std::getenv("MG_FAULT_SEED")) seed = static_cast<uint32_t>(std::stoul(other));

@@ -437,7 +437,7 @@ void H1Session::ResumeBody() {
   if (!body_paused_) return;
   body_paused_ = false;
   if (input_ == Input::kBody) timer_.SetAfter(limits().body_timeout.count());
-  if (!processing_ && (!stash_.empty() || transport_.readable())) ResumeInput();
+  if (!processing_ && (!stash_.empty() || MayRead())) ResumeInput();
 }
 
 void H1Session::WantBody() {
