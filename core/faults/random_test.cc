@@ -144,10 +144,10 @@ struct Visit {
     }
     tester::ResponseReader reader;
     size_t fed = 0;
-    while (reader.error().empty() && reader.responses().size() < numbers.size() && client.Receive()) {
+    do {  // some has come while it sent
       reader.Feed(std::string_view(client.received).substr(fed));
       fed = client.received.size();
-    }
+    } while (reader.error().empty() && reader.responses().size() < numbers.size() && client.Receive());
     if (client.ended) reader.End();
     Check(reader, client);
   }
@@ -186,7 +186,7 @@ struct Visit {
   }
 };
 
-TEST(RandomFaults, DISABLED_LeaveNothingBehind) {
+TEST(RandomFaults, LeaveNothingBehind) {
   constexpr int kClients = 6, kVisits = 60;
   uint32_t seed = 20'250'101;
   if (const char* other = std::getenv("MG_FAULT_SEED")) seed = static_cast<uint32_t>(std::stoul(other));
