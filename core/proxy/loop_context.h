@@ -42,6 +42,7 @@ struct LoopContext {
   std::vector<std::unique_ptr<Generation>> retired;
   observe::LineWriter* access_log = nullptr;
   LoopCounters counters;
+  size_t subrequests = 0;  // that run
 
   // Publishes: requests whose head completes from now on run under `next`. The old one is retired.
   void Switch(std::unique_ptr<Generation> next);
