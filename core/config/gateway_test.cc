@@ -512,6 +512,22 @@ listeners: [":8080"]
 g.yaml:1:82: must be at least 1ms (upstreams.u.health.active.interval)
 g.yaml:1:105: "99" is not a status from 100 to 599, or a range such as 200-299 (upstreams.u.health.active.statuses[1])
 )"},
+    {"TargetBoth", R"(upstreams: { u: { targets: [{ address: "a:1", srv: a }, { weight: 2 }, { address: "a:1", priority: 1, backup: true }] } }
+listeners: [":8080"]
+)",
+     R"(BOTH)"},
+    {"Srv", R"(upstreams: { u: { targets: [{ srv: "a b" }, { srv: _h._tcp.x }], tls: true } }
+listeners: [":8080"]
+)",
+     R"(SRV)"},
+    {"TlsCheck", R"(upstreams: { u: { targets: ["unix:a"], health: { active: { type: tls, port: 1, host: "a b" } } } }
+listeners: [":8080"]
+)",
+     R"(TLSCHECK)"},
+    {"Resolver", R"(resolver: { nameservers: [dns.test, "1.2.3.4:0"], search: "a b", min_ttl: 2m, max_ttl: 1m }
+listeners: [":8080"]
+)",
+     R"(RESOLVER)"},
     {"Passive", R"(upstreams: { u: { targets: ["a:1"], health: { passive: { failures: 0, max_ejected: half } } } }
 listeners: [":8080"]
 )",

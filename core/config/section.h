@@ -98,6 +98,10 @@ Schema UpstreamSchema();  // of one
 Upstream ReadUpstream(const std::string& name, const Value& value, const std::string& path, Reading& reading);
 void ReadUpstreams(const Value& root, Reading& reading);
 
+// resolver.cc
+Schema ResolverSchema();
+void ReadResolver(const Value& root, Reading& reading);
+
 // headers.cc: response headers and error pages, of the gateway and of a route.
 Schema HeaderEditSchema();
 Schema ErrorPagesSchema();

@@ -483,15 +483,17 @@ void Exchange::EndAttempt(AttemptEnd end) {
   attempt.ended = context.loop.Now();
   upstream.lease.Release();
   if (!std::exchange(counted, false)) return;
-  if (upstream.tunnel_target) {
-    upstream.tunnel_target->active.fetch_sub(1, std::memory_order_relaxed);
+  if (upstream.upstream == nullptr) {  // a tunnel, which has let go of its generation
+    attempt.target->active.fetch_sub(1, std::memory_order_release);
     return;
   }
-  upstream.upstream->targets()[attempt.target].state->active.fetch_sub(1, std::memory_order_relaxed);
-  if (end == AttemptEnd::kSucceeded) upstream.upstream->Succeeded(attempt.target);
-  if (end == AttemptEnd::kFailed && !(attempt.reused && attempt.error == ErrorCode::kReset)) {
-    upstream.upstream->Failed(attempt.target, attempt.ended);
-  }
+  upstream::Outcome outcome;
+  if (end == AttemptEnd::kSucceeded) outcome.kind = upstream::Outcome::kAnswered;
+  if (end == AttemptEnd::kFailed && !(attempt.reused && attempt.error == ErrorCode::kReset))
+    outcome.kind = upstream::Outcome::kFailed;
+  outcome.status = attempt.status;
+  outcome.latency = (attempt.first_byte != 0 ? attempt.first_byte : attempt.ended) - attempt.began;
+  upstream.upstream->Finish(*attempt.target, outcome, attempt.ended);
 }
 
 // --- the way back
@@ -620,10 +622,7 @@ void Exchange::BeginTunnel() {
   stream->SendHead(response.head, http::End::kNo);
   stream->Flush();
   upstream.tunnel = true;
-  upstream.tunnel_target =
-      counted ? upstream.upstream->targets()[upstream.attempts[upstream.count - 1].target].state : nullptr;
   tunnel_route = arena.Copy(route->conf->name);
-  for (uint8_t i = 0; i < upstream.count; i++) upstream.attempts[i].address = arena.Copy(upstream.attempts[i].address);
   if (generation->program) generation->program->Release(*this);
   generation->live--;
   bool retired = generation->retired;

@@ -89,7 +89,7 @@ struct ResponsePart {
 };
 
 struct Attempt {
-  uint16_t target = 0;
+  upstream::Target* target = nullptr;  // null: an address that a hook chose. To be used only while `counted`
   uint16_t status = 0;
   ErrorCode error = ErrorCode::kInternal;
   bool failed = false;
@@ -108,7 +108,6 @@ struct UpstreamPart {
   bool upgrading = false;                    // the request asks to switch protocols: a 101 is an answer to it
   bool tunnel = false;
   uint64_t sent_mark = 0;  // bytes written when the send deadline was set: progress moves it
-  std::shared_ptr<upstream::TargetState> tunnel_target;  // of a tunnel, which has let go of its generation
   http::ResponseHead head;
 };
 

@@ -131,8 +131,7 @@ std::string_view EncodeUpstreamRequest(Exchange& x, http::BodyFraming& framing) 
   std::string_view host = target->host;
   if (host.empty() && up.upstream->conf().preserve_host) host = request.authority;
   if (host.empty())
-    host = up.chosen ? up.attempts[up.count - 1].address
-                     : std::string_view(up.upstream->targets()[up.attempts[up.count - 1].target].host);
+    host = up.chosen ? up.attempts[up.count - 1].address : std::string_view(up.attempts[up.count - 1].target->host);
 
   bool trusted = x.snapshot().trusted.Contains(x.peer_ip());
   std::string_view forwarded_for, via, upgrade;

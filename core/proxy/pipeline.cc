@@ -182,23 +182,22 @@ Next Connect(Exchange& x) {
     attempt.address = x.arena.Copy(up.chosen->ToString());
     up.lease = x.context.pools.AcquireAddress(*up.chosen, up.upstream->tls(), std::string(x.request.authority), reuse);
   } else {
-    uint16_t tried[8];
+    upstream::Target* tried[8];
     size_t tried_count = 0;
     for (size_t i = 0; i < up.count; i++) {
       // A connection that went stale in the pool says nothing about its target.
       if (!up.attempts[i].reused) tried[tried_count++] = up.attempts[i].target;
     }
-    Result<size_t> picked = up.upstream->Pick({tried, tried_count}, HashKey(x), now);
+    Result<upstream::Target*> picked = up.upstream->Pick({tried, tried_count}, HashKey(x), now, x.context.loop.index());
     if (!picked) {
       MG_LOG(kWarn, "route {}: {}", x.route->conf->name, picked.error().message);
       return FailWith(x, 503, "no upstream target is available");
     }
-    const upstream::Target& target = up.upstream->targets()[*picked];
-    attempt.target = static_cast<uint16_t>(*picked);
-    attempt.address = target.address.text;
-    target.state->active.fetch_add(1, std::memory_order_relaxed);
+    attempt.target = *picked;
+    attempt.address = x.arena.Copy(attempt.target->text);
+    up.upstream->Begin(*attempt.target);
     x.counted = true;
-    up.lease = x.context.pools.Acquire(*up.upstream, *picked, reuse);
+    up.lease = x.context.pools.Acquire(*up.upstream, *attempt.target, reuse);
   }
   attempt.reused = up.lease.reused();
   up.count++;

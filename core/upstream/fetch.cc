@@ -12,8 +12,6 @@ namespace mg::upstream {
 
 namespace {
 
-enum class Outcome : uint8_t { kSucceeded, kFailed, kCancelled };
-
 bool IsToken(std::string_view text) {
   return !text.empty() && std::ranges::all_of(text, [](char c) {
     return c > 0x20 && c < 0x7f && std::string_view("()<>@,;:\\\"/[]?={}").find(c) == std::string_view::npos;
@@ -103,13 +101,14 @@ class RunningFetch final : public Fetch, public http::ClientHandler {
     }
     response_.body.append(data);
     if (end == http::End::kNo) return;
-    FinishAttempt(Outcome::kSucceeded);
+    FinishAttempt(Outcome::kAnswered);
     Finish(std::move(response_));
   }
   void OnRequestDrained() override {}
   void OnFailed(const Error& error) override {
     bool reused = lease_.reused();
-    FinishAttempt(Outcome::kFailed);
+    // A connection at rest may end at any time: that says nothing about the target.
+    FinishAttempt(reused && error.code == ErrorCode::kReset ? Outcome::kCancelled : Outcome::kFailed);
     bool idempotent = http::IsIdempotent(http::ParseMethod(request_.method));
     bool connect_failed = error.code == ErrorCode::kConnect || error.code == ErrorCode::kResolve;
     bool again = attempts_ < 3 && error.retryable == Retryable::kYes &&
@@ -129,16 +128,15 @@ class RunningFetch final : public Fetch, public http::ClientHandler {
   Pools::Reuse Reuse() const { return attempts_ == 0 ? Pools::Reuse::kYes : Pools::Reuse::kNo; }
 
   void PickTarget() {
-    Result<size_t> picked = request_.upstream->Pick(tried_, 0, loop_.Now());
+    Result<Target*> picked = request_.upstream->Pick(tried_, 0, loop_.Now(), loop_.index());
     if (!picked) return FailLater(picked.error());
     target_ = *picked;
-    tried_.push_back(static_cast<uint16_t>(target_));
-    const Target& target = request_.upstream->targets()[target_];
-    address_ = target.address.text;
-    authority_ = target.host;
-    target.state->active.fetch_add(1, std::memory_order_relaxed);
-    counted_ = true;
-    Begin(pools_.Acquire(*request_.upstream, target_, Reuse()));
+    tried_.push_back(target_);
+    address_ = target_->text;
+    authority_ = target_->host;
+    request_.upstream->Begin(*target_);
+    began_ = loop_.Now();
+    Begin(pools_.Acquire(*request_.upstream, *target_, Reuse()));
   }
 
   void Begin(Lease lease) {
@@ -172,16 +170,13 @@ class RunningFetch final : public Fetch, public http::ClientHandler {
     if (has_body) client.SendBody(request_.body, http::End::kYes);
   }
 
-  void FinishAttempt(Outcome outcome) {
+  void FinishAttempt(Outcome::Kind kind) {
     query_.reset();
     lease_.Release();
-    if (!std::exchange(counted_, false)) return;
-    request_.upstream->targets()[target_].state->active.fetch_sub(1, std::memory_order_relaxed);
-    if (outcome == Outcome::kSucceeded) {
-      request_.upstream->Succeeded(target_);
-    } else if (outcome == Outcome::kFailed) {
-      request_.upstream->Failed(target_, loop_.Now());
-    }
+    if (target_ == nullptr) return;
+    Nanoseconds now = loop_.Now();
+    Outcome outcome{kind, static_cast<uint16_t>(response_.status), now - began_};
+    request_.upstream->Finish(*std::exchange(target_, nullptr), outcome, now);
   }
 
   void FailLater(const Error& error) {
@@ -215,10 +210,10 @@ class RunningFetch final : public Fetch, public http::ClientHandler {
   Lease lease_;
   std::unique_ptr<net::Resolver::Query> query_;
   std::string path_, authority_, address_;
-  std::vector<uint16_t> tried_;
-  size_t target_ = 0;
+  std::vector<Target*> tried_;
+  Target* target_ = nullptr;  // of the attempt under way
+  Nanoseconds began_ = 0;
   int attempts_ = 0;
-  bool counted_ = false;
   std::optional<Error> later_;
   FetchResponse response_;
 };
