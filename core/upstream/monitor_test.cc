@@ -72,7 +72,7 @@ TEST_F(MonitorTest, TakesOutAndBringsBackByThresholds) {
   std::string request, seen;  // by request: whether it was healthy then
   server.on_bytes = [&](Peer& peer) {
     if (!peer.received.ends_with("\r\n\r\n")) return;
-    request = peer.received;
+    request = std::exchange(peer.received, "");
     seen += At(0).unhealthy ? 'u' : 'h';
     std::string status = seen.size() <= 6 ? "500 Oops" : "204 No Content";
     peer.transport.Write("HTTP/1.1 " + status + "\r\n\r\n");
