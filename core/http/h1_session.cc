@@ -14,12 +14,13 @@ namespace mg::http {
 namespace {
 constexpr size_t kDiscardLimit = 64 * 1024;  // of an unread request body, before closing is cheaper
 constexpr size_t kStashLimit = 64 * 1024;    // of pipelined input kept while an answer is due
+constexpr int kReadsAtOnce = 16;             // then other connections get their turn
 constexpr Milliseconds kLingerTime = 2'000;
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 
 std::atomic<uint64_t> next_serial{1};
 
-uint8_t StoreText(std::string_view text, char (&to)[46]) {
+uint8_t StoreText(std::string_view text, char (&to)[40]) {
   size_t size = std::min(text.size(), sizeof to);
   std::memcpy(to, text.data(), size);
   return static_cast<uint8_t>(size);
@@ -65,40 +66,38 @@ void SessionList::CloseAll() {
 
 // --- H1Session: life
 
-H1Session::H1Session(net::Loop& loop, const SessionOptions& options)
-    : factory_(options.factory),
-      limits_(options.limits),
-      keeps_(options.keeps),
-      transport_(loop, *this),
-      timer_(loop, &H1Session::OnTimer, this),
-      tls_context_(options.tls) {
-  info_.listener = options.listener;
+H1Session::H1Session(net::Loop& loop, std::shared_ptr<const SessionOptions> options)
+    : options_(std::move(options)), transport_(loop, *this), timer_(loop, &H1Session::OnTimer, this) {
+  info_.listener = options_->listener;
 }
 
 H1Session::~H1Session() = default;
 
-void H1Session::Start(int fd, const net::SocketAddress& peer) {
+void H1Session::Start(int fd, const net::SocketAddress& peer, net::Admission admission) {
+  admission_ = std::move(admission);
   info_.serial = next_serial.fetch_add(1, std::memory_order_relaxed);
   info_.is_unix = peer.family() == AF_UNIX;
   info_.peer_ip_length = StoreText(peer.Ip(), info_.peer_ip_text);
   info_.peer_port = peer.port();
-  timer_.SetAfter(limits_->idle_timeout.count());
-  transport_.Accept(fd, tls_context_);
-  if (tls_context_ == nullptr) {
+  timer_.SetAfter(limits().idle_timeout.count());
+  transport_.Accept(fd, options_->tls);
+  if (options_->tls == nullptr) {
     ReadInput();
   } else {
-    timer_.SetAfter(limits_->head_timeout.count());  // for the handshake
+    timer_.SetAfter(limits().head_timeout.count());  // for the handshake
   }
 }
 
 void H1Session::OnConnected(Result<void> result) {
   if (!result) {
     MG_LOG(kInfo, "client {}: {}", info_.peer_ip(), result.error().message);
+    if (list_ != nullptr && list_->handshake_failures_ != nullptr)
+      list_->handshake_failures_->fetch_add(1, std::memory_order_relaxed);
     CloseNow(result.error());
     return;
   }
   info_.tls = transport_.tls();
-  timer_.SetAfter(limits_->idle_timeout.count());
+  timer_.SetAfter(limits().idle_timeout.count());
   ReadInput();
 }
 
@@ -112,10 +111,10 @@ void H1Session::CloseNow(const Error& error) {
 }
 
 void H1Session::Abort() {
-  handler_ = nullptr;
+  StreamHandler* handler = std::exchange(handler_, nullptr);
   if (input_ == Input::kClosed) return;
-  bool ends_with_connection =
-      output_ == Output::kHeadSent && !chunked_out_ && length_left_ == UINT64_MAX && input_ != Input::kTunnel;
+  bool ends_with_connection = output_ == Output::kHeadSent && !chunked_out_ && input_ != Input::kTunnel &&
+                              handler != nullptr && handler->unsent.length_left == UINT64_MAX;
   if (ends_with_connection) {  // a FIN would say that the body is whole
     linger reset{1, 0};
     setsockopt(transport_.fd(), SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
@@ -145,7 +144,7 @@ bool H1Session::wants_input() const {
     case Input::kDiscard: return true;
     case Input::kLinger: return true;
     // Nothing should come but the client's end or reset, which no event tells apart from bytes.
-    case Input::kDone: return !peer_ended_ && stash_.size() < kStashLimit;
+    case Input::kDone: return !peer_ended_ && !stash_full_;
     case Input::kClosed: return false;
   }
   return false;
@@ -168,14 +167,34 @@ bool H1Session::MayRead() const {
   return wants_input() && (transport_.readable() || input_ == Input::kBody || input_ == Input::kTunnel);
 }
 
+// Keeps input behind a request that is being served. Each one that waits has an empty line: where bodies have some,
+// too, less is read ahead.
+void H1Session::Stash(std::string_view bytes) {
+  stash_.append(bytes);
+  size_t waiting = 0;
+  for (size_t at = stash_.find("\r\n\r\n"); at != std::string::npos && waiting < limits().pipelined; waiting++) {
+    at = stash_.find("\r\n\r\n", at + 4);
+  }
+  stash_full_ = stash_.size() >= kStashLimit || waiting >= limits().pipelined;
+}
+
+void H1Session::ProcessStash() {
+  size_t used = Process(stash_);
+  stash_.erase(0, used);
+  if (used > 0) scanned_ = 0;
+  if (input_ == Input::kDone) Stash({});
+}
+
 void H1Session::ReadInput() {
   if (processing_) return;
   if (!stash_.empty() && input_ != Input::kDone && wants_input()) {
-    size_t used = Process(stash_);
-    stash_.erase(0, used);
-    if (used > 0) scanned_ = 0;
+    ProcessStash();
   }
-  while (MayRead()) {
+  for (int reads = 0; MayRead(); reads++) {
+    if (reads == kReadsAtOnce) {
+      ResumeInput();
+      break;
+    }
     std::span<char> buffer = transport_.loop().read_buffer();
     net::IoResult read = transport_.Read(buffer.data(), buffer.size());
     if (read.status == net::IoResult::kAgain) break;
@@ -190,16 +209,15 @@ void H1Session::ReadInput() {
     std::string_view bytes(buffer.data(), read.bytes);
     if (stash_.empty()) {
       size_t used = Process(bytes);
-      if (used < bytes.size()) stash_.assign(bytes.substr(used));
+      if (used < bytes.size()) Stash(bytes.substr(used));
+    } else if (input_ == Input::kDone) {
+      Stash(bytes);
     } else {
       stash_.append(bytes);
-      if (input_ == Input::kDone) continue;
-      size_t used = Process(stash_);
-      stash_.erase(0, used);
-      if (used > 0) scanned_ = 0;
+      ProcessStash();
     }
   }
-  if (stash_.empty() && stash_.capacity() > 64) std::string().swap(stash_);  // an idle session holds no buffer
+  if (stash_.empty()) stash_.Release();  // an idle session holds no buffer
   if (handler_ != nullptr) handler_->OnInputPause();
 }
 
@@ -220,7 +238,8 @@ void H1Session::ResumeInput() {
 }
 
 void H1Session::OnEnd() {
-  bool told = std::exchange(peer_ended_, true);
+  bool told = peer_ended_;
+  peer_ended_ = true;
   switch (input_) {
     case Input::kHead:
     case Input::kDiscard:
@@ -274,15 +293,19 @@ size_t H1Session::Process(std::string_view bytes) {
 size_t H1Session::ProcessHead(std::string_view bytes) {
   size_t skipped = 0;
   if (!started_request_) {
-    skipped = LeadingEmptyLine(bytes);
-    bytes.remove_prefix(skipped);
-    if (skipped > 0) scanned_ = 0;
-    if (bytes.empty() || bytes == "\r") return skipped;  // perhaps an empty line
-    timer_.SetAfter(limits_->head_timeout.count());
+    if (!empty_line_) {
+      skipped = LeadingEmptyLine(bytes);
+      bytes.remove_prefix(skipped);
+      empty_line_ = skipped > 0;
+      if (bytes == "\r") return skipped;  // perhaps an empty line
+    }
+    if (bytes.empty()) return skipped;
+    scanned_ = 0;
+    timer_.SetAfter(limits().head_timeout.count());
     started_request_ = true;
   }
   HeadScan scan = ScanHead(bytes, scanned_);
-  if (scan.state == HeadScan::kComplete && scan.length <= limits_->head) {
+  if (scan.state == HeadScan::kComplete && scan.length <= limits().head) {
     scanned_ = 0;
     BeginRequest(bytes.substr(0, scan.length));
     return skipped + scan.length;
@@ -291,25 +314,25 @@ size_t H1Session::ProcessHead(std::string_view bytes) {
     Refuse(ParseError::kBareLf);
     return skipped + bytes.size();
   }
-  if (scan.state == HeadScan::kComplete || bytes.size() > limits_->head) {
+  if (scan.state == HeadScan::kComplete || bytes.size() > limits().head) {
     Refuse(ParseError::kHeadTooLarge);
     return skipped + bytes.size();
   }
-  scanned_ = scan.length;
+  scanned_ = static_cast<uint32_t>(scan.length);
   return skipped;
 }
 
 void H1Session::BeginRequest(std::string_view head) {
-  StreamHandler& handler = factory_->NewHandler(*this);
+  StreamHandler& handler = options_->factory->NewHandler(*this);
   handler_ = &handler;
   info_.requests++;
   received_ = head.size();
   sent_ = 0;
   output_ = Output::kNone;
   body_paused_ = chunked_in_ = chunked_out_ = false;
-  trailers_ = {};
+  handler.unsent = {};
   handler.raw_head = handler.arena.Copy(head);
-  ParseLimits parse{limits_->head, limits_->headers, limits_->uri};
+  ParseLimits parse{limits().head, limits().headers, limits().uri, limits().encoded_slashes};
   ParseError error = ParseRequestHead(handler.raw_head, parse, handler.arena, handler.request);
   if (error != ParseError::kNone) {
     input_ = Input::kDone;
@@ -320,7 +343,7 @@ void H1Session::BeginRequest(std::string_view head) {
   }
   const RequestHead& request = handler.request;
   keep_alive_ = request.keep_alive && (list_ == nullptr || !list_->draining()) &&
-                (limits_->requests == 0 || info_.requests < limits_->requests);
+                (limits().requests == 0 || info_.requests < limits().requests);
   input_ = Input::kBody;
   switch (request.framing) {
     case BodyFraming::kNone:
@@ -336,25 +359,25 @@ void H1Session::BeginRequest(std::string_view head) {
       break;
   }
   expects_continue_ = request.expect_continue && input_ == Input::kBody;
-  if (input_ == Input::kBody) timer_.SetAfter(limits_->body_timeout.count());
+  if (input_ == Input::kBody) timer_.SetAfter(limits().body_timeout.count());
   handler.OnRequest();
 }
 
 void H1Session::Refuse(ParseError error) {
-  StreamHandler& handler = factory_->NewHandler(*this);
+  StreamHandler& handler = options_->factory->NewHandler(*this);
   handler_ = &handler;
   info_.requests++;
   received_ = sent_ = 0;
   output_ = Output::kNone;
   input_ = Input::kDone;
   keep_alive_ = expects_continue_ = false;
-  trailers_ = {};
+  handler.unsent = {};
   input_left_ = true;
   handler.OnRefused(error);
 }
 
 size_t H1Session::ProcessBody(std::string_view bytes) {
-  if (input_ == Input::kBody) timer_.SetAfter(limits_->body_timeout.count());
+  if (input_ == Input::kBody) timer_.SetAfter(limits().body_timeout.count());
   expects_continue_ = false;
   if (!chunked_in_) {
     size_t part = static_cast<size_t>(std::min<uint64_t>(bytes.size(), body_left_));
@@ -374,6 +397,7 @@ size_t H1Session::ProcessBody(std::string_view bytes) {
       return step.used;
     case ChunkDecoder::Step::kTrailers:
       RequestComplete();
+      if (handler_ != nullptr && !step.data.empty()) handler_->OnTrailers(step.data);
       if (handler_ != nullptr) handler_->OnBody({}, End::kYes);
       return step.used;
     case ChunkDecoder::Step::kBad:
@@ -402,16 +426,16 @@ void H1Session::RequestComplete() {
 void H1Session::NextRequest() {
   input_ = Input::kHead;
   output_ = Output::kNone;
-  started_request_ = false;
+  started_request_ = empty_line_ = false;
   scanned_ = 0;
-  timer_.SetAfter(out_.empty() ? limits_->idle_timeout.count() : limits_->send_timeout.count());
+  timer_.SetAfter(out_.empty() ? limits().idle_timeout.count() : limits().send_timeout.count());
   if (!processing_ && (!stash_.empty() || transport_.readable())) ResumeInput();
 }
 
 void H1Session::ResumeBody() {
   if (!body_paused_) return;
   body_paused_ = false;
-  if (input_ == Input::kBody) timer_.SetAfter(limits_->body_timeout.count());
+  if (input_ == Input::kBody) timer_.SetAfter(limits().body_timeout.count());
   if (!processing_ && (!stash_.empty() || transport_.readable())) ResumeInput();
 }
 
@@ -425,7 +449,7 @@ void H1Session::WantBody() {
 void H1Session::StartTunnel() {
   input_ = Input::kTunnel;
   chunked_out_ = bodyless_out_ = false;
-  length_left_ = UINT64_MAX;
+  handler_->unsent.length_left = UINT64_MAX;
   keep_alive_ = false;
   timer_.Cancel();
   // No deadline holds for a tunnel: that its client is still there is asked of the client's kernel now and then.
@@ -462,7 +486,7 @@ void H1Session::SendHead(const ResponseHead& head, End end) {
   bool switching = head.status == 101;
   bodyless_out_ = !has_body && !switching;
   chunked_out_ = false;
-  length_left_ = UINT64_MAX;
+  handler_->unsent.length_left = UINT64_MAX;
   if (expects_continue_ || (list_ != nullptr && list_->draining())) keep_alive_ = false;
 
   const Header* length = head.headers.Find(HeaderId::kContentLength);
@@ -470,7 +494,7 @@ void H1Session::SendHead(const ResponseHead& head, End end) {
   std::optional<uint64_t> announced = length != nullptr ? ParseDecimal(length->value) : std::nullopt;
   if (announced && head.status != 204 && !switching) {
     length_field = length->value;
-    if (has_body) length_left_ = *announced;
+    if (has_body) handler_->unsent.length_left = *announced;
   } else if (has_body && end == End::kYes) {
     length_field = "0";
   } else if (has_body && !switching) {
@@ -491,6 +515,9 @@ void H1Session::SendHead(const ResponseHead& head, End end) {
       case HeaderId::kConnection:
         if (!switching) continue;
         break;
+      case HeaderId::kTrailer:
+        if (!chunked_out_) continue;
+        break;
       case HeaderId::kDate: dated = true; break;
       default: break;
     }
@@ -507,7 +534,7 @@ void H1Session::SendHead(const ResponseHead& head, End end) {
     writer.Put("Connection: keep-alive\r\n");
   }
   writer.Put("\r\n");
-  head_out_ = writer.text();
+  handler_->unsent.head = writer.text();
   output_ = Output::kHeadSent;
   if (end == End::kYes) SendBody({}, End::kYes);
 }
@@ -516,29 +543,30 @@ void H1Session::SendBody(std::string_view data, End end) {
   if (handler_ == nullptr) return;
   if (bodyless_out_) data = {};
   bool cut = false;
-  if (length_left_ != UINT64_MAX) {
-    if (data.size() > length_left_) data = data.substr(0, length_left_);
-    length_left_ -= data.size();
-    cut = end == End::kYes && length_left_ > 0 && !bodyless_out_;
+  StreamHandler::Unsent& unsent = handler_->unsent;
+  if (unsent.length_left != UINT64_MAX) {
+    if (data.size() > unsent.length_left) data = data.substr(0, unsent.length_left);
+    unsent.length_left -= data.size();
+    cut = end == End::kYes && unsent.length_left > 0 && !bodyless_out_;
   }
   char size_line[18];
   iovec pieces[6];
   int count = 0;
-  if (!head_out_.empty()) pieces[count++] = Piece(std::exchange(head_out_, {}));
+  if (!unsent.head.empty()) pieces[count++] = Piece(std::exchange(unsent.head, {}));
   if (!data.empty()) {
     if (chunked_out_) pieces[count++] = {size_line, EncodeChunkSize(data.size(), size_line)};
     pieces[count++] = Piece(data);
     if (chunked_out_) pieces[count++] = Piece("\r\n");
   }
   if (end == End::kYes && chunked_out_) {
-    if (trailers_.empty()) {
+    if (unsent.trailers.empty()) {
       pieces[count++] = Piece("0\r\n\r\n");
     } else {
       static constexpr std::string_view kLast = "0\r\n";
       WriteOut(pieces, count);
       count = 0;
       pieces[count++] = Piece(kLast);
-      pieces[count++] = Piece(trailers_);
+      pieces[count++] = Piece(unsent.trailers);
       pieces[count++] = Piece("\r\n");
     }
   }
@@ -550,9 +578,13 @@ void H1Session::SendBody(std::string_view data, End end) {
   }
 }
 
+void H1Session::SetTrailers(std::string_view lines) {
+  if (handler_ != nullptr) handler_->unsent.trailers = lines;
+}
+
 void H1Session::Flush() {
-  if (head_out_.empty()) return;
-  iovec piece = Piece(std::exchange(head_out_, {}));
+  if (handler_ == nullptr || handler_->unsent.head.empty()) return;
+  iovec piece = Piece(std::exchange(handler_->unsent.head, {}));
   WriteOut(&piece, 1);
 }
 
@@ -577,7 +609,7 @@ void H1Session::WriteOut(const iovec* pieces, int count) {
     taken -= skip;
     out_.Append({static_cast<char*>(pieces[i].iov_base) + skip, pieces[i].iov_len - skip});
   }
-  if (was_empty && !out_.empty()) timer_.SetAfter(limits_->send_timeout.count());
+  if (was_empty && !out_.empty()) timer_.SetAfter(limits().send_timeout.count());
 }
 
 void H1Session::OnWritable() {
@@ -593,7 +625,7 @@ void H1Session::OnWritable() {
     }
     if (result.status == net::IoResult::kOk) {
       out_.Consume(result.bytes);
-      timer_.SetAfter(limits_->send_timeout.count());
+      timer_.SetAfter(limits().send_timeout.count());
     }
     if (result.status == net::IoResult::kAgain || result.bytes < offered) return;
   }
@@ -602,7 +634,7 @@ void H1Session::OnWritable() {
   } else if (!keep_alive_) {
     if (input_ != Input::kLinger) EndConnection();
   } else if (input_ == Input::kHead) {
-    timer_.SetAfter(limits_->idle_timeout.count());
+    timer_.SetAfter(limits().idle_timeout.count());
     if (!stash_.empty() || transport_.readable()) ResumeInput();
   }
 }
@@ -610,7 +642,6 @@ void H1Session::OnWritable() {
 void H1Session::ResponseComplete() {
   output_ = Output::kEnded;
   handler_ = nullptr;
-  head_out_ = {};
   if (input_ == Input::kTunnel) {
     input_ = Input::kDone;
     keep_alive_ = false;
@@ -620,7 +651,7 @@ void H1Session::ResponseComplete() {
     if (worth_reading) {
       input_ = Input::kDiscard;
       body_paused_ = false;
-      timer_.SetAfter(limits_->body_timeout.count());  // for all of the rest
+      timer_.SetAfter(limits().body_timeout.count());  // for all of the rest
       if (!processing_ && (!stash_.empty() || transport_.readable())) ResumeInput();
       return;
     }
@@ -668,6 +699,8 @@ void H1Session::OnTimer(void* self) {
       session.BodyFailed({ErrorCode::kTimeout, Origin::kDownstream, Retryable::kNo, "the request body stalled"}, 408);
       return;
     case Input::kHead:
+      if (session.started_request_) return session.Refuse(ParseError::kHeadTimeout);
+      [[fallthrough]];
     case Input::kDiscard:
     case Input::kLinger: session.CloseNow({ErrorCode::kTimeout, Origin::kDownstream, Retryable::kNo, "idle"}); return;
     case Input::kDone:

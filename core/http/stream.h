@@ -23,13 +23,13 @@ enum class End : bool { kNo, kYes };
 // The downstream connection a request came on; owned by the session, outlives its streams' handlers' use of it.
 struct ConnectionInfo {
   uint64_t serial = 0;    // of the connection, unique in the process
-  uint64_t requests = 0;  // begun on it, this one included
+  ssl_st* tls = nullptr;  // null: plain
+  uint32_t requests = 0;  // begun on it, this one included
   uint32_t listener = 0;  // its number: the same through reloads
   uint16_t peer_port = 0;
   uint8_t peer_ip_length = 0;
   bool is_unix = false;
-  ssl_st* tls = nullptr;  // null: plain
-  char peer_ip_text[46] = {};
+  char peer_ip_text[40] = {};  // the longest is an IPv6 address of 39 characters
 
   std::string_view peer_ip() const { return {peer_ip_text, peer_ip_length}; }
 };
@@ -89,12 +89,22 @@ class StreamHandler {
   RequestHead request;        // filled in before OnRequest
   std::string_view raw_head;  // its bytes, in the arena
 
+  // What a session keeps of the response; its own to use.
+  struct Unsent {
+    std::string_view head;  // encoded, waiting for the first body bytes; in the arena
+    std::string_view trailers;
+    uint64_t length_left = 0;  // of a response with Content-Length: what it still owes; UINT64_MAX: of any other
+  } unsent;
+
   // The head is complete and sound. The answer may be given from within.
   virtual void OnRequest() = 0;
   // The head was refused: answer with StatusFor(error); the session closes the connection afterwards.
   virtual void OnRefused(ParseError error) = 0;
   // A piece of the body, valid during the call; with End::kYes the request is complete (data may be empty).
   virtual void OnBody(std::string_view data, End end) = 0;
+  // The trailer section of a chunked body, before the OnBody that ends it; only where there is one. Lines as they came,
+  // checked, each with CRLF; valid during the call.
+  virtual void OnTrailers(std::string_view) {}
   // The body broke its framing (400), came too slowly (408), or the client ended it early (kReset).
   virtual void OnBodyFailed(const Error& error, int status) = 0;
   // All that had been read so far was delivered: a good time to flush what was made of it.

@@ -4,6 +4,7 @@
 // Its methods are for one thread at a time (the control thread); it owns the loop threads.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -12,6 +13,7 @@
 
 #include "config/config.h"
 #include "config/node.h"
+#include "net/connection_limits.h"
 #include "net/listener.h"
 #include "proxy/loop_context.h"
 #include "proxy/snapshot.h"
@@ -52,6 +54,8 @@ struct GatewayOptions {
   int loops = 1;
   SocketSource* sockets = nullptr;        // outlives the gateway
   observe::LineWriter* writer = nullptr;  // of access logs; null: none are written
+  // Called once, when the first generation has been built and before anything is accepted: to give up privileges.
+  std::function<void(const config::Config&, config::Diagnostics&)> before_first;
 };
 
 // What a LineWriter opens for a log's configuration.
@@ -73,6 +77,7 @@ class Gateway {
   bool Check(std::unique_ptr<config::Config> config, config::FileSource& files, config::Diagnostics& diagnostics);
 
   uint64_t generation() const { return generation_; }
+  size_t open_connections() const { return connections_.open(); }
   const proxy::Snapshot* snapshot() const { return snapshot_.get(); }
 
   // The address a listener is bound to (by its place in the configuration), for port 0.
@@ -105,6 +110,7 @@ class Gateway {
   upstream::MonitorThread monitor_{upstreams_};
   store::SharedDictRegistry dictionaries_;
   std::map<std::string, uint32_t> listener_numbers_;  // by address
+  net::ConnectionLimits connections_;                 // outlives the loops
   std::vector<std::unique_ptr<LoopThread>> loops_;
   std::vector<net::SocketAddress> bound_;
 };

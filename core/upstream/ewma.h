@@ -34,7 +34,6 @@ class PeakEwma {
     if (word == 0) return 0;
     return std::bit_cast<float>(static_cast<uint32_t>(word)) * Keep(word, now);
   }
-  void Forget() { word_.store(0, std::memory_order_relaxed); }
 
  private:
   static constexpr float kLeast = 1;

@@ -84,6 +84,10 @@ class RunningFetch final : public Fetch, public http::ClientHandler {
   void OnInformational(const http::ResponseHead&) override {}
   void OnResponseHead(http::ResponseHead& head) override {
     response_.status = head.status;
+    if (request_.upstream != nullptr) {
+      const Guard& guard = request_.upstream->guard();
+      guard.ReportHead(pass_, guard.IsFailure(head.status, loop_.Now() - began_), loop_.Now());
+    }
     for (const http::Header& header : head.headers) {
       response_.headers.emplace_back(std::string(header.name), std::string(header.value));
     }
@@ -128,15 +132,31 @@ class RunningFetch final : public Fetch, public http::ClientHandler {
   Pools::Reuse Reuse() const { return attempts_ == 0 ? Pools::Reuse::kYes : Pools::Reuse::kNo; }
 
   void PickTarget() {
-    Result<Target*> picked = request_.upstream->Pick(tried_, 0, loop_.Now(), loop_.index());
-    if (!picked) return FailLater(picked.error());
-    target_ = *picked;
-    tried_.push_back(target_);
+    const Guard& guard = request_.upstream->guard();
+    began_ = loop_.Now();
+    if (!guard.AdmitUpstream(pass_, began_)) return FailLater(BreakerOpen());
+    const size_t before = tried_.size();
+    for (;;) {
+      Result<Target*> picked = request_.upstream->Pick(tried_, 0, began_, loop_.index());
+      bool refused = picked && std::find(tried_.begin() + before, tried_.end(), *picked) != tried_.end();
+      if (!picked || refused) {  // the breakers of all are open
+        guard.Abandon(pass_);
+        return FailLater(picked ? BreakerOpen() : picked.error());
+      }
+      tried_.push_back(*picked);
+      if (!guard.AdmitTarget(pass_, (*picked)->breaker, began_)) continue;
+      target_ = *picked;
+      break;
+    }
     address_ = target_->text;
     authority_ = target_->host;
     request_.upstream->Begin(*target_);
-    began_ = loop_.Now();
     Begin(pools_.Acquire(*request_.upstream, *target_, Reuse()));
+  }
+
+  Error BreakerOpen() const {
+    return {ErrorCode::kUnavailable, Origin::kUpstream, Retryable::kNo,
+            "the circuit breaker of upstream " + request_.upstream->conf().name + " is open"};
   }
 
   void Begin(Lease lease) {
@@ -175,6 +195,11 @@ class RunningFetch final : public Fetch, public http::ClientHandler {
     lease_.Release();
     if (target_ == nullptr) return;
     Nanoseconds now = loop_.Now();
+    if (kind == Outcome::kFailed) {
+      request_.upstream->guard().Report(pass_, true, now);
+    } else {
+      request_.upstream->guard().Abandon(pass_);
+    }
     Outcome outcome{kind, static_cast<uint16_t>(response_.status), now - began_};
     request_.upstream->Finish(*std::exchange(target_, nullptr), outcome, now);
   }
@@ -212,6 +237,7 @@ class RunningFetch final : public Fetch, public http::ClientHandler {
   std::string path_, authority_, address_;
   std::vector<Target*> tried_;
   Target* target_ = nullptr;  // of the attempt under way
+  Pass pass_;
   Nanoseconds began_ = 0;
   int attempts_ = 0;
   std::optional<Error> later_;

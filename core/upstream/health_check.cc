@@ -73,6 +73,7 @@ void HealthCheck::OnFailed(const Error& error) { Ended(false, error.message); }
 
 void HealthCheck::Disconnect() {
   if (!client_) return;
+  client_->Detach();  // it tells nothing more, though there may be more to read
   client_->Close();
   loop_.DestroyLater(std::move(client_));
 }

@@ -17,7 +17,9 @@ namespace mg::upstream {
 struct Member {
   std::shared_ptr<Target> target;
   uint32_t weight = 1;
-  uint64_t group = 0;  // priority: the lowest that is fit is used
+  uint64_t group = 0;  // priority, and below it that of SRV records: the lowest that is fit is used
+
+  bool backup() const { return group >> 32 == config::Target::kBackup; }
 };
 
 struct Plan {

@@ -31,6 +31,7 @@ Member Registry::MakeMember(const config::Upstream& conf, const config::Target& 
   name.server = conf.tls.server_name.empty() ? resolved.host : conf.tls.server_name;
   name.identity =
       conf.name + "|" + from.address.text + "|" + name.host + "|" + name.text + TlsIdentity(conf.tls, name.server);
+  name.upstream = conf.name;
   bool made = false;
   Member member;
   member.target = targets_.Find(std::move(name), made);
@@ -67,7 +68,20 @@ Result<std::shared_ptr<Upstream>> Registry::Build(const config::Upstream& conf) 
     tls = std::move(*made);
   }
   if (!named) shared->settled = true;
-  return std::make_shared<Upstream>(conf, std::move(statics), shared, std::move(tls), loops_);
+  auto upstream = std::make_shared<Upstream>(conf, std::move(statics), shared, std::move(tls), loops_);
+  std::shared_ptr<RetryBudget>& budget = budgets_[conf.name];
+  if (!budget) budget = std::make_shared<RetryBudget>();
+  std::shared_ptr<Breaker>& breaker = breakers_[conf.name];
+  if (!breaker) breaker = std::make_shared<Breaker>("upstream " + conf.name);
+  upstream->Protect(conf.breaker ? Guard(*conf.breaker, breaker) : Guard(), budget);
+  return upstream;
+}
+
+void Registry::Forget() {
+  targets_.Forget();
+  shared_.clear();
+  breakers_.clear();
+  budgets_.clear();
 }
 
 }  // namespace mg::upstream

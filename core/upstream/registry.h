@@ -27,7 +27,8 @@ class Registry {
   Member MemberOf(const Upstream& upstream, size_t index, const Resolved& resolved);
 
   const TargetTable& targets() const { return targets_; }
-  void ForgetStates() { targets_.ForgetStates(); }  // between two tests
+  // What is built from now on starts anew: between two tests.
+  void Forget();
 
  private:
   Member MakeMember(const config::Upstream& conf, const config::Target& from, const Resolved& resolved, bool settled);
@@ -35,6 +36,8 @@ class Registry {
   const int loops_;
   TargetTable targets_;
   std::unordered_map<std::string, std::shared_ptr<SharedState>> shared_;
+  std::unordered_map<std::string, std::shared_ptr<Breaker>> breakers_;
+  std::unordered_map<std::string, std::shared_ptr<RetryBudget>> budgets_;
 };
 
 }  // namespace mg::upstream

@@ -29,13 +29,15 @@ std::shared_ptr<Target> TargetTable::Find(TargetName name, bool& made) {
 // Only who lists a target can begin a request on it, and lets go of the list afterwards: a target that nobody lists and
 // that has no request in flight stays so.
 void TargetTable::Collect() {
-  std::erase_if(targets_, [this](const auto& entry) {
-    if (entry.second.use_count() != 1) return false;
+  auto unused = [this](const std::shared_ptr<Target>& target) {
+    if (target.use_count() != 1) return false;
     std::atomic_thread_fence(std::memory_order_acquire);
-    if (entry.second->active.load(std::memory_order_acquire) != 0) return false;
-    free_numbers_.push_back(entry.second->number);
+    if (target->active.load(std::memory_order_acquire) != 0) return false;
+    free_numbers_.push_back(target->number);
     return true;
-  });
+  };
+  std::erase_if(targets_, [&](const auto& entry) { return unused(entry.second); });
+  std::erase_if(forgotten_, unused);
 }
 
 size_t TargetTable::size() const {
@@ -43,9 +45,11 @@ size_t TargetTable::size() const {
   return targets_.size();
 }
 
-void TargetTable::ForgetStates() {
+void TargetTable::Forget() {
   std::lock_guard lock(mutex_);
-  for (auto& [identity, target] : targets_) target->Forget();
+  for (auto& [identity, target] : targets_) forgotten_.push_back(std::move(target));
+  targets_.clear();
+  Collect();
 }
 
 }  // namespace mg::upstream

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "net/address.h"
+#include "upstream/breaker.h"
 #include "upstream/ewma.h"
 #include "upstream/failure_window.h"
 
@@ -25,11 +26,15 @@ struct TargetName {
   std::string text;    // the address for logs and variables
   std::string host;    // what Host carries when the client's is not preserved
   std::string server;  // the name TLS asks for and verifies
+  std::string upstream;
 };
 
 struct Target : TargetName {
   Target(TargetName name, uint32_t short_number, uint64_t long_serial)
-      : TargetName(std::move(name)), number(short_number), serial(long_serial) {}
+      : TargetName(std::move(name)),
+        number(short_number),
+        serial(long_serial),
+        breaker("upstream " + upstream + ", target " + text) {}
 
   const uint32_t number;  // small, used again once this target is gone: indexes a loop's pools
   const uint64_t serial;  // never used again
@@ -45,18 +50,10 @@ struct Target : TargetName {
   std::atomic<bool> unhealthy{false}, checked{false};
   std::atomic<Nanoseconds> back_since{0};  // when it came or came back: slow start. 0: it always was there
   FailureWindow window;
+  Breaker breaker;
 
   bool Fit(Nanoseconds now) const {
     return !unhealthy.load(std::memory_order_relaxed) && ejected_until.load(std::memory_order_relaxed) <= now;
-  }
-  // As if it had just been made.
-  void Forget() {
-    failures = 0;
-    ejected_until = 0;
-    unhealthy = checked = false;
-    back_since = 0;
-    latency.Forget();
-    window.Clear();
   }
 };
 
@@ -66,13 +63,14 @@ class TargetTable {
   // The target of this identity; `made` says whether it is new.
   std::shared_ptr<Target> Find(TargetName name, bool& made);
   size_t size() const;
-  void ForgetStates();  // between two tests
+  void Forget();  // who is asked for from now on is new: between two tests
 
  private:
   void Collect();  // drops what nobody lists and no request is in
 
   mutable std::mutex mutex_;
   std::unordered_map<std::string, std::shared_ptr<Target>> targets_;
+  std::vector<std::shared_ptr<Target>> forgotten_;
   std::vector<uint32_t> free_numbers_;
   uint32_t next_number_ = 0;
   uint64_t next_serial_ = 1;

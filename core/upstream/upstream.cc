@@ -89,6 +89,12 @@ Result<Target*> Upstream::Pick(std::span<Target* const> tried, uint64_t hash, Na
               fmt::format("upstream {} has no {}", conf_.name, plan.members.empty() ? "target" : "target that is fit"));
 }
 
+uint64_t Upstream::live() const {
+  uint64_t live = 0;
+  for (const Member& member : plan()->members) live += member.target->active.load(std::memory_order_relaxed);
+  return live;
+}
+
 // --- passive health
 
 bool Upstream::Fails(const Outcome& outcome) const {

@@ -16,6 +16,7 @@
 #include "config/config.h"
 #include "net/tls.h"
 #include "upstream/plan.h"
+#include "upstream/retry_budget.h"
 
 namespace mg::upstream {
 
@@ -24,6 +25,8 @@ struct SharedState {
   alignas(64) std::atomic<uint64_t> turn{0};     // of round robin, for all loops
   alignas(64) std::atomic<uint64_t> changes{0};  // of its targets' fitness: plans made for fewer are out of date
   std::atomic<bool> settled{false};              // its first targets are known: who comes now is new, and starts slowly
+  Guard guard_;
+  std::shared_ptr<RetryBudget> budget_;
 };
 
 // How an attempt ended.
@@ -63,6 +66,15 @@ class Upstream {
   // A target's fitness has changed.
   void Changed() const { shared_->changes.fetch_add(1, std::memory_order_release); }
 
+  // Circuit breakers, and what retries may add to the load.
+  const Guard& guard() const { return guard_; }
+  RetryBudget& budget() const { return *budget_; }
+  void Protect(Guard guard, std::shared_ptr<RetryBudget> budget) {
+    guard_ = std::move(guard);
+    budget_ = std::move(budget);
+  }
+  uint64_t live() const;  // requests in flight at its targets, of all loops
+
  private:
   // A loop's own copy of the latest plan.
   struct alignas(64) View {
@@ -85,6 +97,8 @@ class Upstream {
   mutable std::shared_ptr<const Plan> latest_;
   mutable std::atomic<uint64_t> version_{0};
   mutable std::vector<View> views_;  // by loop
+  Guard guard_;
+  std::shared_ptr<RetryBudget> budget_;
 };
 
 }  // namespace mg::upstream
