@@ -164,7 +164,8 @@ void H1Session::OnReadable() {
 // A reset that came with the last bytes shows in no event, only in a further read: worth a system call in the middle of
 // a message, not after each request.
 bool H1Session::MayRead() const {
-  return wants_input() && (transport_.readable() || input_ == Input::kBody || input_ == Input::kTunnel);
+  bool within = input_ == Input::kBody || input_ == Input::kTunnel || (input_ == Input::kHead && started_request_);
+  return wants_input() && (transport_.readable() || within);
 }
 
 // Keeps input behind a request that is being served. Each one that waits has an empty line: where bodies have some,
@@ -182,7 +183,7 @@ void H1Session::ProcessStash() {
   size_t used = Process(stash_);
   stash_.erase(0, used);
   if (used > 0) scanned_ = 0;
-  if (input_ == Input::kDone) Stash({});
+  Stash({});  // there may be room again
 }
 
 void H1Session::ReadInput() {
@@ -436,7 +437,7 @@ void H1Session::ResumeBody() {
   if (!body_paused_) return;
   body_paused_ = false;
   if (input_ == Input::kBody) timer_.SetAfter(limits().body_timeout.count());
-  if (!processing_ && (!stash_.empty() || transport_.readable())) ResumeInput();
+  if (!processing_ && (!stash_.empty() || MayRead())) ResumeInput();
 }
 
 void H1Session::WantBody() {

@@ -104,6 +104,7 @@ TEST(Pipeline, ServesHttp10) {
   EXPECT_EQ(BodyOf(answer), "hi");
   EXPECT_THAT(answer, Not(HasSubstr("chunked")));
   EXPECT_THAT(upstream.seen.at(0), HasSubstr("GET / HTTP/1.1\r\nHost: 127.0.0.1:"));
+  EXPECT_THAT(upstream.seen.at(0), HasSubstr("\r\nVia: 1.0 moongate\r\n")) << "the version that was received";
 }
 
 TEST(Pipeline, HeadHasTheLengthAndNoBody) {
@@ -714,7 +715,7 @@ TEST(Pipeline, TunnelsHaveBackPressureBothWays) {
   server.transport.Close();
   client.on_readable = nullptr;
   EXPECT_TRUE(rig.Until([&] {
-    client.Drain();  // a reset that comes with the last bytes shows in no event
+    client.DrainAll();
     return client.ended || client.failed;
   }));
   EXPECT_TRUE(rig.AtRest());
