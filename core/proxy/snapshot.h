@@ -74,7 +74,7 @@ class Snapshot {
   std::unordered_map<std::string_view, uint32_t> route_names;
   std::vector<std::pair<std::string, config::Template>> vars;  // of every request, before a route's
   std::unordered_set<std::string_view> variable_names;         // that `vars` and `set` define
-  std::vector<std::unique_ptr<upstream::Upstream>> upstreams;
+  std::vector<std::shared_ptr<upstream::Upstream>> upstreams;
   std::unordered_map<std::string_view, upstream::Upstream*> upstream_names;
   std::vector<std::unique_ptr<net::ServerTls>> listener_tls;  // by listener; null: plain
   std::unique_ptr<HookPrograms> programs;                     // null: no hooks at all
