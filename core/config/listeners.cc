@@ -38,6 +38,8 @@ ListenerTls ReadTls(const Value& value, const std::string& path, Reading& readin
       reading.Error(*auth, path + ".client_auth.ca", "required: the authorities that sign clients' certificates");
     }
   }
+  if (const Value* hello = value.Find("ssl_client_hello")) tls.client_hello = ReadLuaSource(*hello, reading);
+  if (const Value* chunk = value.Find("ssl_certificate")) tls.certificate = ReadLuaSource(*chunk, reading);
   std::string version;
   Get(value, "min_version", version);
   if (version == "1.3") tls.min_version = 0x0304;
@@ -170,6 +172,8 @@ Schema ListenersSchema() {
                    {"ca",
                     File("The authorities that sign clients' certificates, PEM; required unless the mode is `none`.")},
                })},
+          {"ssl_client_hello", LuaSourceSchema("A Lua chunk, run when a client has said hello; may wait.")},
+          {"ssl_certificate", LuaSourceSchema("A Lua chunk, run before the certificate is shown; may wait.")},
           {"min_version", Text("The oldest version of TLS that is spoken.").OneOf({"1.2", "1.3"}).Default("1.2")},
       });
   return ListOf(

@@ -19,6 +19,7 @@ struct lua_State;
 
 namespace mg::proxy {
 class Exchange;
+class Handshake;
 }
 
 namespace mg::script {
@@ -88,7 +89,7 @@ struct Run {
 enum class Group : uint8_t { kEntry, kFilter, kLog, kCount };
 
 struct Context {
-  enum class Kind : uint8_t { kRequest, kTimer, kWorker };
+  enum class Kind : uint8_t { kRequest, kTimer, kWorker, kHandshake };
   Kind kind = Kind::kRequest;
   uint32_t slot = 0;  // from 1
   bool live = false;
@@ -96,6 +97,7 @@ struct Context {
   bool released = false;     // to be recycled when nothing on the stack uses it
   uint32_t uses = 0;
   proxy::Exchange* exchange = nullptr;
+  proxy::Handshake* handshake = nullptr;
   std::array<Run, static_cast<size_t>(Group::kCount)> runs;
   std::vector<Handle> output_waiters, body_waiters;
   Nanoseconds cut_at = 0;  // a detached log phase is cut then; 0: no

@@ -27,6 +27,8 @@ class Program final : public proxy::HookProgram, public SchedulerOwner {
     std::deque<Code> codes;                   // routes with the same hooks share one
     std::vector<RouteCode> routes;            // by RouteEntry::index
     std::vector<const Code*> server_rewrite;  // by RouteTable::hook_block; null: none
+    // By listener and step of its TLS handshakes; null: none.
+    std::vector<std::array<const Code*, 2>> handshakes;
     Code init_worker, exit_worker;            // without runner: none
   };
   explicit Program(Parts parts);
@@ -34,6 +36,8 @@ class Program final : public proxy::HookProgram, public SchedulerOwner {
 
   // --- proxy::HookProgram
   proxy::HookStatus Run(proxy::Exchange& exchange, proxy::Phase phase) override;
+  proxy::HookStatus RunHandshake(proxy::Handshake& handshake, net::HandshakeStep step) override;
+  void Release(proxy::Handshake& handshake) override;
   proxy::HookStatus FilterBody(proxy::Exchange& exchange, std::string_view piece, bool last) override;
   AbortOutcome Aborted(proxy::Exchange& exchange) override;
   void Release(proxy::Exchange& exchange) override;

@@ -76,6 +76,7 @@ void Scheduler::Release(Context& context) {
   if (!context.live || context.released) return;
   context.released = true;
   context.exchange = nullptr;
+  context.handshake = nullptr;
   for (Run& run : context.runs) Abort(run);
   if (context.uses == 0) Recycle(context);
 }

@@ -6,7 +6,8 @@ local band = require("bit").band
 local current, phase = runtime.current, runtime.phase
 local disabled, operation = runtime.disabled, runtime.operation
 local OP_EXIT = C.MG_OP_EXIT
-local EXIT = phase.ENTRY + phase.BALANCER + phase.FILTERS + phase.LOG + phase.TIMER + phase.INIT_WORKER
+local EXIT = phase.ENTRY + phase.BALANCER + phase.FILTERS + phase.LOG + phase.TIMER + phase.INIT_WORKER +
+  phase.HANDSHAKE
 local ENTRY = phase.ENTRY
 
 function ngx.exit(status)

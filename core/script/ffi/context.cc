@@ -37,9 +37,9 @@ int mg_control_exit(int status) noexcept {
   mg::script::Run& run = *t_active.coroutine->run;
   run.status = status;
   mg::proxy::Exchange* exchange = t_active.exchange;
-  if (exchange == nullptr) {
+  if (exchange == nullptr && t_active.context->handshake == nullptr) {
     run.status = MG_OK;  // a timer has nothing to answer
-  } else if (status >= 200 && exchange->response.started &&
+  } else if (exchange != nullptr && status >= 200 && exchange->response.started &&
              (run.phase & (MG_PHASE_HEADER_FILTER | MG_PHASE_BODY_FILTER | MG_PHASE_LOG)) == 0 &&
              status != exchange->response.head.status && status >= 300) {
     MG_LOG(kError, "attempt to set status {} via ngx.exit after sending out the response status {}", status,

@@ -1,0 +1,204 @@
+# ssl_client_hello and ssl_certificate: chunks within the handshake; ngx.ssl, ngx.ssl.clienthello, ngx.ocsp.
+
+=== TEST 1: a certificate by the name that is asked for, from files, after a wait
+--- gateway
+listeners:
+  - address: "127.0.0.1:0"
+    tls:
+      certificates: [{ cert: "${TLS}/server.crt", key: "${TLS}/server.key" }]
+      ssl_certificate:
+        lua: |
+          local ssl = require "ngx.ssl"
+          local folder = os.getenv("TLS_FOLDER")
+          local function read(name)
+            local file = assert(io.open(folder .. "/" .. name, "rb"))
+            local text = file:read("*a")
+            file:close()
+            return text
+          end
+          ngx.sleep(0.001)
+          if ssl.server_name() == "api.example.org" then
+            assert(ssl.clear_certs())
+            assert(ssl.set_cert(assert(ssl.parse_pem_cert(read("example.crt")))))
+            assert(ssl.set_priv_key(assert(ssl.parse_pem_priv_key(read("example.key")))))
+          end
+          ngx.log(ngx.ERR, "phase ", ngx.get_phase(), " for ", ssl.server_name())
+--- env
+TLS_FOLDER=${TLS}
+--- config
+- { match: { path: "/*" }, respond: { body: "{tls.server_name}\n", template: true } }
+--- tls
+server_name: api.example.org
+--- request
+GET /
+--- response_body
+api.example.org
+--- error_log
+phase ssl_cert for api.example.org
+
+=== TEST 2: DER, and what is converted
+--- gateway
+listeners:
+  - address: "127.0.0.1:0"
+    tls:
+      certificates: [{ cert: "${TLS}/example.crt", key: "${TLS}/example.key" }]
+      ssl_certificate:
+        lua: |
+          local ssl = require "ngx.ssl"
+          local function read(name)
+            local file = assert(io.open(os.getenv("TLS_FOLDER") .. "/" .. name, "rb"))
+            local text = file:read("*a")
+            file:close()
+            return text
+          end
+          ssl.clear_certs()
+          assert(ssl.set_der_cert(assert(ssl.cert_pem_to_der(read("server.crt")))))
+          assert(ssl.set_der_priv_key(assert(ssl.priv_key_pem_to_der(read("server.key")))))
+--- env
+TLS_FOLDER=${TLS}
+--- config
+- { match: { path: "/*" }, respond: { body: "ok\n" } }
+--- tls
+--- request
+GET /
+--- response_body
+ok
+
+=== TEST 3: the hello: name, versions, extensions; and it may wait
+--- gateway
+listeners:
+  - address: "127.0.0.1:0"
+    tls:
+      certificates: [{ cert: "${TLS}/server.crt", key: "${TLS}/server.key" }]
+      ssl_client_hello:
+        lua: |
+          local hello = require "ngx.ssl.clienthello"
+          ngx.sleep(0.001)
+          local present = {}
+          for _, number in ipairs(hello.get_client_hello_ext_present()) do present[number] = true end
+          ngx.log(ngx.ERR, ngx.get_phase(), " ", hello.get_client_hello_server_name(), " ",
+            table.concat(hello.get_supported_versions(), ","), " ", tostring(present[0]), " ",
+            #hello.get_client_hello_ext(0), " ", tostring(hello.get_client_hello_ext(4242)))
+--- config
+- { match: { path: "/*" }, respond: { body: "ok\n" } }
+--- tls
+--- request
+GET /
+--- response_body
+ok
+--- error_log
+ssl_client_hello localhost TLSv1.3,TLSv1.2 true 14 nil
+
+=== TEST 4: versions are chosen there
+--- gateway
+listeners:
+  - address: "127.0.0.1:0"
+    tls:
+      certificates: [{ cert: "${TLS}/server.crt", key: "${TLS}/server.key" }]
+      ssl_client_hello: { lua: 'assert(require("ngx.ssl.clienthello").set_protocols({ "TLSv1.2" }))' }
+--- config
+- { match: { path: "/*" }, content: { lua: 'local ssl = require "ngx.ssl" ngx.say(ssl.get_tls1_version_str(), " ", ssl.get_tls1_version() == ssl.TLS1_2_VERSION)' } }
+--- tls
+--- request
+GET /
+--- response_body
+TLSv1.2 true
+
+=== TEST 5: ngx.exit(ngx.ERROR), and an error, end the handshake
+--- gateway
+listeners:
+  - address: "127.0.0.1:0"
+    tls:
+      certificates: [{ cert: "${TLS}/server.crt", key: "${TLS}/server.key" }]
+      ssl_client_hello: { lua: "ngx.sleep(0.001) ngx.exit(ngx.ERROR)" }
+--- config
+- { match: { path: "/*" }, respond: 200 }
+--- tls
+--- request
+GET /
+--- no_response
+--- error_log
+TLS handshake
+
+=== TEST 6: an error fails closed, and tells where
+--- gateway
+listeners:
+  - address: "127.0.0.1:0"
+    tls:
+      certificates: [{ cert: "${TLS}/server.crt", key: "${TLS}/server.key" }]
+      ssl_certificate: { lua: "error('on purpose')" }
+--- config
+- { match: { path: "/*" }, respond: 200 }
+--- tls
+--- request
+GET /
+--- no_response
+--- error_log regex
+listeners\[0\]\.tls\.ssl_certificate: .*on purpose
+
+=== TEST 7: addresses
+--- gateway
+listeners:
+  - address: "127.0.0.1:0"
+    tls:
+      certificates: [{ cert: "${TLS}/server.crt", key: "${TLS}/server.key" }]
+      ssl_certificate:
+        lua: |
+          local ssl = require "ngx.ssl"
+          local address, kind = ssl.raw_client_addr()
+          ngx.log(ngx.ERR, kind, " ", string.byte(address, 1), ".", string.byte(address, 4), " ",
+            select(2, ssl.raw_server_addr()), " ", ssl.server_port() > 0)
+--- config
+- { match: { path: "/*" }, respond: 200 }
+--- tls
+--- request
+GET /
+--- error_log
+inet 127.1 inet true
+
+=== TEST 8: asking clients for a certificate
+--- gateway
+listeners:
+  - address: "127.0.0.1:0"
+    tls:
+      certificates: [{ cert: "${TLS}/server.crt", key: "${TLS}/server.key" }]
+      ssl_certificate:
+        lua: |
+          local ssl = require "ngx.ssl"
+          local file = assert(io.open(os.getenv("TLS_FOLDER") .. "/ca.pem", "rb"))
+          assert(ssl.verify_client(assert(ssl.parse_pem_cert(file:read("*a"))), 2))
+          file:close()
+--- env
+TLS_FOLDER=${TLS}
+--- config
+- { match: { path: "/*" }, respond: { body: "{tls.client.verify} {tls.client.subject}\n", template: true } }
+--- tls
+certificate: client
+--- request
+GET /
+--- response_body
+SUCCESS O=Moongate,CN=alice
+
+=== TEST 9: what cannot be parsed
+--- config
+- match: { path: /t }
+  content:
+    lua: |
+      local ssl, ocsp = require "ngx.ssl", require "ngx.ocsp"
+      ngx.say(ssl.parse_pem_cert("nothing"))
+      ngx.say(ssl.parse_der_cert("nothing"))
+      ngx.say(ssl.parse_pem_priv_key("nothing"))
+      ngx.say(ssl.parse_der_priv_key("nothing"))
+      ngx.say(ssl.cert_pem_to_der("nothing"))
+      ngx.say(ocsp.create_ocsp_request("nothing"))
+      ngx.say(pcall(ssl.set_cert, nil))
+--- request
+GET /t
+--- response_body_like
+^nilPEM_read_bio_X509\(\) failed
+nild2i_X509_bio\(\) failed
+nilPEM_read_bio_PrivateKey\(\) failed
+nild2i_PrivateKey_bio\(\) failed
+nilPEM_read_bio_X509\(\) failed
+nild2i_X509_bio\(\) failed
+false.*API disabled in the context of content_by_lua\*
