@@ -12,7 +12,7 @@ Handshake::Handshake(LoopContext& loop, net::Transport& of, ssl_st* tls, size_t 
 }
 
 Handshake::~Handshake() {
-  generation->program->Release(*this);
+  generation->program->ReleaseHandshake(*this);
   generation->live--;
   if (generation->retired) context.ReapSoon();
 }

@@ -47,7 +47,7 @@ class HookProgram {
 
   // Runs the listener's hooks of a step of a handshake. kSuspended: it calls handshake.Finished(status) later, once.
   virtual HookStatus RunHandshake(Handshake&, net::HandshakeStep) { return HookStatus::kDone; }
-  virtual void Release(Handshake&) {}
+  virtual void ReleaseHandshake(Handshake&) {}
 
   // Called on the loop before its first request (init_worker), and when the generation retires (timers fire with
   // premature = true, `every` stops).

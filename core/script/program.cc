@@ -111,7 +111,7 @@ HookStatus Program::RunHandshake(proxy::Handshake& handshake, net::HandshakeStep
   return outcome.ended ? HandshakeStatus(outcome.ending, outcome.status) : HookStatus::kSuspended;
 }
 
-void Program::Release(proxy::Handshake& handshake) {
+void Program::ReleaseHandshake(proxy::Handshake& handshake) {
   auto* context = static_cast<Context*>(handshake.script);
   handshake.script = nullptr;
   if (context != nullptr) scheduler_->Release(*context);
