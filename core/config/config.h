@@ -218,6 +218,19 @@ struct HeaderEdit {  // response headers the route adds, sets or removes, withou
   std::vector<std::string> remove;
 };
 
+struct Output {  // of a log
+  enum class Kind : uint8_t { kOff, kStderr, kFile, kSyslog } kind = Kind::kStderr;
+  std::string file;
+};
+
+struct AccessLog {
+  std::string format = "combined";  // combined, json, or a template
+  std::vector<std::string> fields;  // of json: expressions (template.h); empty: the usual ones
+  Output output;
+  Position position;
+  std::string path;  // "access_log", "routes[3].access_log[1]"
+};
+
 enum class ClientAbort : uint8_t { kCancel, kIgnore };  // what a client that goes away does to its request
 
 struct Route {
@@ -233,6 +246,7 @@ struct Route {
   std::map<uint16_t, std::string>
       error_pages;  // status -> path of a route (may be internal); before Config::error_pages
   ClientAbort client_abort = ClientAbort::kCancel;  // the gateway's where the route gives none
+  std::optional<std::vector<AccessLog>> access_logs;  // in place of the gateway's; none of them: off
   std::vector<std::string> listeners;               // names of the only listeners it is served on; empty: all
   // Exactly one of these.
   std::string upstream;  // a name in Config::upstreams
@@ -241,11 +255,6 @@ struct Route {
   LuaSource content;
   Position position;
   std::string path;  // "routes[3]"
-};
-
-struct Output {  // of a log
-  enum class Kind : uint8_t { kOff, kStderr, kFile, kSyslog } kind = Kind::kStderr;
-  std::string file;
 };
 
 struct Config {
@@ -257,10 +266,11 @@ struct Config {
 
   LogLevel log_level = LogLevel::kInfo;
   Output log_output;
-  std::string access_format = "combined";
-  Output access_output{Output::Kind::kOff, ""};
+  std::vector<AccessLog> access_logs;
 
   std::optional<Address> status;
+  Position status_position;
+  size_t status_series = 1000;  // routes, targets and policies that are counted on their own
   std::optional<Address> admin;
   std::string admin_token;
 

@@ -127,7 +127,7 @@ listeners: [":8080"]
     {"AccessWord", R"(access_log: on
 listeners: [":8080"]
 )",
-     R"(g.yaml:1:13: expected a map or off, found "on" (access_log)
+     R"(g.yaml:1:13: expected a map, off or a list, found "on" (access_log)
 )"},
     {"AccessFormat", R"(access_log: { format: comined }
 listeners: [":8080"]

@@ -63,6 +63,15 @@ Listener ReadListener(const Value& value, const std::string& path, Reading& read
   return listener;
 }
 
+// Whether the two cannot both be listened on: the same address, or every address with the same port.
+bool Clash(const Address& a, const Address& b) {
+  if (a.kind != b.kind || a.port != b.port) return false;
+  auto is_any = [](const Address& address) { return address.host == "0.0.0.0" || address.host == "::"; };
+  if (a.kind == Address::Kind::kUnix) return a.host == b.host;
+  bool same_family = (a.host.find(':') == std::string::npos) == (b.host.find(':') == std::string::npos);
+  return a.port != 0 && (a.host == b.host || (same_family && (is_any(a) || is_any(b))));
+}
+
 // Addresses and names that are given twice, the status and admin endpoints' too.
 void CheckUnique(Reading& reading) {
   std::map<std::string, Position> addresses, names;
@@ -84,10 +93,11 @@ void CheckUnique(Reading& reading) {
             fmt::format("the address \"{}\" is given twice: first at {}", address.text, cite(first->second)));
       }
       for (const auto* endpoint : {&reading.config.status, &reading.config.admin}) {
-        if (!endpoint->has_value() || (*endpoint)->host != address.host || (*endpoint)->port != address.port) continue;
+        if (!endpoint->has_value() || !Clash(**endpoint, address)) continue;
+        bool same = (*endpoint)->host == address.host;
         reading.diagnostics.Error(listener.position, path + ".address",
-                                  fmt::format("the address \"{}\" is that of \"{}\"", address.text,
-                                              endpoint == &reading.config.status ? "status" : "admin"));
+                                  fmt::format("the address \"{}\" {} that of \"{}\"", address.text,
+                                              same ? "is" : "overlaps", endpoint == &reading.config.status ? "status" : "admin"));
       }
     }
     if (listener.name.empty()) continue;

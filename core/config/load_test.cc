@@ -146,7 +146,7 @@ TEST(Defaults, AreThoseOfTheStructs) {
   EXPECT_GE(config.workers, 1u);
   EXPECT_EQ(config.log_level, LogLevel::kInfo);
   EXPECT_EQ(config.log_output.kind, Output::Kind::kStderr);
-  EXPECT_EQ(config.access_output.kind, Output::Kind::kOff);
+  EXPECT_EQ(config.access_logs.size(), 0u);
   EXPECT_EQ(config.limits.head, 32u * 1024);
   EXPECT_EQ(config.limits.idle_timeout, milliseconds(75'000));
   EXPECT_FALSE(config.status);
@@ -163,9 +163,10 @@ TEST(Values, LogsAndEndpoints) {
   ASSERT_TRUE(loaded.config) << loaded.errors();
   EXPECT_EQ(loaded.config->log_output.kind, Output::Kind::kOff);
   EXPECT_EQ(loaded.config->log_level, LogLevel::kDebug);
-  EXPECT_EQ(loaded.config->access_format, "json");
-  EXPECT_EQ(loaded.config->access_output.kind, Output::Kind::kFile);
-  EXPECT_EQ(loaded.config->access_output.file, "/conf/logs/a.log");
+  ASSERT_EQ(loaded.config->access_logs.size(), 1u);
+  EXPECT_EQ(loaded.config->access_logs[0].format, "json");
+  EXPECT_EQ(loaded.config->access_logs[0].output.kind, Output::Kind::kFile);
+  EXPECT_EQ(loaded.config->access_logs[0].output.file, "/conf/logs/a.log");
   EXPECT_EQ(loaded.config->status->host, "::1");
   EXPECT_EQ(loaded.config->admin_token, "s3cret");
   EXPECT_EQ(loaded.config->workers, 3u);

@@ -70,6 +70,8 @@ void RouteReader::Read(const Value& value, size_t index) {
     route.body_limit = limit;
   }
   ReadClientAbort(value, route.client_abort);
+  if (const Value* logs = value.Find("access_log"))
+    route.access_logs = ReadAccessLogs(*logs, route.path + ".access_log", reading_);
   ReadListenerNames(value, route);
   if (const Value* upstream = value.Find("upstream")) ReadUpstreamOf(*upstream, route);
   if (const Value* respond = value.Find("respond")) ReadRespond(*respond, route);
@@ -302,6 +304,7 @@ Schema RouteSchema() {
                  {"error_pages", ErrorPagesSchema()},
                  {"body_limit", Size("In place of `limits.body`; `0`: no limit.")},
                  {"client_abort", ClientAbortSchema()},
+                 {"access_log", AccessLogSchema()},
                  {"upstream", std::move(upstream_name)},
                  {"respond", RespondSchema()},
                  {"redirect", RedirectSchema()},

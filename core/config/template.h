@@ -33,6 +33,10 @@ struct Expression {
     kScheme,
     kProtocol,  // uri: path and query as sent; protocol: HTTP/1.1
     // In access logs only.
+    kBuiltin,         // a variable of the gateway's own, by its name there
+    kResponseHeader,  // with a name, as sent to the client; kUpstreamHeader: as it came
+    kUpstreamHeader,
+    kPhaseTime,  // with a phase's name
     kStatus,
     kBytesSent,
     kBytesReceived,

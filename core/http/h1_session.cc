@@ -35,13 +35,13 @@ SessionList::~SessionList() { CloseAll(); }
 void SessionList::Add(std::unique_ptr<H1Session> session) {
   session->list_ = this;
   sessions_.PushBack(*session.release());  // given back to a unique_ptr by Remove
-  size_++;
+  size_.store(size() + 1, std::memory_order_relaxed);
 }
 
 void SessionList::Remove(H1Session& session) {
   session.Unlink();
   session.list_ = nullptr;
-  size_--;
+  size_.store(size() - 1, std::memory_order_relaxed);
   loop_.DestroyLater(std::unique_ptr<net::Deferred>(&session));
 }
 
@@ -98,6 +98,7 @@ void H1Session::OnConnected(Result<void> result) {
     return;
   }
   info_.tls = transport_.tls();
+  if (list_ != nullptr) list_->handshakes_.store(list_->tls_handshakes() + 1, std::memory_order_relaxed);
   timer_.SetAfter(limits_->idle_timeout.count());
   ReadInput();
 }
@@ -106,8 +107,11 @@ void H1Session::CloseNow(const Error& error) {
   if (input_ == Input::kClosed) return;
   input_ = Input::kClosed;
   timer_.Cancel();
+  if (tls_context_ != nullptr && info_.tls == nullptr && list_ != nullptr)
+    list_->handshake_failures_.store(list_->tls_failures() + 1, std::memory_order_relaxed);
+  if (StreamHandler* handler = std::exchange(handler_, nullptr)) handler->OnClosed(error);  // it may ask of the connection
   transport_.Close();
-  if (StreamHandler* handler = std::exchange(handler_, nullptr)) handler->OnClosed(error);
+  info_.tls = nullptr;
   if (list_ != nullptr) list_->Remove(*this);
 }
 

@@ -2,6 +2,7 @@
 // answers. Owner: the SessionList of its listener. Thread: its loop's. An idle one holds no buffer.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <string>
 
@@ -22,7 +23,10 @@ class SessionList {
   explicit SessionList(net::Loop& loop) : loop_(loop) {}
   ~SessionList();
   void Add(std::unique_ptr<H1Session> session);
-  size_t size() const { return size_; }
+  // Read by any thread, as the counters below are; written by the loop.
+  size_t size() const { return size_.load(std::memory_order_relaxed); }
+  uint64_t tls_handshakes() const { return handshakes_.load(std::memory_order_relaxed); }
+  uint64_t tls_failures() const { return handshake_failures_.load(std::memory_order_relaxed); }
   // Closes idle connections now and each other one after its response; new requests are answered with
   // Connection: close.
   void Drain();
@@ -35,7 +39,8 @@ class SessionList {
 
   net::Loop& loop_;
   List<H1Session, SessionList> sessions_;
-  size_t size_ = 0;
+  std::atomic<size_t> size_{0};
+  std::atomic<uint64_t> handshakes_{0}, handshake_failures_{0};
   bool draining_ = false;
 };
 

@@ -61,6 +61,8 @@ void Exchange::Reset() {
   failure = {};
   parent = nullptr;
   variables = nullptr;
+  phase_times = nullptr;
+  past_ = nullptr;
   request_id = tunnel_route = {};
   deadline.Cancel();
   total.Cancel();
@@ -76,6 +78,7 @@ void Exchange::Begin() {
   generation = context.current.get();
   generation->live++;
   Count(context.counters.requests);
+  Count(context.counters.waiting);
   timing.began = context.loop.Now();
   timing.wall = context.loop.WallTime();
   peer_ip_ = arena.Copy(stream->connection().peer_ip());
@@ -207,15 +210,13 @@ void Exchange::OnPeerClosed() {
 
 void Exchange::OnClosed(const Error& error) {
   if (error.code == ErrorCode::kTimeout) MG_LOG(kInfo, "client: {}", error.message);
-  bytes_received_ = stream->bytes_received();
-  bytes_sent_ = stream->bytes_sent();
-  stream = nullptr;
+  LetGo();
   ClientGone();
 }
 
 void Exchange::ClientGone() {
+  if (!client_gone) Count(context.counters.clients_closed);
   client_gone = true;
-  stream = nullptr;
   abort_grace.Cancel();
   if (step == Step::kLog || step == Step::kFinish) return;
   bool hooks_ended = in_hook || response.filter_busy;
@@ -455,6 +456,7 @@ void Exchange::AttemptFailed(const Error& error) {
   }
   EndAttempt(AttemptEnd::kFailed);
   if (again) {
+    CountRetry(*this);
     PrepareRetry();
     step = Step::kPickTarget;
     Advance();
@@ -482,6 +484,7 @@ void Exchange::EndAttempt(AttemptEnd end) {
   Attempt& attempt = upstream.attempts[upstream.count - 1];
   attempt.ended = context.loop.Now();
   upstream.lease.Release();
+  CountAttempt(*this, static_cast<AttemptResult>(end));
   if (!std::exchange(counted, false)) return;
   if (upstream.tunnel_target) {
     upstream.tunnel_target->active.fetch_sub(1, std::memory_order_relaxed);
@@ -512,8 +515,10 @@ HookStatus Exchange::Pump() {
     if (!std::exchange(response.head_edited, true)) EditResponseHeaders(*this);
     if (route != nullptr && route->Has(Phase::kHeaderFilter)) {
       response.filter_busy = true;
+      BeginPhase(Phase::kHeaderFilter);
       HookStatus status = generation->program->Run(*this, Phase::kHeaderFilter);
       if (status == HookStatus::kSuspended) return status;
+      EndPhase(Phase::kHeaderFilter);
       response.filter_busy = false;
       if (status == HookStatus::kFailed) return status;
     }
@@ -542,8 +547,10 @@ HookStatus Exchange::FilterPiece() {
   response.queued.Clear();
   response.filter_busy = true;
   response.filtering_last = response.input_ended;
+  BeginPhase(Phase::kBodyFilter);
   HookStatus status = generation->program->FilterBody(*this, response.piece, response.filtering_last);
   if (status == HookStatus::kSuspended) return status;
+  EndPhase(Phase::kBodyFilter);
   response.filter_busy = false;
   if (status == HookStatus::kFailed) return status;
   response.last_filtered = response.filtering_last;
@@ -593,7 +600,7 @@ void Exchange::SendPieces(Buffer& pieces, http::End end) {
 void Exchange::EndStream(std::string_view data) {
   if (stream == nullptr) return;
   body_bytes_sent_ += data.size();
-  http::Stream* to = std::exchange(stream, nullptr);
+  http::Stream* to = LetGo();
   abort_grace.Cancel();
   to->SendBody(data, http::End::kYes);
   bytes_received_ = to->bytes_received();  // a session is destroyed at the end of the turn at the earliest
@@ -602,10 +609,36 @@ void Exchange::EndStream(std::string_view data) {
 
 void Exchange::AbortStream() {
   if (stream == nullptr) return;
-  http::Stream* from = std::exchange(stream, nullptr);
-  bytes_received_ = from->bytes_received();
-  bytes_sent_ = from->bytes_sent();
-  from->Abort();
+  LetGo()->Abort();
+}
+
+http::Stream* Exchange::LetGo() {
+  CountDown(context.counters.waiting);
+  const LogSet* logs = generation != nullptr ? LogsOf(*this) : nullptr;
+  LogNeeds needs = logs != nullptr ? logs->needs : 0;
+  if (generation == nullptr || (route != nullptr && route->hooks != 0)) needs |= kNeedsConnection | kNeedsLocalAddress;
+  if ((needs & kNeedsConnection) != 0) KeepConnection(needs);
+  bytes_received_ = stream->bytes_received();
+  bytes_sent_ = stream->bytes_sent();
+  return std::exchange(stream, nullptr);
+}
+
+// A generation that a tunnel rejoins may ask for anything, and so may hooks.
+void Exchange::KeepConnection(LogNeeds needs) {
+  const http::ConnectionInfo& now = stream->connection();
+  past_ = arena.New<PastConnection>();
+  past_->info = now;
+  past_->info.tls = nullptr;
+  past_->secure = now.tls != nullptr;
+  if (now.tls != nullptr) {
+    past_->tls = net::DescribeTls(now.tls);
+    for (std::string_view* text : {&past_->tls.version, &past_->tls.cipher, &past_->tls.alpn, &past_->tls.server_name})
+      *text = arena.Copy(*text);
+  }
+  if ((needs & kNeedsLocalAddress) == 0) return;
+  net::SocketAddress local = stream->LocalAddress();
+  past_->local_ip = arena.Copy(local.Ip());
+  past_->local_port = local.port();
 }
 
 // A tunnel (WebSocket, any Upgrade) lives on through reloads: it lets go of its generation, whose script state ends
@@ -624,6 +657,7 @@ void Exchange::BeginTunnel() {
       counted ? upstream.upstream->targets()[upstream.attempts[upstream.count - 1].target].state : nullptr;
   tunnel_route = arena.Copy(route->conf->name);
   for (uint8_t i = 0; i < upstream.count; i++) upstream.attempts[i].address = arena.Copy(upstream.attempts[i].address);
+  CountAttempt(*this, AttemptResult::kCancelled);  // it has no end to be timed
   if (generation->program) generation->program->Release(*this);
   generation->live--;
   bool retired = generation->retired;
@@ -642,6 +676,10 @@ void Exchange::BeginTunnel() {
 
 void Exchange::CutOff(int logged_status) {
   EndAttempt(AttemptEnd::kCancelled);
+  if (stream != nullptr) {
+    response.cut = true;
+    Count(context.counters.responses_cut);
+  }
   AbortStream();
   if (!response.head_sent && logged_status != 0) response.head.status = static_cast<uint16_t>(logged_status);
   response.ended = true;
@@ -676,6 +714,7 @@ void Exchange::HookFinished(Phase phase, HookStatus status) {
 
 void Exchange::FilterFinished(Phase phase, HookStatus status) {
   response.filter_busy = false;
+  EndPhase(phase);
   if (failed_meanwhile && !in_hook) status = HookStatus::kFailed;
   if (status != HookStatus::kFailed) {
     if (phase == Phase::kHeaderFilter) {

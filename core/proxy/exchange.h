@@ -8,8 +8,10 @@
 #include <optional>
 #include <span>
 #include <string_view>
+#include <utility>
 
 #include "base/buffer.h"
+#include "base/clock.h"
 #include "http/h1_client.h"
 #include "http/stream.h"
 #include "proxy/loop_context.h"
@@ -82,6 +84,7 @@ struct ResponsePart {
   bool last_filtered = false;
   bool filter_busy = false;  // a header or body filter waits
   bool is_error = false;     // made by errors.cc
+  bool cut = false;          // by the gateway, before its end
   std::string_view body;     // of an answer made at once (respond, an error), where no body filter is to see it
   Buffer queued;             // body on its way to the filters
   std::string piece;         // what a body filter is working on
@@ -121,6 +124,26 @@ struct TimingPart {
   Nanoseconds began = 0;  // monotonic, the head was complete
   Nanoseconds wall = 0;   // since 1970
   Nanoseconds ended = 0;
+};
+
+// How long each phase took, for the logs that ask.
+struct PhaseTimes {
+  static constexpr size_t kPhases = static_cast<size_t>(Phase::kCount);
+  std::array<Nanoseconds, kPhases> began{}, spent{};  // began: 0 while it is not on
+  void Begin(Phase phase) { began[static_cast<size_t>(phase)] = MonotonicNow(); }
+  void End(Phase phase) {
+    Nanoseconds& from = began[static_cast<size_t>(phase)];
+    if (from != 0) spent[static_cast<size_t>(phase)] += MonotonicNow() - std::exchange(from, 0);
+  }
+};
+
+// What the connection was, for who asks after it has been let go of: its logs, and hooks that go on. In the arena.
+struct PastConnection {
+  http::ConnectionInfo info;  // without `tls`
+  bool secure = false;
+  net::TlsInfo tls;
+  std::string_view local_ip;
+  uint16_t local_port = 0;
 };
 
 // What the script side keeps for this exchange; meaningless to anyone else.
@@ -209,6 +232,7 @@ class Exchange final : public http::StreamHandler, public http::ClientHandler {
   uint64_t BytesReceived() const { return stream != nullptr ? stream->bytes_received() : bytes_received_; }
   uint64_t BytesSent() const { return stream != nullptr ? stream->bytes_sent() : bytes_sent_; }
   uint64_t BodyBytesSent() const { return body_bytes_sent_; }
+  const PastConnection* past_connection() const { return past_; }
 
   // --- http::StreamHandler
   void OnRequest() override;
@@ -236,6 +260,14 @@ class Exchange final : public http::StreamHandler, public http::ClientHandler {
   HookStatus Pump();  // moves the body through the filters to the client
   void SendRequestBody();
   void SetDeadline();        // for what the upstream owes next; none while it is the client's turn
+  void BeginPhase(Phase phase) {
+    if (phase_times != nullptr) [[unlikely]]
+      phase_times->Begin(phase);
+  }
+  void EndPhase(Phase phase) {
+    if (phase_times != nullptr) [[unlikely]]
+      phase_times->End(phase);
+  }
   bool FiltersBody() const;  // body filters are still to see what is sent
   bool IgnoresAbort() const;
   enum class AttemptEnd : uint8_t { kSucceeded, kFailed, kCancelled };
@@ -245,6 +277,7 @@ class Exchange final : public http::StreamHandler, public http::ClientHandler {
 
   // For the step functions and callbacks alone.
   Variable* variables = nullptr;
+  PhaseTimes* phase_times = nullptr;  // in the arena; null: nobody asks
   std::string_view request_id;
   std::string_view tunnel_route;  // name of the route a tunnel came by
   net::Timer deadline;            // of the upstream attempt's current part
@@ -276,8 +309,11 @@ class Exchange final : public http::StreamHandler, public http::ClientHandler {
   // Hands the last piece over and lets go of the stream, remembering what the log wants to know of it.
   void EndStream(std::string_view data);
   void AbortStream();
+  http::Stream* LetGo();  // of the stream, which is still open: before its last byte, or its abort
+  void KeepConnection(LogNeeds needs);
   void Begin();
 
+  PastConnection* past_ = nullptr;
   std::string_view peer_ip_;  // in the arena: the connection may be gone when it is logged
   uint64_t bytes_received_ = 0, bytes_sent_ = 0, body_bytes_sent_ = 0;
 };

@@ -37,6 +37,7 @@ Next FailWith(Exchange& x, int status, std::string_view detail) {
 Next RunHook(Exchange& x, Phase phase, Step next) {
   if (!x.route->Has(phase)) return Go(x, next);
   x.in_hook = true;
+  x.BeginPhase(phase);
   HookStatus status = x.generation->program->Run(x, phase);
   if (status == HookStatus::kSuspended) return Next::kSuspend;
   return x.AfterHook(status, next);
@@ -64,6 +65,8 @@ Next MatchRoute(Exchange& x) {
   }
   x.route = &snapshot.routes[table->routes[match.route]];
   x.param_count = match.params;
+  if (const LogSet* logs = LogsOf(x); logs != nullptr && (logs->needs & kNeedsPhaseTimes) != 0 && !x.phase_times)
+    x.phase_times = x.arena.New<PhaseTimes>();
   for (const auto& [name, value] : x.route->conf->vars) x.SetVariable(name, value);
   x.in.body_limit = x.route->body_limit;
   if (x.in.body_limit != 0 && x.request.framing == http::BodyFraming::kLength &&
@@ -163,6 +166,7 @@ Next PickTarget(Exchange& x) {
   up.upstream = x.route->upstream;
   if (x.route->Has(Phase::kBalance) && !x.in_hook) {
     x.in_hook = true;
+    x.BeginPhase(Phase::kBalance);
     HookStatus status = x.generation->program->Run(x, Phase::kBalance);
     if (status == HookStatus::kSuspended) return Next::kSuspend;
     return x.AfterHook(status, Step::kConnect);
@@ -302,6 +306,7 @@ Next Log(Exchange& x) {
   x.deadline.Cancel();
   x.total.Cancel();
   WriteAccessLog(x);
+  CountRequest(x);
   LoopCounters& counters = x.context.counters;
   if (x.response.head.status >= 500) Count(counters.responses_5xx);
   if (x.route == nullptr || !x.route->Has(Phase::kLog)) return Go(x, Step::kFinish);
@@ -347,6 +352,9 @@ Next Exchange::AfterHook(HookStatus status, Step next) {
   if (status == HookStatus::kSuspended) {
     in_hook = true;
     return Next::kSuspend;
+  }
+  if (phase_times != nullptr) {
+    for (Phase phase : {Phase::kRewrite, Phase::kAccess, Phase::kContent, Phase::kBalance}) phase_times->End(phase);
   }
   if (std::exchange(failed_meanwhile, false)) return Next::kFail;
   if (client_gone && !IgnoresAbort()) {

@@ -14,9 +14,10 @@
 #include "config/config.h"
 #include "config/template.h"
 #include "net/tls.h"
-#include "observe/line_writer.h"
+#include "proxy/access_log.h"
 #include "proxy/hook_program.h"
 #include "proxy/identity.h"
+#include "proxy/metrics.h"
 #include "proxy/phase.h"
 #include "proxy/trust.h"
 #include "route/matcher.h"
@@ -36,6 +37,8 @@ struct RouteEntry {
   std::vector<config::Template> respond_headers;  // as in conf, where they are templates
   std::optional<config::Template> rewrite_path, rewrite_host;
   std::vector<config::Expression> hash_key;
+  uint32_t log_set = 0;  // in Snapshot::log_sets
+  RouteSeries series;
   bool Has(Phase phase) const { return (hooks & Bit(phase)) != 0; }
 };
 
@@ -63,9 +66,10 @@ class Snapshot {
   IdentityHeaders identity_headers;
   TrustedProxies trusted;
   std::shared_ptr<const config::Limits> limits;  // what sessions keep of it
-  config::Template access_format;
-  bool access_log = false;
-  observe::LineWriter::Output access_output;
+  std::vector<std::unique_ptr<AccessLog>> access_logs;
+  std::vector<LogSet> log_sets;  // the first is the gateway's; empty: nothing is logged
+  bool counts = false;           // requests are counted: a page shows it
+  RouteSeries no_route;          // where no route matched
 
   bool KeepsIdentity(uint32_t listener) const { return listener < keeps_identity.size() && keeps_identity[listener]; }
   // Null: no such listener in this generation.

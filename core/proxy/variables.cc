@@ -169,11 +169,42 @@ struct Builtin {
   Reader read;
 };
 
-const http::ConnectionInfo* Connection(Exchange& x) { return x.stream != nullptr ? &x.stream->connection() : nullptr; }
+// The connection, or what was kept of it; null where nobody was to ask.
+const http::ConnectionInfo* Connection(Exchange& x) {
+  if (x.stream != nullptr) return &x.stream->connection();
+  return x.past_connection() != nullptr ? &x.past_connection()->info : nullptr;
+}
+
+bool IsSecure(Exchange& x) {
+  if (x.stream != nullptr) return x.stream->connection().tls != nullptr;
+  return x.past_connection() != nullptr && x.past_connection()->secure;
+}
 
 net::TlsInfo Tls(Exchange& x) {
-  const http::ConnectionInfo* c = Connection(x);
-  return c != nullptr && c->tls != nullptr ? net::DescribeTls(c->tls) : net::TlsInfo{};
+  if (x.stream == nullptr) return x.past_connection() != nullptr ? x.past_connection()->tls : net::TlsInfo{};
+  ssl_st* tls = x.stream->connection().tls;
+  return tls != nullptr ? net::DescribeTls(tls) : net::TlsInfo{};
+}
+
+std::string_view LocalIp(Exchange& x) {
+  if (x.stream != nullptr) return x.arena.Copy(x.stream->LocalAddress().Ip());
+  return x.past_connection() != nullptr ? x.past_connection()->local_ip : std::string_view();
+}
+
+std::string_view LocalPort(Exchange& x) {
+  if (x.stream != nullptr) return Decimal(x, x.stream->LocalAddress().port());
+  return x.past_connection() != nullptr ? Decimal(x, x.past_connection()->local_port) : std::string_view();
+}
+
+// How the exchange ended. A tunnel has no other end than that somebody goes.
+std::string_view Completion(Exchange& x) {
+  if (x.response.cut) return "cut";
+  return x.client_gone && !x.upstream.tunnel ? "client_closed" : "complete";
+}
+
+std::string_view UpstreamName(Exchange& x) {
+  if (x.upstream.upstream != nullptr) return x.upstream.upstream->conf().name;
+  return x.route != nullptr && x.route->upstream != nullptr ? std::string_view(x.route->conf->upstream) : "";
 }
 
 // By name, sorted.
@@ -184,14 +215,17 @@ constexpr Builtin kBuiltins[] = {
        Result<net::SocketAddress> address = net::SocketAddress::FromIp(ClientAddress(x), 0);
        return address ? x.arena.Copy(address->ip_bytes()) : std::string_view();
      }},
+    {"body_bytes_received", [](Exchange& x) { return Decimal(x, x.in.body_bytes); }},
     {"body_bytes_sent", [](Exchange& x) { return Decimal(x, x.BodyBytesSent()); }},
     {"bytes_sent", [](Exchange& x) { return Decimal(x, x.BytesSent()); }},
+    {"completion", Completion},
     {"connection", [](Exchange& x) { return Connection(x) ? Decimal(x, Connection(x)->serial) : ""; }},
     {"connection_requests", [](Exchange& x) { return Connection(x) ? Decimal(x, Connection(x)->requests) : ""; }},
     {"consumer", [](Exchange& x) { return x.identity.consumer; }},
     {"content_length", [](Exchange& x) { return x.request.headers.Get(HeaderId::kContentLength); }},
     {"content_type", [](Exchange& x) { return x.request.headers.Get(HeaderId::kContentType); }},
     {"document_uri", [](Exchange& x) { return x.arena.Copy(http::DecodeLenient(x.request.path, http::Plus::kKeep)); }},
+    {"error", [](Exchange& x) { return x.failure.detail; }},
     {"generation", [](Exchange& x) { return Decimal(x, x.snapshot().generation); }},
     {"host", [](Exchange& x) -> std::string_view { return x.arena.Copy(Lower(HostOf(x))); }},
     {"hostname",
@@ -200,9 +234,11 @@ constexpr Builtin kBuiltins[] = {
        gethostname(name, sizeof name - 1);
        return x.arena.Copy(name);
      }},
-    {"https", [](Exchange& x) -> std::string_view { return Connection(x) && Connection(x)->tls ? "on" : ""; }},
+    {"https", [](Exchange& x) -> std::string_view { return IsSecure(x) ? "on" : ""; }},
     {"is_args", [](Exchange& x) -> std::string_view { return x.request.query.empty() ? "" : "?"; }},
+    {"loop", [](Exchange& x) { return Decimal(x, static_cast<uint64_t>(x.context.index)); }},
     {"msec", [](Exchange& x) { return Seconds(x, x.context.loop.WallTime()); }},
+    {"peer_addr", [](Exchange& x) { return x.peer_ip(); }},
     {"pid", [](Exchange& x) { return Decimal(x, static_cast<uint64_t>(getpid())); }},
     {"proxy_add_x_forwarded_for",
      [](Exchange& x) -> std::string_view {
@@ -226,18 +262,21 @@ constexpr Builtin kBuiltins[] = {
      }},
     {"request_uri", [](Exchange& x) { return x.in.original_target; }},
     {"route", [](Exchange& x) -> std::string_view { return x.route ? std::string_view(x.route->conf->name) : ""; }},
-    {"scheme", [](Exchange& x) -> std::string_view { return Connection(x) && Connection(x)->tls ? "https" : "http"; }},
-    {"server_addr", [](Exchange& x) { return x.arena.Copy(x.stream != nullptr ? x.stream->LocalAddress().Ip() : ""); }},
+    {"scheme", [](Exchange& x) -> std::string_view { return IsSecure(x) ? "https" : "http"; }},
+    {"server_addr", LocalIp},
     {"server_name", [](Exchange& x) -> std::string_view { return x.arena.Copy(Lower(HostOf(x))); }},
-    {"server_port", [](Exchange& x) { return x.stream != nullptr ? Decimal(x, x.stream->LocalAddress().port()) : ""; }},
+    {"server_port", LocalPort},
     {"server_protocol", [](Exchange& x) { return Protocol(x); }},
     {"ssl_cipher", [](Exchange& x) { return Tls(x).cipher; }},
     {"ssl_protocol", [](Exchange& x) { return Tls(x).version; }},
     {"ssl_server_name", [](Exchange& x) { return Tls(x).server_name; }},
+    {"ssl_session_reused", [](Exchange& x) -> std::string_view { return Tls(x).version.empty() ? "" : Tls(x).resumed ? "r" : "."; }},
     {"status", [](Exchange& x) { return x.response.head.status == 0 ? "000" : Decimal(x, x.response.head.status); }},
     {"time_iso8601", TimeIso8601},
     {"time_local", TimeLocal},
+    {"upstream", UpstreamName},
     {"upstream_addr", [](Exchange& x) { return OverAttempts(x, [](const Attempt& a) { return a.address; }); }},
+    {"upstream_attempts", [](Exchange& x) { return Decimal(x, x.upstream.count); }},
     {"upstream_connect_time", [](Exchange& x) { return UpstreamTime(x, &Attempt::connected); }},
     {"upstream_header_time", [](Exchange& x) { return UpstreamTime(x, &Attempt::first_byte); }},
     {"upstream_response_time", [](Exchange& x) { return UpstreamTime(x, &Attempt::ended); }},
@@ -245,6 +284,15 @@ constexpr Builtin kBuiltins[] = {
     {"uri", [](Exchange& x) { return x.arena.Copy(http::DecodeLenient(x.request.path, http::Plus::kKeep)); }},
 };
 static_assert(std::ranges::is_sorted(kBuiltins, {}, &Builtin::name));
+
+// In microseconds, as hooks take: 0 for a phase that had none.
+std::string_view PhaseTime(Exchange& x, std::string_view name) {
+  Nanoseconds spent = 0;
+  for (size_t i = 0; x.phase_times != nullptr && i < PhaseTimes::kPhases; i++) {
+    if (PhaseName(static_cast<Phase>(i)) == name) spent = x.phase_times->spent[i];
+  }
+  return x.arena.Copy(fmt::format("{}.{:06}", spent / 1'000'000'000, spent / 1'000 % 1'000'000));
+}
 
 }  // namespace
 
@@ -290,6 +338,10 @@ std::string_view Evaluate(Exchange& x, const config::Expression& expression) {
     case Kind::kRequestLine: return RequestLine(x);
     case Kind::kTlsVersion: return variable("ssl_protocol");
     case Kind::kTlsCipher: return variable("ssl_cipher");
+    case Kind::kBuiltin: return variable(name);
+    case Kind::kResponseHeader: return JoinedHeader(x, x.response.head.headers, name, false);
+    case Kind::kUpstreamHeader: return JoinedHeader(x, x.upstream.head.headers, name, false);
+    case Kind::kPhaseTime: return PhaseTime(x, name);
   }
   return {};
 }

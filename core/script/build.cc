@@ -47,8 +47,13 @@ class Programs final : public proxy::HookPrograms {
 class Assembler {
  public:
   Assembler(const config::Config& config, const PolicySet& policies, std::shared_ptr<const config::Lua> conf, Vm& vm,
-            config::Diagnostics& diagnostics)
-      : config_(config), policies_(policies), vm_(vm), L_(vm.state()), diagnostics_(diagnostics) {
+            PolicyMetrics* metrics, config::Diagnostics& diagnostics)
+      : config_(config),
+        policies_(policies),
+        vm_(vm),
+        L_(vm.state()),
+        metrics_(metrics),
+        diagnostics_(diagnostics) {
     budget_ = {std::chrono::nanoseconds(conf->limits.cpu).count(), conf->limits.growth};
   }
 
@@ -140,6 +145,7 @@ class Assembler {
     if (!conf.content.empty()) {
       Code code = SingleCode(conf.content, MG_PHASE_CONTENT, conf.path + ".content");
       code.names = {"content"};
+      if (metrics_ != nullptr) code.series = {metrics_->Of("content", "content")};
       parts_->codes.push_back(std::move(code));
       route[static_cast<size_t>(Phase::kContent)] = &parts_->codes.back();
     }
@@ -165,7 +171,9 @@ class Assembler {
         lua_rawgeti(L_, LUA_REGISTRYINDEX, loaded.conf);
         lua_rawseti(L_, top + 3, static_cast<int>(i) + 1);
       }
-      code.names.push_back(policies_.instances[hooks[i]].policy->name);
+      const PolicyInstance& instance = policies_.instances[hooks[i]];
+      code.names.push_back(instance.policy->name);
+      if (metrics_ != nullptr) code.series.push_back(metrics_->Of(SeriesName(instance), proxy::PhaseName(phase)));
     }
     code.steps = static_cast<uint32_t>(hooks.size()) + (phase == Phase::kBodyFilter ? 1 : 0);
     if (vm_.Call(2, 1, kLoadBudget)) {
@@ -177,6 +185,13 @@ class Assembler {
     parts_->codes.push_back(std::move(code));
     known->second = &parts_->codes.back();
     return known->second;
+  }
+
+  // A script is told from others by its file's name.
+  static std::string SeriesName(const PolicyInstance& instance) {
+    const std::string& name = instance.policy->name;
+    if (name != "script" || instance.module.empty()) return name;
+    return name + ":" + instance.module.substr(instance.module.rfind('/') + 1);
   }
 
   // A chunk that stands alone; without a runner where there is none, or where it does not compile.
@@ -209,6 +224,7 @@ class Assembler {
   const PolicySet& policies_;
   Vm& vm_;
   lua_State* L_;
+  PolicyMetrics* metrics_;
   config::Diagnostics& diagnostics_;
   Budget budget_;
   Program::Parts* parts_ = nullptr;
@@ -271,7 +287,7 @@ std::unique_ptr<proxy::HookPrograms> BuildPrograms(const config::Config& config,
       policies.emplace(config, **vm, files, diagnostics);
       policies->Resolve();
     }
-    Assembler(config, *policies, conf, **vm, diagnostics).Run(parts);
+    Assembler(config, *policies, conf, **vm, options.metrics, diagnostics).Run(parts);
     if (diagnostics.failed()) return nullptr;
     for (size_t route = 0; route < masks.size(); route++) {
       for (size_t phase = 0; phase < kPhases; phase++) {

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "net/loop.h"
+#include "script/meter.h"
 #include "script/limits.h"
 
 struct lua_State;
@@ -44,6 +45,7 @@ struct Code {
   std::vector<std::string> names;  // of the policies, in the order they run
   uint32_t steps = 1;              // functions, and what the runner does after the last (body filters)
   Budget budget;
+  std::vector<PolicySeries> series;  // as `names`; empty: nothing is counted
 };
 
 struct Coroutine {
@@ -57,6 +59,7 @@ struct Coroutine {
   bool light = false;  // a script's thread: its state is not pooled
   bool ended_well = false;
   bool waited_for = false;
+  bool fresh = false;   // its first function has not begun
   int arguments = 0;    // on its stack, for the next resume
   uint32_t policy = 0;  // index into Code::names
   Run* run = nullptr;

@@ -102,6 +102,8 @@ HookStatus Program::StartRun(Exchange& exchange, Phase phase, const Push& push) 
   if (code == nullptr) return HookStatus::kDone;
   Context& context = ContextOf(exchange);
   Scheduler::Outcome outcome = scheduler_->Start(context, GroupOf(phase), *code, push);
+  if (!parts_.vm->around.exiting)
+    loop_->counters.lua_heap.store(parts_.vm->limits().heap(), std::memory_order_relaxed);
   if (outcome.ended) return StatusOf(exchange, phase, outcome.ending, outcome.status);
   if (phase == Phase::kLog) DetachLog(context);
   return HookStatus::kSuspended;
@@ -238,7 +240,11 @@ void Program::OnError(const struct Run& run, const Coroutine& coroutine, const s
   if (coroutine.light) where += ", in a light thread";
   MG_LOG(kError, "{}: {}", where, text);
   proxy::Count(loop_->counters.hook_errors);
-  if (parts_.vm->limits().stopped() == Stopped::kTime) proxy::Count(loop_->counters.hook_timeouts);
+  bool timed_out = parts_.vm->limits().stopped() == Stopped::kTime;
+  if (timed_out) proxy::Count(loop_->counters.hook_timeouts);
+  if (coroutine.policy >= code.series.size() || loop_->metrics == nullptr) return;
+  loop_->metrics->Add(code.series[coroutine.policy].errors);
+  if (timed_out) loop_->metrics->Add(code.series[coroutine.policy].timeouts);
 }
 
 // --- the log phase, detached from the connections: at most so many wait, each for so long
@@ -315,6 +321,8 @@ void Program::Start(proxy::LoopContext& loop) {
   parts_.vm->around.worker = loop.index;
   parts_.vm->around.workers = loop.count;
   scheduler_ = std::make_unique<Scheduler>(*parts_.vm, loop.loop, *this);
+  parts_.vm->meter().SetShard(loop.metrics);
+  loop.counters.lua_heap.store(parts_.vm->limits().heap(), std::memory_order_relaxed);
   if (parts_.init_worker.runner >= 0) StartDetached(parts_.init_worker, Context::Kind::kWorker, {});
 }
 

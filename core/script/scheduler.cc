@@ -176,6 +176,7 @@ void Scheduler::Prepare(Run& run, uint32_t from, const Push& push) {
   coroutine.run = &run;
   coroutine.policy = from;
   coroutine.state = Coroutine::State::kReady;
+  coroutine.fresh = true;
   lua_rawgeti(coroutine.L, LUA_REGISTRYINDEX, run.code->runner);
   lua_pushinteger(coroutine.L, static_cast<lua_Integer>(from) + 1);
   coroutine.arguments = 1 + (push ? push(coroutine.L) : 0);
@@ -239,7 +240,10 @@ void Scheduler::Resume(Run& run, Coroutine& coroutine) {
   t_active.context = &context;
   t_active.coroutine = &coroutine;
   t_active.exchange = context.exchange;
+  bool fresh = std::exchange(coroutine.fresh, false);
+  if (!run.code->series.empty()) vm_.meter().Begin(run.code->series, coroutine.policy, fresh);
   int status = vm_.Resume(coroutine.L, coroutine.arguments, run.code->budget);
+  vm_.meter().End();
   t_active = before;
   coroutine.arguments = 0;
   if (status == LUA_YIELD) {

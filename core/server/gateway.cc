@@ -4,9 +4,12 @@
 
 #include <algorithm>
 #include <condition_variable>
+#include <span>
 
 #include "base/log.h"
+#include "base/ticks.h"
 #include "http/h1_session.h"
+#include "observe/process_metrics.h"
 #include "proxy/exchange.h"
 #include "redis/redis.h"
 #include "script/limiters.h"
@@ -88,6 +91,7 @@ struct Gateway::LoopThread {
   proxy::LoopContext context;
   redis::Connections redis{context.loop, context.resolver};
   proxy::ExchangeFactory factory;
+  std::map<uint32_t, std::shared_ptr<const http::SessionOptions>> session_options;  // by listener number
   http::SessionList sessions;
   std::vector<Accepting> accepting;
   std::thread thread;
@@ -97,16 +101,17 @@ void Gateway::LoopThread::Accept(uint32_t number, int fd, const net::SocketAddre
   const proxy::Snapshot& snapshot = *context.current->snapshot;
   auto place = std::ranges::find(snapshot.listener_numbers, number);
   if (place == snapshot.listener_numbers.end() || sessions.size() >= snapshot.limits->connections) {
+    proxy::Count(context.counters.connections_refused);
     close(fd);
     return;
   }
   const std::unique_ptr<net::ServerTls>& tls = snapshot.listener_tls[place - snapshot.listener_numbers.begin()];
-  http::SessionOptions options;
-  options.factory = &factory;
-  options.limits = snapshot.limits.get();
-  options.keeps = snapshot.limits;
-  options.listener = number;
-  options.tls = tls ? tls->context() : nullptr;
+  // One for all that this listener accepts, until a reload.
+  ssl_ctx_st* tls_context = tls ? tls->context() : nullptr;
+  std::shared_ptr<const http::SessionOptions>& options = session_options[number];
+  if (!options || options->limits != snapshot.limits || options->tls != tls_context) {
+    options = std::make_shared<http::SessionOptions>(&factory, snapshot.limits, number, tls_context);
+  }
   auto session = std::make_unique<http::H1Session>(context.loop, options);
   http::H1Session& started = *session;
   sessions.Add(std::move(session));
@@ -129,11 +134,31 @@ void Gateway::LoopThread::Listen(const proxy::Snapshot& snapshot, const std::vec
   accepting = std::move(next);
 }
 
+namespace {
+
+// The status listener as the source of sockets knows it.
+config::Listener StatusListener(const config::Config& config) {
+  config::Listener listener;
+  listener.address = *config.status;
+  listener.position = config.status_position;
+  return listener;
+}
+
+std::vector<config::Listener> AllListeners(const config::Config& config) {
+  std::vector<config::Listener> all = config.listeners;
+  if (config.status) all.push_back(StatusListener(config));
+  return all;
+}
+
+}  // namespace
+
 Gateway::Gateway(const GatewayOptions& options) : options_(options) {
+  Ticks::Calibrate();
   for (int i = 0; i < options.loops; i++) {
     loops_.push_back(std::make_unique<LoopThread>(i, options.loops));
     LoopThread& loop = *loops_.back();
     loop.context.access_log = options_.writer;
+    loop.context.metrics = &metrics_.NewShard();
     loop.thread = std::thread([&loop, writer = options_.writer] {
       if (writer != nullptr) writer->Attach();
       loop.context.loop.Run();
@@ -162,39 +187,80 @@ void Gateway::OnEveryLoop(F&& task) {
 
 bool Gateway::Load(std::unique_ptr<config::Config> config, config::FileSource& files,
                    config::Diagnostics& diagnostics) {
+  Nanoseconds began = MonotonicNow();
   std::shared_ptr<proxy::Snapshot> next = Build(std::move(config), files, diagnostics);
-  if (!next) return false;
-  std::vector<std::vector<int>> fds;  // by listener
-  for (const config::Listener& listener : next->config->listeners) {
-    Result<std::vector<int>> opened = options_.sockets->Open(listener, options_.loops);
-    if (!opened) {
-      diagnostics.Error(listener.position, "listeners[" + std::to_string(fds.size()) + "].address",
-                        opened.error().message);
-    }
-    fds.push_back(opened.value_or(std::vector<int>()));
+  std::vector<std::vector<int>> fds;
+  if (next) {
+    fds = OpenAll(*next->config, diagnostics);
+    OpenAccessLogs(*next, diagnostics);
   }
-  OpenAccessLog(*next, diagnostics);
-  if (diagnostics.failed()) {
-    if (snapshot_) options_.sockets->Keep(snapshot_->config->listeners);
+  if (diagnostics.failed() || !next) {
+    if (next && snapshot_) options_.sockets->Keep(AllListeners(*snapshot_->config));
+    CountRefused();
     return false;
   }
   next->generation = ++generation_;
   Publish(std::move(next), fds);
+  std::lock_guard lock(state_mutex_);
+  load_.generation = generation_;
+  load_.last_was_good = true;
+  load_.live_since = static_cast<double>(WallNow()) / 1e9;
+  load_.seconds = static_cast<double>(MonotonicNow() - began) / 1e9;
   return true;
 }
 
-void Gateway::OpenAccessLog(proxy::Snapshot& snapshot, config::Diagnostics& diagnostics) {
-  if (!snapshot.access_log) return;
+std::vector<std::vector<int>> Gateway::OpenAll(const config::Config& config, config::Diagnostics& diagnostics) {
+  std::vector<std::vector<int>> fds;
+  for (const config::Listener& listener : AllListeners(config)) {
+    bool is_status = fds.size() == config.listeners.size();
+    Result<std::vector<int>> opened = options_.sockets->Open(listener, is_status ? 1 : options_.loops);
+    if (!opened) {
+      std::string path = is_status ? "status.address" : "listeners[" + std::to_string(fds.size()) + "].address";
+      diagnostics.Error(listener.position, path, opened.error().message);
+    }
+    fds.push_back(opened.value_or(std::vector<int>()));
+  }
+  return fds;
+}
+
+void Gateway::OpenAccessLogs(proxy::Snapshot& snapshot, config::Diagnostics& diagnostics) {
   if (options_.writer == nullptr) {
-    snapshot.access_log = false;
+    snapshot.log_sets.clear();
     return;
   }
-  Result<observe::LineWriter::Output> output = options_.writer->Open(OutputTarget(snapshot.config->access_output));
-  if (output) {
-    snapshot.access_output = *output;
-  } else {
-    diagnostics.Error({}, "access_log.output", output.error().message);
+  for (auto& log : snapshot.access_logs) {
+    Result<observe::LineWriter::Output> output = options_.writer->Open(OutputTarget(log->conf().output));
+    if (output) {
+      log->output = *output;
+    } else {
+      diagnostics.Error(log->conf().position, log->conf().path + ".output", output.error().message);
+    }
   }
+}
+
+void Gateway::CountRefused() {
+  std::lock_guard lock(state_mutex_);
+  load_.refused++;
+  load_.last_was_good = false;
+}
+
+bool Gateway::Ready() const { return ready_.load(std::memory_order_relaxed); }
+
+void Gateway::WriteMetrics(std::string& to) {
+  StateView state;
+  for (const auto& loop : loops_) state.loops.push_back({&loop->context.counters, &loop->sessions});
+  {
+    std::lock_guard lock(state_mutex_);
+    state.snapshot = snapshot_;
+    state.load = load_;
+  }
+  state.ready = Ready();
+  state.writer = options_.writer;
+  state.dictionaries = &dictionaries_;
+  observe::MetricsPage page(to);
+  WriteState(state, page);
+  observe::WriteProcessMetrics(page);
+  metrics_.Render(to);
 }
 
 std::string OutputTarget(const config::Output& output) {
@@ -215,7 +281,7 @@ bool Gateway::Check(std::unique_ptr<config::Config> config, config::FileSource& 
 std::shared_ptr<proxy::Snapshot> Gateway::Build(std::unique_ptr<config::Config> config, config::FileSource& files,
                                                 config::Diagnostics& diagnostics) {
   ReconcileDictionaries(config->lua);
-  BuildContext context{files, diagnostics, upstreams_, dictionaries_, options_.loops, {}, listener_numbers_};
+  BuildContext context{files, diagnostics, upstreams_, dictionaries_, options_.loops, {}, listener_numbers_, traffic_, policies_};
   for (auto& loop : loops_) context.redis.push_back(&loop->redis);
   auto snapshot = BuildSnapshot(std::move(config), context);
   if (!snapshot && snapshot_) ReconcileDictionaries(snapshot_->config->lua);  // as they were
@@ -229,8 +295,9 @@ void Gateway::ReconcileDictionaries(const config::Lua& lua) {
 }
 
 void Gateway::Publish(std::shared_ptr<const proxy::Snapshot> next, const std::vector<std::vector<int>>& fds) {
+  const config::Config& conf = *next->config;
   bound_.clear();
-  for (const std::vector<int>& of_listener : fds) {
+  for (const std::vector<int>& of_listener : std::span(fds).first(conf.listeners.size())) {
     sockaddr_storage bound;
     socklen_t size = sizeof bound;
     getsockname(of_listener.front(), reinterpret_cast<sockaddr*>(&bound), &size);
@@ -242,18 +309,23 @@ void Gateway::Publish(std::shared_ptr<const proxy::Snapshot> next, const std::ve
     if (next->programs) generation->program = next->programs->TakeProgram(loop.context.index);
     loop.redis.Reconcile(next->config->redis);
     std::vector<int> mine;
-    for (const std::vector<int>& of_listener : fds)
+    for (const std::vector<int>& of_listener : std::span(fds).first(conf.listeners.size()))
       mine.push_back(of_listener[loop.context.index % of_listener.size()]);
     loop.context.Switch(std::move(generation));
     loop.Listen(*next, mine);
   });
-  options_.sockets->Keep(next->config->listeners);
+  if (conf.status && !status_) status_ = std::make_unique<admin::StatusServer>(*this);
+  ready_.store(true, std::memory_order_relaxed);
+  if (status_) status_->Listen(conf.status ? fds.back().front() : -1);
+  options_.sockets->Keep(AllListeners(conf));
+  std::lock_guard lock(state_mutex_);
   snapshot_ = std::move(next);
 }
 
 net::SocketAddress Gateway::BoundAddress(size_t listener) const { return bound_.at(listener); }
 
 void Gateway::Drain() {
+  ready_.store(false, std::memory_order_relaxed);
   OnEveryLoop([](LoopThread& loop) {
     loop.accepting.clear();
     loop.sessions.Drain();
@@ -268,6 +340,8 @@ bool Gateway::Drained() {
 
 void Gateway::Stop() {
   if (loops_.empty()) return;
+  ready_.store(false, std::memory_order_relaxed);
+  status_.reset();
   OnEveryLoop([](LoopThread& loop) {
     loop.accepting.clear();
     loop.sessions.CloseAll();

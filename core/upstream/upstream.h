@@ -17,6 +17,7 @@
 #include "config/config.h"
 #include "net/address.h"
 #include "net/tls.h"
+#include "upstream/series.h"
 
 namespace mg::upstream {
 
@@ -53,6 +54,8 @@ class Upstream {
   const config::Upstream& conf() const { return conf_; }
   const std::vector<Target>& targets() const { return targets_; }
   ssl_ctx_st* tls() const;
+  const UpstreamSeries& series() const { return series_; }
+  void SetSeries(UpstreamSeries series) { series_ = std::move(series); }  // before it is published
 
   // Picks a target that is not in `tried` (indexes into targets()) where one is left. `hash` is used by kHash.
   // kUnavailable when there is none.
@@ -71,6 +74,7 @@ class Upstream {
   std::vector<uint16_t> sequence_;  // smooth weighted round robin, one whole turn
   std::shared_ptr<SharedState> shared_;
   std::unique_ptr<net::ClientTls> tls_;
+  UpstreamSeries series_;
 };
 
 // Keeps what outlives generations. Control thread only.

@@ -1,0 +1,152 @@
+#include "proxy/metrics.h"
+
+#include <algorithm>
+#include <tuple>
+
+#include "proxy/exchange.h"
+
+namespace mg::proxy {
+
+namespace {
+
+using observe::FamilyOptions;
+using observe::MetricKind;
+using observe::MetricsRegistry;
+using upstream::FailureReason;
+
+constexpr std::string_view kClassNames[] = {"1xx", "2xx", "3xx", "4xx", "5xx"};
+constexpr std::string_view kReasonNames[] = {"connect", "tls", "timeout", "reset", "protocol", "status", "other"};
+static_assert(std::size(kReasonNames) == static_cast<size_t>(FailureReason::kCount));
+
+// The bound on their number is kept by TrafficMetrics, for all families of a name alike.
+constexpr FamilyOptions kUnbounded{.max_series = SIZE_MAX};
+constexpr FamilyOptions kSparse{.max_series = SIZE_MAX, .sparse = true};
+
+FailureReason ReasonOf(const Attempt& attempt) {
+  switch (attempt.error) {
+    case ErrorCode::kConnect:
+    case ErrorCode::kResolve: return FailureReason::kConnect;
+    case ErrorCode::kTls: return FailureReason::kTls;
+    case ErrorCode::kTimeout: return FailureReason::kTimeout;
+    case ErrorCode::kReset: return FailureReason::kReset;
+    case ErrorCode::kProtocol: return FailureReason::kProtocol;
+    case ErrorCode::kUnavailable: return FailureReason::kStatus;
+    default: return FailureReason::kOther;
+  }
+}
+
+}  // namespace
+
+TrafficMetrics::TrafficMetrics(MetricsRegistry& registry) : registry_(registry) {
+  auto add = [&](MetricKind kind, std::string_view name, std::string_view help, std::vector<std::string> labels,
+                 FamilyOptions options) { return registry.AddFamily(kind, name, help, std::move(labels), options).value(); };
+  requests_ = add(MetricKind::kCounter, "moongate_requests_total", "Requests that have ended, by the status' class.",
+                  {"route", "class"}, kUnbounded);
+  duration_ = add(MetricKind::kHistogram, "moongate_request_duration_seconds",
+                  "From a request's complete head to the end of its answer.", {"route", "class"}, kSparse);
+  received_ = add(MetricKind::kCounter, "moongate_request_bytes_total", "Received from clients, heads included.",
+                  {"route"}, kUnbounded);
+  sent_ = add(MetricKind::kCounter, "moongate_response_bytes_total", "Sent to clients, heads included.", {"route"},
+              kUnbounded);
+  attempts_ = add(MetricKind::kCounter, "moongate_upstream_requests_total",
+                  "Attempts at upstreams that have ended, retries included.", {"upstream", "target"}, kUnbounded);
+  failures_ = add(MetricKind::kCounter, "moongate_upstream_failures_total", "Attempts at upstreams that failed.",
+                  {"upstream", "target", "reason"}, kSparse);
+  attempt_time_ =
+      add(MetricKind::kHistogram, "moongate_upstream_request_duration_seconds",
+          "From the begin of an attempt at an upstream to the end of its answer.", {"upstream"}, kSparse);
+  retries_ = add(MetricKind::kCounter, "moongate_upstream_retries_total", "Attempts beyond a request's first.",
+                 {"upstream"}, kUnbounded);
+  no_route_ = MakeRoute("_none");
+}
+
+RouteSeries TrafficMetrics::MakeRoute(const std::string& name) {
+  RouteSeries series;
+  for (size_t i = 0; i < RouteSeries::kClasses; i++) {
+    std::string_view values[] = {name, kClassNames[i]};
+    series.requests[i] = registry_.GetCounter(requests_, values);
+    series.duration[i] = registry_.GetHistogram(duration_, values);
+  }
+  std::string_view value[] = {name};
+  series.bytes_received = registry_.GetCounter(received_, value);
+  series.bytes_sent = registry_.GetCounter(sent_, value);
+  return series;
+}
+
+RouteSeries TrafficMetrics::OfRoute(const std::string& name) {
+  auto found = routes_.find(name);
+  if (found != routes_.end()) return found->second;
+  if (routes_.size() < limit_) return routes_[name] = MakeRoute(name);
+  std::string other(MetricsRegistry::kOverflow);
+  auto [overflow, added] = routes_.try_emplace(other);
+  if (added) overflow->second = MakeRoute(other);
+  return overflow->second;
+}
+
+upstream::TargetSeries TrafficMetrics::MakeTarget(const std::string& upstream, const std::string& target) {
+  upstream::TargetSeries series;
+  std::string_view values[] = {upstream, target};
+  series.requests = registry_.GetCounter(attempts_, values);
+  for (size_t i = 0; i < series.failures.size(); i++) {
+    std::string_view with_reason[] = {upstream, target, kReasonNames[i]};
+    series.failures[i] = registry_.GetCounter(failures_, with_reason);
+  }
+  return series;
+}
+
+upstream::UpstreamSeries TrafficMetrics::OfUpstream(const std::string& name, const std::vector<std::string>& targets) {
+  const std::string other(MetricsRegistry::kOverflow);
+  upstream::UpstreamSeries series;
+  bool own = false;  // one target at least has a series of its own: so has the upstream
+  for (const std::string& target : targets) {
+    std::string key = name + '\0' + target;
+    auto found = targets_.find(key);
+    if (found == targets_.end() && targets_.size() < limit_) {
+      found = targets_.emplace(key, MakeTarget(name, target)).first;
+    }
+    own = own || found != targets_.end();
+    if (found == targets_.end()) {
+      bool is_new;
+      std::tie(found, is_new) = targets_.try_emplace(other);
+      if (is_new) found->second = MakeTarget(other, other);
+    }
+    series.targets.push_back(found->second);
+  }
+  std::string_view value[] = {own ? name : other};
+  series.duration = registry_.GetHistogram(attempt_time_, value);
+  series.retries = registry_.GetCounter(retries_, value);
+  return series;
+}
+
+void CountRequest(Exchange& x) {
+  const Snapshot& snapshot = x.snapshot();
+  if (!snapshot.counts || x.context.metrics == nullptr) return;
+  observe::MetricsShard& shard = *x.context.metrics;
+  const RouteSeries& series = x.route != nullptr ? x.route->series : snapshot.no_route;
+  size_t status_class = std::clamp<size_t>(x.response.head.status / 100, 1, RouteSeries::kClasses) - 1;
+  shard.Add(series.requests[status_class]);
+  shard.Observe(series.duration[status_class], x.timing.ended - x.timing.began);
+  shard.Add(series.bytes_received, x.BytesReceived());
+  shard.Add(series.bytes_sent, x.BytesSent());
+}
+
+void CountAttempt(Exchange& x, AttemptResult result) {
+  observe::MetricsShard* shard = x.context.metrics;
+  const upstream::Upstream* to = x.upstream.upstream;
+  if (shard == nullptr || to == nullptr) return;  // null: a tunnel, which was counted when it began
+  const upstream::UpstreamSeries& series = to->series();
+  const Attempt& attempt = x.upstream.attempts[x.upstream.count - 1];
+  if (result == AttemptResult::kSucceeded) shard->Observe(series.duration, attempt.ended - attempt.began);
+  if (x.upstream.chosen || attempt.target >= series.targets.size()) return;
+  const upstream::TargetSeries& target = series.targets[attempt.target];
+  shard->Add(target.requests);
+  bool stale = attempt.reused && attempt.error == ErrorCode::kReset;  // it says nothing about the target
+  if (result == AttemptResult::kFailed && !stale) shard->Add(target.failures[static_cast<size_t>(ReasonOf(attempt))]);
+}
+
+void CountRetry(Exchange& x) {
+  if (x.context.metrics != nullptr && x.upstream.upstream != nullptr)
+    x.context.metrics->Add(x.upstream.upstream->series().retries);
+}
+
+}  // namespace mg::proxy
