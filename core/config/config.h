@@ -245,9 +245,9 @@ struct Route {
   std::optional<size_t> body_limit;  // in place of Limits::body; 0: no limit
   std::map<uint16_t, std::string>
       error_pages;  // status -> path of a route (may be internal); before Config::error_pages
-  ClientAbort client_abort = ClientAbort::kCancel;  // the gateway's where the route gives none
+  ClientAbort client_abort = ClientAbort::kCancel;    // the gateway's where the route gives none
   std::optional<std::vector<AccessLog>> access_logs;  // in place of the gateway's; none of them: off
-  std::vector<std::string> listeners;               // names of the only listeners it is served on; empty: all
+  std::vector<std::string> listeners;                 // names of the only listeners it is served on; empty: all
   // Exactly one of these.
   std::string upstream;  // a name in Config::upstreams
   std::optional<Respond> respond;

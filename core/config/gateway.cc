@@ -209,7 +209,8 @@ Schema AdminSchema() {
   return Map("The admin interface; a unix socket gets mode 0600.",
              {
                  {"address", At("Where it listens.").Required()},
-                 {"token", Secret("What a client must present; required unless the address is a unix socket.").AtLeast(1)},
+                 {"token",
+                  Secret("What a client must present; required unless the address is a unix socket.").AtLeast(1)},
              })
       .Or(At(""));
 }

@@ -95,9 +95,10 @@ void CheckUnique(Reading& reading) {
       for (const auto* endpoint : {&reading.config.status, &reading.config.admin}) {
         if (!endpoint->has_value() || !Clash(**endpoint, address)) continue;
         bool same = (*endpoint)->host == address.host;
-        reading.diagnostics.Error(listener.position, path + ".address",
-                                  fmt::format("the address \"{}\" {} that of \"{}\"", address.text,
-                                              same ? "is" : "overlaps", endpoint == &reading.config.status ? "status" : "admin"));
+        reading.diagnostics.Error(
+            listener.position, path + ".address",
+            fmt::format("the address \"{}\" {} that of \"{}\"", address.text, same ? "is" : "overlaps",
+                        endpoint == &reading.config.status ? "status" : "admin"));
       }
     }
     if (listener.name.empty()) continue;

@@ -84,8 +84,7 @@ constexpr Row kRows[] = {
     LogVariable("upstream_response_time", "upstream_response_time"),
 };
 
-constexpr std::string_view kPhases[] = {"rewrite",       "access",      "content", "balance",
-                                        "header_filter", "body_filter"};
+constexpr std::string_view kPhases[] = {"rewrite", "access", "content", "balance", "header_filter", "body_filter"};
 
 bool IsHeaderKind(Kind kind) {
   return kind == Kind::kHeader || kind == Kind::kResponseHeader || kind == Kind::kUpstreamHeader;

@@ -109,7 +109,8 @@ void H1Session::CloseNow(const Error& error) {
   timer_.Cancel();
   if (tls_context_ != nullptr && info_.tls == nullptr && list_ != nullptr)
     list_->handshake_failures_.store(list_->tls_failures() + 1, std::memory_order_relaxed);
-  if (StreamHandler* handler = std::exchange(handler_, nullptr)) handler->OnClosed(error);  // it may ask of the connection
+  if (StreamHandler* handler = std::exchange(handler_, nullptr))
+    handler->OnClosed(error);  // it may ask of the connection
   transport_.Close();
   info_.tls = nullptr;
   if (list_ != nullptr) list_->Remove(*this);

@@ -51,9 +51,9 @@ constexpr std::string_view kJsonFields[] = {"time_iso8601",
                                             "connection_requests"};
 
 constexpr std::string_view kNumbers[] = {
-    "attempts", "body_bytes_received", "body_bytes_sent",     "bytes_received", "bytes_sent",   "connection",
-    "connection_requests", "generation", "loop", "pid", "remote_port", "request_time", "server_port", "status",
-    "time_unix"};
+    "attempts",    "body_bytes_received", "body_bytes_sent", "bytes_received", "bytes_sent",
+    "connection",  "connection_requests", "generation",      "loop",           "pid",
+    "remote_port", "request_time",        "server_port",     "status",         "time_unix"};
 
 bool IsNumber(std::string_view field) {
   return std::ranges::find(kNumbers, field) != std::end(kNumbers) || field.starts_with("phase_time.");
@@ -73,11 +73,21 @@ void AppendEscaped(std::string& line, std::string_view text) {
 
 // Where it is not known to need nothing, what the connection was is kept.
 LogNeeds NeedsOf(const config::Expression& expression) {
-  constexpr std::string_view kOfTheRequest[] = {
-      "upstream_attempts", "body_bytes_received", "body_bytes_sent", "completion",
-      "error",             "hostname",            "loop",            "peer_addr",
-      "pid",               "request_uri",         "msec",            "upstream",
-      "upstream_connect_time", "upstream_header_time", "upstream_response_time"};
+  constexpr std::string_view kOfTheRequest[] = {"upstream_attempts",
+                                                "body_bytes_received",
+                                                "body_bytes_sent",
+                                                "completion",
+                                                "error",
+                                                "hostname",
+                                                "loop",
+                                                "peer_addr",
+                                                "pid",
+                                                "request_uri",
+                                                "msec",
+                                                "upstream",
+                                                "upstream_connect_time",
+                                                "upstream_header_time",
+                                                "upstream_response_time"};
   switch (expression.kind) {
     case Kind::kPhaseTime: return kNeedsPhaseTimes;
     case Kind::kScheme:

@@ -616,14 +616,14 @@ http::Stream* Exchange::LetGo() {
   CountDown(context.counters.waiting);
   const LogSet* logs = generation != nullptr ? LogsOf(*this) : nullptr;
   LogNeeds needs = logs != nullptr ? logs->needs : 0;
-  if (generation == nullptr || (route != nullptr && route->hooks != 0)) needs |= kNeedsConnection | kNeedsLocalAddress;
+  if (generation == nullptr) needs = kNeedsConnection | kNeedsLocalAddress;  // a tunnel: who asks is not known yet
+  if (in_hook || (route != nullptr && route->Has(Phase::kLog))) needs |= kNeedsConnection;
   if ((needs & kNeedsConnection) != 0) KeepConnection(needs);
   bytes_received_ = stream->bytes_received();
   bytes_sent_ = stream->bytes_sent();
   return std::exchange(stream, nullptr);
 }
 
-// A generation that a tunnel rejoins may ask for anything, and so may hooks.
 void Exchange::KeepConnection(LogNeeds needs) {
   const http::ConnectionInfo& now = stream->connection();
   past_ = arena.New<PastConnection>();

@@ -259,7 +259,7 @@ class Exchange final : public http::StreamHandler, public http::ClientHandler {
   Next AfterHook(HookStatus status, Step next);
   HookStatus Pump();  // moves the body through the filters to the client
   void SendRequestBody();
-  void SetDeadline();        // for what the upstream owes next; none while it is the client's turn
+  void SetDeadline();  // for what the upstream owes next; none while it is the client's turn
   void BeginPhase(Phase phase) {
     if (phase_times != nullptr) [[unlikely]]
       phase_times->Begin(phase);

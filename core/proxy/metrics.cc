@@ -39,7 +39,9 @@ FailureReason ReasonOf(const Attempt& attempt) {
 
 TrafficMetrics::TrafficMetrics(MetricsRegistry& registry) : registry_(registry) {
   auto add = [&](MetricKind kind, std::string_view name, std::string_view help, std::vector<std::string> labels,
-                 FamilyOptions options) { return registry.AddFamily(kind, name, help, std::move(labels), options).value(); };
+                 FamilyOptions options) {
+    return registry.AddFamily(kind, name, help, std::move(labels), options).value();
+  };
   requests_ = add(MetricKind::kCounter, "moongate_requests_total", "Requests that have ended, by the status' class.",
                   {"route", "class"}, kUnbounded);
   duration_ = add(MetricKind::kHistogram, "moongate_request_duration_seconds",
@@ -52,9 +54,8 @@ TrafficMetrics::TrafficMetrics(MetricsRegistry& registry) : registry_(registry) 
                   "Attempts at upstreams that have ended, retries included.", {"upstream", "target"}, kUnbounded);
   failures_ = add(MetricKind::kCounter, "moongate_upstream_failures_total", "Attempts at upstreams that failed.",
                   {"upstream", "target", "reason"}, kSparse);
-  attempt_time_ =
-      add(MetricKind::kHistogram, "moongate_upstream_request_duration_seconds",
-          "From the begin of an attempt at an upstream to the end of its answer.", {"upstream"}, kSparse);
+  attempt_time_ = add(MetricKind::kHistogram, "moongate_upstream_request_duration_seconds",
+                      "From the begin of an attempt at an upstream to the end of its answer.", {"upstream"}, kSparse);
   retries_ = add(MetricKind::kCounter, "moongate_upstream_retries_total", "Attempts beyond a request's first.",
                  {"upstream"}, kUnbounded);
   no_route_ = MakeRoute("_none");

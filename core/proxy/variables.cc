@@ -270,7 +270,10 @@ constexpr Builtin kBuiltins[] = {
     {"ssl_cipher", [](Exchange& x) { return Tls(x).cipher; }},
     {"ssl_protocol", [](Exchange& x) { return Tls(x).version; }},
     {"ssl_server_name", [](Exchange& x) { return Tls(x).server_name; }},
-    {"ssl_session_reused", [](Exchange& x) -> std::string_view { return Tls(x).version.empty() ? "" : Tls(x).resumed ? "r" : "."; }},
+    {"ssl_session_reused",
+     [](Exchange& x) -> std::string_view { return Tls(x).version.empty() ? ""
+                                                  : Tls(x).resumed       ? "r"
+                                                                         : "."; }},
     {"status", [](Exchange& x) { return x.response.head.status == 0 ? "000" : Decimal(x, x.response.head.status); }},
     {"time_iso8601", TimeIso8601},
     {"time_local", TimeLocal},

@@ -48,12 +48,7 @@ class Assembler {
  public:
   Assembler(const config::Config& config, const PolicySet& policies, std::shared_ptr<const config::Lua> conf, Vm& vm,
             PolicyMetrics* metrics, config::Diagnostics& diagnostics)
-      : config_(config),
-        policies_(policies),
-        vm_(vm),
-        L_(vm.state()),
-        metrics_(metrics),
-        diagnostics_(diagnostics) {
+      : config_(config), policies_(policies), vm_(vm), L_(vm.state()), metrics_(metrics), diagnostics_(diagnostics) {
     budget_ = {std::chrono::nanoseconds(conf->limits.cpu).count(), conf->limits.growth};
   }
 

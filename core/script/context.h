@@ -13,8 +13,8 @@
 #include <vector>
 
 #include "net/loop.h"
-#include "script/meter.h"
 #include "script/limits.h"
+#include "script/meter.h"
 
 struct lua_State;
 

@@ -14,8 +14,8 @@ PolicyMetrics::PolicyMetrics(MetricsRegistry& registry) : registry_(registry) {
   };
   runs_ = add("moongate_policy_runs_total", "Runs of a policy's function.", false);
   cpu_ = add("moongate_policy_cpu_seconds_total", "CPU time of a policy's function.", true);
-  errors_ = add("moongate_policy_errors_total", "Lua errors of a policy's function, limits that it passed included.",
-                false);
+  errors_ =
+      add("moongate_policy_errors_total", "Lua errors of a policy's function, limits that it passed included.", false);
   timeouts_ = add("moongate_policy_timeouts_total", "Runs that were stopped at their CPU limit.", false);
 }
 

@@ -102,8 +102,7 @@ HookStatus Program::StartRun(Exchange& exchange, Phase phase, const Push& push) 
   if (code == nullptr) return HookStatus::kDone;
   Context& context = ContextOf(exchange);
   Scheduler::Outcome outcome = scheduler_->Start(context, GroupOf(phase), *code, push);
-  if (!parts_.vm->around.exiting)
-    loop_->counters.lua_heap.store(parts_.vm->limits().heap(), std::memory_order_relaxed);
+  if (!parts_.vm->around.exiting) loop_->counters.lua_heap.store(parts_.vm->limits().heap(), std::memory_order_relaxed);
   if (outcome.ended) return StatusOf(exchange, phase, outcome.ending, outcome.status);
   if (phase == Phase::kLog) DetachLog(context);
   return HookStatus::kSuspended;

@@ -177,7 +177,8 @@ void FillRoute(proxy::Snapshot& snapshot, const config::Route& route, uint32_t i
   }
 }
 
-// Sets of access logs: the gateway's, and those of routes that have their own. Logs that are the same are compiled once.
+// Sets of access logs: the gateway's, and those of routes that have their own. Logs that are the same are compiled
+// once.
 class LogBuilder {
  public:
   explicit LogBuilder(proxy::Snapshot& snapshot) : snapshot_(snapshot) {}

@@ -91,7 +91,6 @@ struct Gateway::LoopThread {
   proxy::LoopContext context;
   redis::Connections redis{context.loop, context.resolver};
   proxy::ExchangeFactory factory;
-  std::map<uint32_t, std::shared_ptr<const http::SessionOptions>> session_options;  // by listener number
   http::SessionList sessions;
   std::vector<Accepting> accepting;
   std::thread thread;
@@ -106,12 +105,12 @@ void Gateway::LoopThread::Accept(uint32_t number, int fd, const net::SocketAddre
     return;
   }
   const std::unique_ptr<net::ServerTls>& tls = snapshot.listener_tls[place - snapshot.listener_numbers.begin()];
-  // One for all that this listener accepts, until a reload.
-  ssl_ctx_st* tls_context = tls ? tls->context() : nullptr;
-  std::shared_ptr<const http::SessionOptions>& options = session_options[number];
-  if (!options || options->limits != snapshot.limits || options->tls != tls_context) {
-    options = std::make_shared<http::SessionOptions>(&factory, snapshot.limits, number, tls_context);
-  }
+  http::SessionOptions options;
+  options.factory = &factory;
+  options.limits = snapshot.limits.get();
+  options.keeps = snapshot.limits;
+  options.listener = number;
+  options.tls = tls ? tls->context() : nullptr;
   auto session = std::make_unique<http::H1Session>(context.loop, options);
   http::H1Session& started = *session;
   sessions.Add(std::move(session));
@@ -281,7 +280,8 @@ bool Gateway::Check(std::unique_ptr<config::Config> config, config::FileSource& 
 std::shared_ptr<proxy::Snapshot> Gateway::Build(std::unique_ptr<config::Config> config, config::FileSource& files,
                                                 config::Diagnostics& diagnostics) {
   ReconcileDictionaries(config->lua);
-  BuildContext context{files, diagnostics, upstreams_, dictionaries_, options_.loops, {}, listener_numbers_, traffic_, policies_};
+  BuildContext context{files, diagnostics,       upstreams_, dictionaries_, options_.loops,
+                       {},    listener_numbers_, traffic_,   policies_};
   for (auto& loop : loops_) context.redis.push_back(&loop->redis);
   auto snapshot = BuildSnapshot(std::move(config), context);
   if (!snapshot && snapshot_) ReconcileDictionaries(snapshot_->config->lua);  // as they were

@@ -75,7 +75,9 @@ struct Runner::Attempt {
 };
 
 Runner::Runner(const Options& options)
-    : options_(options), redis_(folder_.path()), gateway_({.loops = options.loops, .sockets = &sockets_, .writer = &access_log_}) {}
+    : options_(options),
+      redis_(folder_.path()),
+      gateway_({.loops = options.loops, .sockets = &sockets_, .writer = &access_log_}) {}
 
 Outcome Runner::Run(const std::string& file, const Block& block) {
   Outcome outcome;
