@@ -90,7 +90,8 @@ class StatusServer::Requests final : public http::StreamHandlerFactory {
 };
 
 StatusServer::StatusServer(Control& control)
-    : requests_(std::make_unique<Requests>(loop_, control)), limits_(StatusLimits()) {
+    : requests_(std::make_unique<Requests>(loop_, control)),
+      options_(std::make_shared<http::SessionOptions>(requests_.get(), StatusLimits(), 0, nullptr)) {
   thread_ = std::thread([this] {
     pthread_setname_np(pthread_self(), "status");
     loop_.Run();
@@ -133,11 +134,7 @@ void StatusServer::Accept(int fd, const net::SocketAddress& peer) {
     close(fd);
     return;
   }
-  http::SessionOptions options;
-  options.factory = requests_.get();
-  options.limits = limits_.get();
-  options.keeps = limits_;
-  auto session = std::make_unique<http::H1Session>(loop_, options);
+  auto session = std::make_unique<http::H1Session>(loop_, options_);
   http::H1Session& started = *session;
   sessions_.Add(std::move(session));
   started.Start(fd, peer);

@@ -36,7 +36,7 @@ class StatusServer {
 
   net::Loop loop_;
   std::unique_ptr<Requests> requests_;
-  std::shared_ptr<const config::Limits> limits_;
+  std::shared_ptr<const http::SessionOptions> options_;  // of its sessions
   http::SessionList sessions_{loop_};
   std::unique_ptr<net::Listener> listener_;
   int listening_ = -1;

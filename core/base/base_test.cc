@@ -2,6 +2,7 @@
 
 #include "base/arena.h"
 #include "base/buffer.h"
+#include "base/held_text.h"
 #include "base/list.h"
 #include "base/strings.h"
 
@@ -46,7 +47,40 @@ TEST(Buffer, TakesAnotherOver) {
   b.Append("two");
   a.Append(std::move(b));
   EXPECT_EQ(a.ToString(), "one two");
+  EXPECT_EQ(a.size(), 7u);
   EXPECT_TRUE(b.empty());
+  a.Consume(5);  // the first block goes, and what was known of the chain moves on
+  b.Append(" three");
+  a.Append(std::move(b));
+  a.Append("!");
+  EXPECT_EQ(a.ToString(), "wo three!");
+  EXPECT_EQ(a.size(), 9u);
+  Buffer c = std::move(a);
+  EXPECT_TRUE(a.empty());
+  c.Consume(9);
+  EXPECT_TRUE(c.empty());
+}
+
+TEST(HeldText, IsAStringOnlyWhileItHoldsSomething) {
+  HeldText text;
+  EXPECT_TRUE(text.empty());
+  EXPECT_EQ(std::string_view(text), "");
+  text.erase(0, 5);
+  text.append("");
+  text.append("one ");
+  text.append("two");
+  EXPECT_EQ(std::string_view(text), "one two");
+  EXPECT_EQ(text.find("two"), 4u);
+  EXPECT_EQ(text.find("two", 5), std::string_view::npos);
+  text.erase(0, 4);
+  EXPECT_EQ(std::string_view(text), "two");
+  text.assign("three");
+  EXPECT_EQ(text.size(), 5u);
+  text.clear();
+  EXPECT_TRUE(text.empty());
+  text.Release();
+  EXPECT_TRUE(text.empty());
+  EXPECT_EQ(sizeof(HeldText), sizeof(void*));
 }
 
 struct Node : ListNode<void> {

@@ -14,74 +14,69 @@ constexpr size_t kSmallest = 4096 - 64;
 constexpr size_t kLargest = 61440;
 }  // namespace
 
-Buffer::Buffer(Buffer&& other) noexcept
-    : first_(std::exchange(other.first_, nullptr)),
-      last_(std::exchange(other.last_, nullptr)),
-      size_(std::exchange(other.size_, 0)) {}
+Buffer::Buffer(Buffer&& other) noexcept : first_(std::exchange(other.first_, nullptr)) {}
 
 Buffer& Buffer::operator=(Buffer&& other) noexcept {
   if (this != &other) {
     Clear();
     first_ = std::exchange(other.first_, nullptr);
-    last_ = std::exchange(other.last_, nullptr);
-    size_ = std::exchange(other.size_, 0);
   }
   return *this;
 }
 
 void Buffer::Append(std::string_view bytes) {
   while (!bytes.empty()) {
-    if (last_ == nullptr || last_->end == last_->capacity) {
+    Block* last = first_ == nullptr ? nullptr : first_->last;
+    if (last == nullptr || last->end == last->capacity) {
       size_t capacity = std::clamp(bytes.size(), kSmallest, kLargest);
       Block* block = static_cast<Block*>(std::malloc(sizeof(Block) + capacity));
       MG_CHECK(block != nullptr);
-      *block = {nullptr, 0, 0, static_cast<uint32_t>(capacity)};
-      (last_ != nullptr ? last_->next : first_) = block;
-      last_ = block;
+      *block = {nullptr, block, 0, 0, 0, static_cast<uint32_t>(capacity)};
+      (last != nullptr ? last->next : first_) = block;
+      first_->last = last = block;
     }
-    size_t part = std::min<size_t>(bytes.size(), last_->capacity - last_->end);
-    std::memcpy(last_->bytes() + last_->end, bytes.data(), part);
-    last_->end += static_cast<uint32_t>(part);
-    size_ += part;
+    size_t part = std::min<size_t>(bytes.size(), last->capacity - last->end);
+    std::memcpy(last->bytes() + last->end, bytes.data(), part);
+    last->end += static_cast<uint32_t>(part);
+    first_->total += part;
     bytes.remove_prefix(part);
   }
 }
 
 void Buffer::Append(Buffer&& other) {
   if (other.empty()) return;
-  (last_ != nullptr ? last_->next : first_) = other.first_;
-  last_ = other.last_;
-  size_ += other.size_;
-  other.first_ = other.last_ = nullptr;
-  other.size_ = 0;
+  Block* taken = std::exchange(other.first_, nullptr);
+  if (first_ == nullptr) {
+    first_ = taken;
+    return;
+  }
+  first_->last->next = taken;
+  first_->last = taken->last;
+  first_->total += taken->total;
 }
 
 void Buffer::Consume(size_t count) {
-  MG_CHECK(count <= size_);
-  size_ -= count;
+  MG_CHECK(count <= size());
   while (first_ != nullptr) {
     size_t have = first_->end - first_->begin;
     if (count < have) {
       first_->begin += static_cast<uint32_t>(count);
+      first_->total -= count;
       return;
     }
     count -= have;
     Block* next = first_->next;
+    if (next != nullptr) {
+      next->last = first_->last;
+      next->total = first_->total - have;
+    }
     std::free(first_);
     first_ = next;
-    if (first_ == nullptr) last_ = nullptr;
-    if (count == 0 && (first_ == nullptr || first_->begin != first_->end)) return;
   }
 }
 
 void Buffer::Clear() {
-  while (first_ != nullptr) {
-    Block* next = first_->next;
-    std::free(first_);
-    first_ = next;
-  }
-  last_ = nullptr;
-  size_ = 0;
+  while (first_ != nullptr) std::free(std::exchange(first_, first_->next));
 }
 
 std::string_view Buffer::Front() const {
@@ -105,7 +100,7 @@ void Buffer::CopyTo(char* to) const {
 }
 
 std::string Buffer::ToString() const {
-  std::string text(size_, '\0');
+  std::string text(size(), '\0');
   CopyTo(text.data());
   return text;
 }

@@ -1,4 +1,5 @@
-// Buffer: bytes waiting to be sent or handled, in a chain of heap blocks. An empty Buffer owns nothing.
+// Buffer: bytes waiting to be sent or handled, in a chain of heap blocks. An empty Buffer owns nothing, and is one
+// pointer: what is known of the chain stands in its first block.
 // Owner: whoever holds it; one thread.
 #pragma once
 
@@ -20,8 +21,8 @@ class Buffer {
   Buffer(const Buffer&) = delete;
   Buffer& operator=(const Buffer&) = delete;
 
-  size_t size() const { return size_; }
-  bool empty() const { return size_ == 0; }
+  size_t size() const { return first_ == nullptr ? 0 : first_->total; }
+  bool empty() const { return first_ == nullptr; }
 
   void Append(std::string_view bytes);
   void Append(Buffer&& other);  // takes its blocks over, copies nothing
@@ -41,13 +42,13 @@ class Buffer {
  private:
   struct Block {
     Block* next;
+    Block* last;   // of the chain; this and `total` count in the first block alone
+    size_t total;  // bytes in the chain
     uint32_t begin, end, capacity;
     char* bytes() { return reinterpret_cast<char*>(this + 1); }
     const char* bytes() const { return reinterpret_cast<const char*>(this + 1); }
   };
   Block* first_ = nullptr;
-  Block* last_ = nullptr;
-  size_t size_ = 0;
 };
 
 }  // namespace mg

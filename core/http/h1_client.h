@@ -42,7 +42,7 @@ class IdleOwner {
   virtual void OnIdleClosed(H1Client& client) = 0;
 };
 
-class H1Client final : public net::TransportHandler, public net::Deferred, public ListNode<H1Client> {
+class H1Client final : public net::TransportHandler, public ListNode<H1Client> {
  public:
   H1Client(net::Loop& loop, const ParseLimits& limits);
   ~H1Client() override;

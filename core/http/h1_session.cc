@@ -19,7 +19,7 @@ constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 
 std::atomic<uint64_t> next_serial{1};
 
-uint8_t StoreText(std::string_view text, char (&to)[46]) {
+uint8_t StoreText(std::string_view text, char (&to)[40]) {
   size_t size = std::min(text.size(), sizeof to);
   std::memcpy(to, text.data(), size);
   return static_cast<uint8_t>(size);
@@ -65,14 +65,9 @@ void SessionList::CloseAll() {
 
 // --- H1Session: life
 
-H1Session::H1Session(net::Loop& loop, const SessionOptions& options)
-    : factory_(options.factory),
-      limits_(options.limits),
-      keeps_(options.keeps),
-      transport_(loop, *this),
-      timer_(loop, &H1Session::OnTimer, this),
-      tls_context_(options.tls) {
-  info_.listener = options.listener;
+H1Session::H1Session(net::Loop& loop, std::shared_ptr<const SessionOptions> options)
+    : options_(std::move(options)), transport_(loop, *this), timer_(loop, &H1Session::OnTimer, this) {
+  info_.listener = options_->listener;
 }
 
 H1Session::~H1Session() = default;
@@ -82,12 +77,12 @@ void H1Session::Start(int fd, const net::SocketAddress& peer) {
   info_.is_unix = peer.family() == AF_UNIX;
   info_.peer_ip_length = StoreText(peer.Ip(), info_.peer_ip_text);
   info_.peer_port = peer.port();
-  timer_.SetAfter(limits_->idle_timeout.count());
-  transport_.Accept(fd, tls_context_);
-  if (tls_context_ == nullptr) {
+  timer_.SetAfter(limits().idle_timeout.count());
+  transport_.Accept(fd, options_->tls);
+  if (options_->tls == nullptr) {
     ReadInput();
   } else {
-    timer_.SetAfter(limits_->head_timeout.count());  // for the handshake
+    timer_.SetAfter(limits().head_timeout.count());  // for the handshake
   }
 }
 
@@ -99,7 +94,7 @@ void H1Session::OnConnected(Result<void> result) {
   }
   info_.tls = transport_.tls();
   if (list_ != nullptr) list_->handshakes_.store(list_->tls_handshakes() + 1, std::memory_order_relaxed);
-  timer_.SetAfter(limits_->idle_timeout.count());
+  timer_.SetAfter(limits().idle_timeout.count());
   ReadInput();
 }
 
@@ -107,7 +102,7 @@ void H1Session::CloseNow(const Error& error) {
   if (input_ == Input::kClosed) return;
   input_ = Input::kClosed;
   timer_.Cancel();
-  if (tls_context_ != nullptr && info_.tls == nullptr && list_ != nullptr)
+  if (options_->tls != nullptr && info_.tls == nullptr && list_ != nullptr)
     list_->handshake_failures_.store(list_->tls_failures() + 1, std::memory_order_relaxed);
   if (StreamHandler* handler = std::exchange(handler_, nullptr))
     handler->OnClosed(error);  // it may ask of the connection
@@ -117,10 +112,10 @@ void H1Session::CloseNow(const Error& error) {
 }
 
 void H1Session::Abort() {
-  handler_ = nullptr;
+  StreamHandler* handler = std::exchange(handler_, nullptr);
   if (input_ == Input::kClosed) return;
-  bool ends_with_connection =
-      output_ == Output::kHeadSent && !chunked_out_ && length_left_ == UINT64_MAX && input_ != Input::kTunnel;
+  bool ends_with_connection = output_ == Output::kHeadSent && !chunked_out_ && input_ != Input::kTunnel &&
+                              handler != nullptr && handler->unsent.length_left == UINT64_MAX;
   if (ends_with_connection) {  // a FIN would say that the body is whole
     linger reset{1, 0};
     setsockopt(transport_.fd(), SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
@@ -204,7 +199,7 @@ void H1Session::ReadInput() {
       if (used > 0) scanned_ = 0;
     }
   }
-  if (stash_.empty() && stash_.capacity() > 64) std::string().swap(stash_);  // an idle session holds no buffer
+  if (stash_.empty()) stash_.Release();  // an idle session holds no buffer
   if (handler_ != nullptr) handler_->OnInputPause();
 }
 
@@ -225,7 +220,8 @@ void H1Session::ResumeInput() {
 }
 
 void H1Session::OnEnd() {
-  bool told = std::exchange(peer_ended_, true);
+  bool told = peer_ended_;
+  peer_ended_ = true;
   switch (input_) {
     case Input::kHead:
     case Input::kDiscard:
@@ -283,11 +279,11 @@ size_t H1Session::ProcessHead(std::string_view bytes) {
     bytes.remove_prefix(skipped);
     if (skipped > 0) scanned_ = 0;
     if (bytes.empty() || bytes == "\r") return skipped;  // perhaps an empty line
-    timer_.SetAfter(limits_->head_timeout.count());
+    timer_.SetAfter(limits().head_timeout.count());
     started_request_ = true;
   }
   HeadScan scan = ScanHead(bytes, scanned_);
-  if (scan.state == HeadScan::kComplete && scan.length <= limits_->head) {
+  if (scan.state == HeadScan::kComplete && scan.length <= limits().head) {
     scanned_ = 0;
     BeginRequest(bytes.substr(0, scan.length));
     return skipped + scan.length;
@@ -296,25 +292,25 @@ size_t H1Session::ProcessHead(std::string_view bytes) {
     Refuse(ParseError::kBareLf);
     return skipped + bytes.size();
   }
-  if (scan.state == HeadScan::kComplete || bytes.size() > limits_->head) {
+  if (scan.state == HeadScan::kComplete || bytes.size() > limits().head) {
     Refuse(ParseError::kHeadTooLarge);
     return skipped + bytes.size();
   }
-  scanned_ = scan.length;
+  scanned_ = static_cast<uint32_t>(scan.length);
   return skipped;
 }
 
 void H1Session::BeginRequest(std::string_view head) {
-  StreamHandler& handler = factory_->NewHandler(*this);
+  StreamHandler& handler = options_->factory->NewHandler(*this);
   handler_ = &handler;
   info_.requests++;
   received_ = head.size();
   sent_ = 0;
   output_ = Output::kNone;
   body_paused_ = chunked_in_ = chunked_out_ = false;
-  trailers_ = {};
+  handler.unsent = {};
   handler.raw_head = handler.arena.Copy(head);
-  ParseLimits parse{limits_->head, limits_->headers, limits_->uri};
+  ParseLimits parse{limits().head, limits().headers, limits().uri};
   ParseError error = ParseRequestHead(handler.raw_head, parse, handler.arena, handler.request);
   if (error != ParseError::kNone) {
     input_ = Input::kDone;
@@ -325,7 +321,7 @@ void H1Session::BeginRequest(std::string_view head) {
   }
   const RequestHead& request = handler.request;
   keep_alive_ = request.keep_alive && (list_ == nullptr || !list_->draining()) &&
-                (limits_->requests == 0 || info_.requests < limits_->requests);
+                (limits().requests == 0 || info_.requests < limits().requests);
   input_ = Input::kBody;
   switch (request.framing) {
     case BodyFraming::kNone:
@@ -341,25 +337,25 @@ void H1Session::BeginRequest(std::string_view head) {
       break;
   }
   expects_continue_ = request.expect_continue && input_ == Input::kBody;
-  if (input_ == Input::kBody) timer_.SetAfter(limits_->body_timeout.count());
+  if (input_ == Input::kBody) timer_.SetAfter(limits().body_timeout.count());
   handler.OnRequest();
 }
 
 void H1Session::Refuse(ParseError error) {
-  StreamHandler& handler = factory_->NewHandler(*this);
+  StreamHandler& handler = options_->factory->NewHandler(*this);
   handler_ = &handler;
   info_.requests++;
   received_ = sent_ = 0;
   output_ = Output::kNone;
   input_ = Input::kDone;
   keep_alive_ = expects_continue_ = false;
-  trailers_ = {};
+  handler.unsent = {};
   input_left_ = true;
   handler.OnRefused(error);
 }
 
 size_t H1Session::ProcessBody(std::string_view bytes) {
-  if (input_ == Input::kBody) timer_.SetAfter(limits_->body_timeout.count());
+  if (input_ == Input::kBody) timer_.SetAfter(limits().body_timeout.count());
   expects_continue_ = false;
   if (!chunked_in_) {
     size_t part = static_cast<size_t>(std::min<uint64_t>(bytes.size(), body_left_));
@@ -409,14 +405,14 @@ void H1Session::NextRequest() {
   output_ = Output::kNone;
   started_request_ = false;
   scanned_ = 0;
-  timer_.SetAfter(out_.empty() ? limits_->idle_timeout.count() : limits_->send_timeout.count());
+  timer_.SetAfter(out_.empty() ? limits().idle_timeout.count() : limits().send_timeout.count());
   if (!processing_ && (!stash_.empty() || transport_.readable())) ResumeInput();
 }
 
 void H1Session::ResumeBody() {
   if (!body_paused_) return;
   body_paused_ = false;
-  if (input_ == Input::kBody) timer_.SetAfter(limits_->body_timeout.count());
+  if (input_ == Input::kBody) timer_.SetAfter(limits().body_timeout.count());
   if (!processing_ && (!stash_.empty() || transport_.readable())) ResumeInput();
 }
 
@@ -430,7 +426,7 @@ void H1Session::WantBody() {
 void H1Session::StartTunnel() {
   input_ = Input::kTunnel;
   chunked_out_ = bodyless_out_ = false;
-  length_left_ = UINT64_MAX;
+  handler_->unsent.length_left = UINT64_MAX;
   keep_alive_ = false;
   timer_.Cancel();
   // No deadline holds for a tunnel: that its client is still there is asked of the client's kernel now and then.
@@ -467,7 +463,7 @@ void H1Session::SendHead(const ResponseHead& head, End end) {
   bool switching = head.status == 101;
   bodyless_out_ = !has_body && !switching;
   chunked_out_ = false;
-  length_left_ = UINT64_MAX;
+  handler_->unsent.length_left = UINT64_MAX;
   if (expects_continue_ || (list_ != nullptr && list_->draining())) keep_alive_ = false;
 
   const Header* length = head.headers.Find(HeaderId::kContentLength);
@@ -475,7 +471,7 @@ void H1Session::SendHead(const ResponseHead& head, End end) {
   std::optional<uint64_t> announced = length != nullptr ? ParseDecimal(length->value) : std::nullopt;
   if (announced && head.status != 204 && !switching) {
     length_field = length->value;
-    if (has_body) length_left_ = *announced;
+    if (has_body) handler_->unsent.length_left = *announced;
   } else if (has_body && end == End::kYes) {
     length_field = "0";
   } else if (has_body && !switching) {
@@ -512,7 +508,7 @@ void H1Session::SendHead(const ResponseHead& head, End end) {
     writer.Put("Connection: keep-alive\r\n");
   }
   writer.Put("\r\n");
-  head_out_ = writer.text();
+  handler_->unsent.head = writer.text();
   output_ = Output::kHeadSent;
   if (end == End::kYes) SendBody({}, End::kYes);
 }
@@ -521,29 +517,30 @@ void H1Session::SendBody(std::string_view data, End end) {
   if (handler_ == nullptr) return;
   if (bodyless_out_) data = {};
   bool cut = false;
-  if (length_left_ != UINT64_MAX) {
-    if (data.size() > length_left_) data = data.substr(0, length_left_);
-    length_left_ -= data.size();
-    cut = end == End::kYes && length_left_ > 0 && !bodyless_out_;
+  StreamHandler::Unsent& unsent = handler_->unsent;
+  if (unsent.length_left != UINT64_MAX) {
+    if (data.size() > unsent.length_left) data = data.substr(0, unsent.length_left);
+    unsent.length_left -= data.size();
+    cut = end == End::kYes && unsent.length_left > 0 && !bodyless_out_;
   }
   char size_line[18];
   iovec pieces[6];
   int count = 0;
-  if (!head_out_.empty()) pieces[count++] = Piece(std::exchange(head_out_, {}));
+  if (!unsent.head.empty()) pieces[count++] = Piece(std::exchange(unsent.head, {}));
   if (!data.empty()) {
     if (chunked_out_) pieces[count++] = {size_line, EncodeChunkSize(data.size(), size_line)};
     pieces[count++] = Piece(data);
     if (chunked_out_) pieces[count++] = Piece("\r\n");
   }
   if (end == End::kYes && chunked_out_) {
-    if (trailers_.empty()) {
+    if (unsent.trailers.empty()) {
       pieces[count++] = Piece("0\r\n\r\n");
     } else {
       static constexpr std::string_view kLast = "0\r\n";
       WriteOut(pieces, count);
       count = 0;
       pieces[count++] = Piece(kLast);
-      pieces[count++] = Piece(trailers_);
+      pieces[count++] = Piece(unsent.trailers);
       pieces[count++] = Piece("\r\n");
     }
   }
@@ -555,9 +552,13 @@ void H1Session::SendBody(std::string_view data, End end) {
   }
 }
 
+void H1Session::SetTrailers(std::string_view lines) {
+  if (handler_ != nullptr) handler_->unsent.trailers = lines;
+}
+
 void H1Session::Flush() {
-  if (head_out_.empty()) return;
-  iovec piece = Piece(std::exchange(head_out_, {}));
+  if (handler_ == nullptr || handler_->unsent.head.empty()) return;
+  iovec piece = Piece(std::exchange(handler_->unsent.head, {}));
   WriteOut(&piece, 1);
 }
 
@@ -582,7 +583,7 @@ void H1Session::WriteOut(const iovec* pieces, int count) {
     taken -= skip;
     out_.Append({static_cast<char*>(pieces[i].iov_base) + skip, pieces[i].iov_len - skip});
   }
-  if (was_empty && !out_.empty()) timer_.SetAfter(limits_->send_timeout.count());
+  if (was_empty && !out_.empty()) timer_.SetAfter(limits().send_timeout.count());
 }
 
 void H1Session::OnWritable() {
@@ -598,7 +599,7 @@ void H1Session::OnWritable() {
     }
     if (result.status == net::IoResult::kOk) {
       out_.Consume(result.bytes);
-      timer_.SetAfter(limits_->send_timeout.count());
+      timer_.SetAfter(limits().send_timeout.count());
     }
     if (result.status == net::IoResult::kAgain || result.bytes < offered) return;
   }
@@ -607,7 +608,7 @@ void H1Session::OnWritable() {
   } else if (!keep_alive_) {
     if (input_ != Input::kLinger) EndConnection();
   } else if (input_ == Input::kHead) {
-    timer_.SetAfter(limits_->idle_timeout.count());
+    timer_.SetAfter(limits().idle_timeout.count());
     if (!stash_.empty() || transport_.readable()) ResumeInput();
   }
 }
@@ -615,7 +616,6 @@ void H1Session::OnWritable() {
 void H1Session::ResponseComplete() {
   output_ = Output::kEnded;
   handler_ = nullptr;
-  head_out_ = {};
   if (input_ == Input::kTunnel) {
     input_ = Input::kDone;
     keep_alive_ = false;
@@ -625,7 +625,7 @@ void H1Session::ResponseComplete() {
     if (worth_reading) {
       input_ = Input::kDiscard;
       body_paused_ = false;
-      timer_.SetAfter(limits_->body_timeout.count());  // for all of the rest
+      timer_.SetAfter(limits().body_timeout.count());  // for all of the rest
       if (!processing_ && (!stash_.empty() || transport_.readable())) ResumeInput();
       return;
     }

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "base/buffer.h"
+#include "base/held_text.h"
 #include "base/list.h"
 #include "config/config.h"
 #include "http/h1_parser.h"
@@ -46,18 +47,15 @@ class SessionList {
 
 struct SessionOptions {
   StreamHandlerFactory* factory = nullptr;
-  const config::Limits* limits = nullptr;  // of the generation it was accepted under; outlives the session
-  std::shared_ptr<const void> keeps;       // what `limits` belongs to
+  std::shared_ptr<const config::Limits> limits;  // of the generation it was accepted under
   uint32_t listener = 0;
   ssl_ctx_st* tls = nullptr;
 };
 
-class H1Session final : public net::TransportHandler,
-                        public Stream,
-                        public net::Deferred,
-                        public ListNode<SessionList> {
+class H1Session final : public net::TransportHandler, public Stream, public ListNode<SessionList> {
  public:
-  H1Session(net::Loop& loop, const SessionOptions& options);
+  // The options are shared by the sessions of a listener.
+  H1Session(net::Loop& loop, std::shared_ptr<const SessionOptions> options);
   ~H1Session() override;
 
   // Takes an accepted socket and reads what has come.
@@ -72,7 +70,7 @@ class H1Session final : public net::TransportHandler,
   void SendInformational(const ResponseHead& head) override;
   void SendHead(const ResponseHead& head, End end) override;
   void SendBody(std::string_view data, End end) override;
-  void SetTrailers(std::string_view lines) override { trailers_ = lines; }
+  void SetTrailers(std::string_view lines) override;
   void Flush() override;
   size_t pending() const override { return out_.size(); }
   void Abort() override;
@@ -120,40 +118,36 @@ class H1Session final : public net::TransportHandler,
   void CloseNow(const Error& error);
   bool wants_input() const;
   bool MayRead() const;
+  const config::Limits& limits() const { return *options_->limits; }
 
   SessionList* list_ = nullptr;
-  StreamHandlerFactory* factory_;
-  const config::Limits* limits_;
-  std::shared_ptr<const void> keeps_;
+  std::shared_ptr<const SessionOptions> options_;
   net::Transport transport_;
   net::Timer timer_;
   StreamHandler* handler_ = nullptr;
-  ssl_ctx_st* tls_context_;
 
-  // What one request needs beyond the handler; small.
+  // What one request needs beyond the handler. An idle connection costs little more than this object: small things
+  // stand in bits, and what is only there while a request is served is the handler's (StreamHandler::unsent).
   Input input_ = Input::kHead;
   Output output_ = Output::kNone;
-  bool keep_alive_ = true;
-  bool body_paused_ = false;
-  bool processing_ = false;  // inside Process: do not enter it again
-  bool resume_posted_ = false;
-  bool chunked_in_ = false;
-  bool chunked_out_ = false;
-  bool bodyless_out_ = false;  // HEAD, 204, 304: body bytes are dropped
-  bool expects_continue_ = false;
-  bool peer_ended_ = false;
-  bool input_left_ = false;  // the client may still be sending what nobody will read: closing lingers
-  bool write_failed_ = false;
-  bool started_request_ = false;  // a byte of the head has come
-  uint64_t body_left_ = 0;        // of a Content-Length body
-  uint64_t length_left_ = 0;      // of a response with Content-Length: what it still owes
+  bool keep_alive_ : 1 = true;
+  bool body_paused_ : 1 = false;
+  bool processing_ : 1 = false;  // inside Process: do not enter it again
+  bool resume_posted_ : 1 = false;
+  bool chunked_in_ : 1 = false;
+  bool chunked_out_ : 1 = false;
+  bool bodyless_out_ : 1 = false;  // HEAD, 204, 304: body bytes are dropped
+  bool expects_continue_ : 1 = false;
+  bool peer_ended_ : 1 = false;
+  bool input_left_ : 1 = false;  // the client may still be sending what nobody will read: closing lingers
+  bool write_failed_ : 1 = false;
+  bool started_request_ : 1 = false;  // a byte of the head has come
+  uint32_t scanned_ = 0;              // of stash_: how far ScanHead has looked
+  uint64_t body_left_ = 0;            // of a Content-Length body
   uint64_t received_ = 0, sent_ = 0;
-  size_t scanned_ = 0;         // of stash_: how far ScanHead has looked
-  std::string_view head_out_;  // encoded, waiting for the first body bytes; in the handler's arena
-  std::string_view trailers_;
   std::unique_ptr<ChunkDecoder> chunks_;
-  Buffer out_;         // what the socket would not take
-  std::string stash_;  // input kept: part of a head, or a pipelined request
+  Buffer out_;      // what the socket would not take
+  HeldText stash_;  // input kept: part of a head, or a pipelined request
   ConnectionInfo info_;
 };
 

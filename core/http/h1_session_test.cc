@@ -704,10 +704,7 @@ TEST(H1Session, DrainingClosesIdleOnesAndEndsTheOthersAfterTheirAnswer) {
   net::test::Peer idle(rig.loop);
   auto fds = net::test::TcpPair();
   idle.transport.Accept(fds[0]);
-  SessionOptions options;
-  options.factory = &rig.factory;
-  options.limits = &rig.limits;
-  auto made = std::make_unique<H1Session>(rig.loop, options);
+  auto made = std::make_unique<H1Session>(rig.loop, rig.Options());
   H1Session& session = *made;
   rig.list.Add(std::move(made));
   session.Start(fds[1], *net::SocketAddress::FromIp("127.0.0.1", 9));

@@ -23,13 +23,13 @@ enum class End : bool { kNo, kYes };
 // The downstream connection a request came on; owned by the session, outlives its streams' handlers' use of it.
 struct ConnectionInfo {
   uint64_t serial = 0;    // of the connection, unique in the process
-  uint64_t requests = 0;  // begun on it, this one included
+  ssl_st* tls = nullptr;  // null: plain
+  uint32_t requests = 0;  // begun on it, this one included
   uint32_t listener = 0;  // its number: the same through reloads
   uint16_t peer_port = 0;
   uint8_t peer_ip_length = 0;
   bool is_unix = false;
-  ssl_st* tls = nullptr;  // null: plain
-  char peer_ip_text[46] = {};
+  char peer_ip_text[40] = {};  // the longest is an IPv6 address of 39 characters
 
   std::string_view peer_ip() const { return {peer_ip_text, peer_ip_length}; }
 };
@@ -88,6 +88,13 @@ class StreamHandler {
   Arena arena;
   RequestHead request;        // filled in before OnRequest
   std::string_view raw_head;  // its bytes, in the arena
+
+  // What a session keeps of the response; its own to use.
+  struct Unsent {
+    std::string_view head;  // encoded, waiting for the first body bytes; in the arena
+    std::string_view trailers;
+    uint64_t length_left = 0;  // of a response with Content-Length: what it still owes; UINT64_MAX: of any other
+  } unsent;
 
   // The head is complete and sound. The answer may be given from within.
   virtual void OnRequest() = 0;

@@ -126,6 +126,11 @@ struct SessionRig {
   explicit SessionRig(const config::Limits& with = {}) : limits(with) {}
   ~SessionRig() { list.CloseAll(); }
 
+  // The limits are the rig's own.
+  std::shared_ptr<const SessionOptions> Options() {
+    return std::make_shared<SessionOptions>(&factory,
+                                            std::shared_ptr<const config::Limits>(std::shared_ptr<void>(), &limits));
+  }
   // `buffer`: of the sockets, 0 for the system's own.
   void Open(int buffer = 0) {
     auto fds = net::test::TcpPair();
@@ -134,10 +139,7 @@ struct SessionRig {
       setsockopt(fds[0], SOL_SOCKET, SO_RCVBUF, &buffer, sizeof buffer);
     }
     client.transport.Accept(fds[0]);
-    SessionOptions options;
-    options.factory = &factory;
-    options.limits = &limits;
-    auto made = std::make_unique<H1Session>(loop, options);
+    auto made = std::make_unique<H1Session>(loop, Options());
     H1Session& session = *made;
     list.Add(std::move(made));
     session.Start(fds[1], *net::SocketAddress::FromIp("127.0.0.1", 9));

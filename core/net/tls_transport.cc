@@ -1,4 +1,6 @@
-// The TLS half of Transport. OpenSSL works on the socket itself (SSL_set_fd); the event stays the transport's.
+// The TLS half of Transport. OpenSSL reads ahead from the socket by a BIO of ours, so that one recv brings a record's
+// header and body, and a short one tells, as on a plain socket, that nothing more is there. The event stays the
+// transport's.
 #include <event2/event.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
@@ -56,15 +58,64 @@ bool ExpectName(SSL* ssl, const std::string& name, const SocketAddress* peer) {
          X509_VERIFY_PARAM_set1_host(expected, name.c_str(), name.size()) == 1;
 }
 
+// Leaves OpenSSL's error queue empty, as SSL_get_error wants it: others on this thread may have left something there.
+void ForgetErrors() {
+  if (ERR_peek_error() != 0) ERR_clear_error();
+  errno = 0;
+}
+
+long BioControl(BIO* bio, int command, long, void*) {
+  switch (command) {
+    case BIO_CTRL_FLUSH: return 1;
+    case BIO_CTRL_EOF: return BIO_test_flags(bio, BIO_FLAGS_IN_EOF) != 0 ? 1 : 0;
+    default: return 0;
+  }
+}
+
 }  // namespace
 
+int Transport::TlsReceive(bio_st* bio, char* to, int size) {
+  auto& transport = *static_cast<Transport*>(BIO_get_data(bio));
+  BIO_clear_retry_flags(bio);
+  ssize_t count;
+  do {
+    count = recv(transport.fd_, to, static_cast<size_t>(size), 0);
+  } while (count < 0 && errno == EINTR);
+  transport.tls_short_ = count < size;
+  if (count == 0) BIO_set_flags(bio, BIO_FLAGS_IN_EOF);
+  if (count < 0 && errno == EAGAIN) BIO_set_retry_read(bio);
+  return static_cast<int>(count);
+}
+
+int Transport::TlsSend(bio_st* bio, const char* bytes, int size) {
+  auto& transport = *static_cast<Transport*>(BIO_get_data(bio));
+  BIO_clear_retry_flags(bio);
+  ssize_t count;
+  do {
+    count = send(transport.fd_, bytes, static_cast<size_t>(size), MSG_NOSIGNAL);
+  } while (count < 0 && errno == EINTR);
+  if (count < 0 && errno == EAGAIN) BIO_set_retry_write(bio);
+  return static_cast<int>(count);
+}
+
 bool Transport::BeginTls(ssl_ctx_st* context, bool server, const std::string& server_name, const SocketAddress* to) {
+  static BIO_METHOD* const method = [] {
+    BIO_METHOD* made = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "transport");
+    MG_CHECK(made != nullptr && BIO_meth_set_read(made, TlsReceive) == 1 && BIO_meth_set_write(made, TlsSend) == 1 &&
+             BIO_meth_set_ctrl(made, BioControl) == 1);
+    return made;
+  }();
   ERR_clear_error();
   ssl_ = SSL_new(context);
-  if (ssl_ == nullptr || SSL_set_fd(ssl_, fd_) != 1) {
-    error_text_ = TakeTlsError("no memory for a TLS connection");
+  BIO* bio = ssl_ != nullptr ? BIO_new(method) : nullptr;
+  if (bio == nullptr) {
+    SetErrorText(TakeTlsError("no memory for a TLS connection"));
     return false;
   }
+  BIO_set_data(bio, this);
+  BIO_set_init(bio, 1);
+  SSL_set_bio(ssl_, bio, bio);
+  SSL_set_read_ahead(ssl_, 1);
   handshaking_ = true;
   if (server) {
     SSL_set_accept_state(ssl_);
@@ -75,7 +126,7 @@ bool Transport::BeginTls(ssl_ctx_st* context, bool server, const std::string& se
     ReuseSession(ssl_);
     return true;
   }
-  error_text_ = TakeTlsError("the certificate cannot be verified without a server name");
+  SetErrorText(TakeTlsError("the certificate cannot be verified without a server name"));
   return false;
 }
 
@@ -88,12 +139,13 @@ void Transport::StartTls(ssl_ctx_st* tls, const std::string& server_name) {
 }
 
 void Transport::ContinueHandshake() {
-  ERR_clear_error();
+  ForgetErrors();
   int code = SSL_do_handshake(ssl_);
   if (code == 1) {
     handshaking_ = false;
-    readable_ = true;  // records may have come behind the last of the handshake
     drained_ = false;
+    readable_ = TlsReadable();  // records may have come behind the last of the handshake
+    if (!readable_) SSL_free_buffers(ssl_);
     return Report({});
   }
   int error = SSL_get_error(ssl_, code);
@@ -101,20 +153,35 @@ void Transport::ContinueHandshake() {
   handshaking_ = false;
   tls_failed_ = true;
   bool system = error == SSL_ERROR_SYSCALL && errno != 0 && ERR_peek_error() == 0;
-  error_text_ = system ? strerror(errno) : TakeHandshakeError(ssl_);
+  SetErrorText(system ? strerror(errno) : TakeHandshakeError(ssl_));
   ERR_clear_error();
-  Report(Fail(ErrorCode::kTls, "TLS handshake: " + error_text_, accepted_ ? Origin::kDownstream : Origin::kUpstream));
+  Report(Fail(ErrorCode::kTls, "TLS handshake: " + *error_text_, accepted_ ? Origin::kDownstream : Origin::kUpstream));
 }
 
+// Whether records, or parts of one, wait in OpenSSL or in the socket.
+bool Transport::TlsReadable() const { return SSL_has_pending(ssl_) == 1 || !tls_short_ || peer_closed_; }
+
+// As many records as there are and fit.
 IoResult Transport::TlsRead(char* to, size_t size) {
-  size_t count = 0;
-  ERR_clear_error();
-  errno = 0;
-  int code = SSL_read_ex(ssl_, to, size, &count);
-  if (code == 1) {
-    bytes_read_ += count;
-    return {IoResult::kOk, count};  // readable_ stays: another record may wait in the socket
-  }
+  if (tls_broken_) return {IoResult::kError};
+  size_t total = 0;
+  do {
+    size_t count = 0;
+    ForgetErrors();
+    int code = SSL_read_ex(ssl_, to + total, size - total, &count);
+    if (code != 1) {
+      IoResult stopped = TlsReadStopped(code);
+      if (total == 0) return stopped;
+      tls_broken_ = stopped.status == IoResult::kError;
+      break;
+    }
+    total += count;
+    readable_ = TlsReadable();
+  } while (readable_ && total < size);
+  return {IoResult::kOk, total};
+}
+
+IoResult Transport::TlsReadStopped(int code) {
   int error = SSL_get_error(ssl_, code);
   if (error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE) {
     tls_crossed_ |= error == SSL_ERROR_WANT_WRITE;
@@ -122,6 +189,7 @@ IoResult Transport::TlsRead(char* to, size_t size) {
     drained_ = true;
     return {IoResult::kAgain};
   }
+  readable_ = true;
   return TlsFailed(error);
 }
 
@@ -136,9 +204,9 @@ IoResult Transport::TlsFailed(int error) {
   } else if (ERR_GET_REASON(ERR_peek_error()) == SSL_R_UNEXPECTED_EOF_WHILE_READING) {
     // Without close_notify the end may be an attacker's (RFC 9112 9.8): not an orderly end.
     peer_closed_ = true;
-    error_text_ = "the peer closed the connection without TLS close_notify";
+    SetErrorText("the peer closed the connection without TLS close_notify");
   } else {
-    error_text_ = TakeTlsError("the peer closed the connection");
+    SetErrorText(TakeTlsError("the peer closed the connection"));
   }
   ERR_clear_error();
   return {IoResult::kError};
@@ -174,13 +242,12 @@ IoResult Transport::TlsWrite(const iovec* pieces, int count) {
 IoResult Transport::TlsWriteRecord(const char* bytes, size_t size) {
   if (size < tls_sealed_) {
     tls_failed_ = true;
-    error_text_ = "less was given to a TLS connection than it was given before";
+    SetErrorText("less was given to a TLS connection than it was given before");
     return {IoResult::kError};
   }
   if (tls_sealed_ > 0) size = tls_sealed_;
   size_t sent = 0;
-  ERR_clear_error();
-  errno = 0;
+  ForgetErrors();
   int code = SSL_write_ex(ssl_, bytes, size, &sent);
   if (code == 1) {
     tls_sealed_ = 0;
@@ -189,7 +256,7 @@ IoResult Transport::TlsWriteRecord(const char* bytes, size_t size) {
   }
   int error = SSL_get_error(ssl_, code);
   if (error != SSL_ERROR_WANT_WRITE && error != SSL_ERROR_WANT_READ) return TlsFailed(error);
-  tls_sealed_ = static_cast<uint32_t>(size);
+  tls_sealed_ = static_cast<uint16_t>(size);
   wants_write_ = true;
   if (error == SSL_ERROR_WANT_READ) tls_crossed_ = true;
   writable_ = false;

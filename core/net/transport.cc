@@ -58,7 +58,7 @@ void Transport::Connect(const SocketAddress& to, ssl_ctx_st* tls, const std::str
   }
   if (tls != nullptr && !BeginTls(tls, false, server_name, &to)) return FailLater(0);
   if (connect(fd_, to.raw(), to.length()) != 0 && errno != EINPROGRESS && errno != EINTR) {
-    if (errno == EAGAIN) error_text_ = "the listen queue is full";  // unix sockets do not wait for room
+    if (errno == EAGAIN) SetErrorText("the listen queue is full");  // unix sockets do not wait for room
     return FailLater(errno);
   }
   Watch();
@@ -66,8 +66,10 @@ void Transport::Connect(const SocketAddress& to, ssl_ctx_st* tls, const std::str
 
 void Transport::ForgetError() {
   error_ = 0;
-  error_text_.clear();
+  error_text_.reset();
 }
+
+void Transport::SetErrorText(std::string text) { error_text_ = std::make_unique<std::string>(std::move(text)); }
 
 // Has OnEvent report a failure in the loop's next turn.
 void Transport::FailLater(int error) {
@@ -107,13 +109,13 @@ void Transport::Ready(short what) {
 }
 
 void Transport::FinishConnect(short what) {
-  if (error_ == 0 && error_text_.empty()) {
+  if (error_ == 0 && !error_text_) {
     socklen_t size = sizeof error_;
     if (getsockopt(fd_, SOL_SOCKET, SO_ERROR, &error_, &size) != 0) error_ = errno;
     if (error_ == 0 && (what & EV_WRITE) == 0) return;  // not yet
   }
   connecting_ = false;
-  if (error_ != 0 || !error_text_.empty()) {
+  if (error_ != 0 || error_text_) {
     ErrorCode code = error_ != 0 ? ErrorCode::kConnect : ErrorCode::kTls;
     return Report(Fail(code, last_error(), accepted_ ? Origin::kDownstream : Origin::kUpstream,
                        error_ != 0 ? Retryable::kYes : Retryable::kNo));
@@ -139,7 +141,6 @@ IoResult Transport::Read(char* to, size_t size) {
     count = recv(fd_, to, size, 0);
   } while (count < 0 && errno == EINTR);
   if (count > 0) {
-    bytes_read_ += static_cast<uint64_t>(count);
     readable_ = static_cast<size_t>(count) == size || peer_closed_;
     return {IoResult::kOk, static_cast<size_t>(count)};
   }
@@ -207,13 +208,14 @@ void Transport::Close() {
   fd_ = -1;
   tls_sealed_ = 0;
   watched_ = readable_ = drained_ = peer_closed_ = connecting_ = handshaking_ = wants_write_ = false;
-  tls_crossed_ = tls_failed_ = write_ended_ = false;
+  tls_crossed_ = tls_failed_ = tls_broken_ = tls_short_ = write_ended_ = false;
   writable_ = true;
 }
 
 const std::string& Transport::last_error() const {
-  if (error_text_.empty() && error_ != 0) error_text_ = ErrnoText(error_);
-  return error_text_;
+  static const std::string none;
+  if (!error_text_ && error_ != 0) error_text_ = std::make_unique<std::string>(ErrnoText(error_));
+  return error_text_ ? *error_text_ : none;
 }
 
 SocketAddress Transport::PeerAddress() const {

@@ -18,6 +18,7 @@
 #include "net/address.h"
 #include "net/loop.h"
 
+struct bio_st;
 struct ssl_st;
 struct ssl_ctx_st;
 
@@ -27,9 +28,8 @@ class Transport;
 
 // What happened on a transport. Implemented by its owner; may destroy the transport's owner through Loop::DestroyLater
 // only, and may Close() the transport.
-class TransportHandler {
+class TransportHandler : public Deferred {
  public:
-  virtual ~TransportHandler() = default;
   // Connected (and the handshake done), or failed: for Connect() and, with TLS, for Accept() too. OnReadable follows if
   // bytes may be there already.
   virtual void OnConnected(Result<void> result) = 0;
@@ -89,7 +89,6 @@ class Transport {
   ssl_st* tls() const { return ssl_; }
   SocketAddress PeerAddress() const;
   SocketAddress LocalAddress() const;
-  uint64_t bytes_read() const { return bytes_read_; }
   uint64_t bytes_written() const { return bytes_written_; }
 
  private:
@@ -100,6 +99,7 @@ class Transport {
   void FinishConnect(short what);
   void Ready(short what);
   void Report(Result<void> result);
+  void SetErrorText(std::string text);
 
   // The TLS half: tls_transport.cc.
   bool BeginTls(ssl_ctx_st* context, bool server, const std::string& server_name, const SocketAddress* to);
@@ -107,32 +107,39 @@ class Transport {
   IoResult TlsRead(char* to, size_t size);
   IoResult TlsWrite(const iovec* pieces, int count);
   IoResult TlsWriteRecord(const char* bytes, size_t size);
+  IoResult TlsReadStopped(int code);
   IoResult TlsFailed(int error);
+  bool TlsReadable() const;
   void TlsShutdown();
   void TlsFree();
+  static int TlsReceive(bio_st* bio, char* to, int size);
+  static int TlsSend(bio_st* bio, const char* bytes, int size);
 
+  // An idle connection is little more than this: what is rare is kept elsewhere, what is small in bits.
   Loop* loop_;
   TransportHandler* handler_;
   event event_{};
   ssl_st* ssl_ = nullptr;
-  uint64_t bytes_read_ = 0, bytes_written_ = 0;
-  mutable std::string error_text_;
+  uint64_t bytes_written_ = 0;
+  mutable std::unique_ptr<std::string> error_text_;  // null: none, or errno's
   int fd_ = -1;
   int error_ = 0;
-  uint32_t use_ = 0;         // counts Close(): a handler's call may have ended what OnEvent works for
-  uint32_t tls_sealed_ = 0;  // size of a record that OpenSSL holds, to be given again
-  bool accepted_ = false;    // the peer is a client of ours
-  bool watched_ = false;     // event_ is assigned
-  bool readable_ = false;
-  bool drained_ = false;  // EAGAIN was seen since the last event
-  bool writable_ = true;
-  bool peer_closed_ = false;
-  bool connecting_ = false;
-  bool handshaking_ = false;
-  bool wants_write_ = false;  // a Write was cut short: OnWritable is owed
-  bool tls_crossed_ = false;  // OpenSSL waits for the other direction: every event counts for both
-  bool tls_failed_ = false;   // no close_notify may follow
-  bool write_ended_ = false;
+  uint32_t use_ = 0;           // counts Close(): a handler's call may have ended what OnEvent works for
+  uint16_t tls_sealed_ = 0;    // size of a record that OpenSSL holds, to be given again
+  bool accepted_ : 1 = false;  // the peer is a client of ours
+  bool watched_ : 1 = false;   // event_ is assigned
+  bool readable_ : 1 = false;
+  bool drained_ : 1 = false;  // EAGAIN was seen since the last event
+  bool writable_ : 1 = true;
+  bool peer_closed_ : 1 = false;
+  bool connecting_ : 1 = false;
+  bool handshaking_ : 1 = false;
+  bool wants_write_ : 1 = false;  // a Write was cut short: OnWritable is owed
+  bool tls_crossed_ : 1 = false;  // OpenSSL waits for the other direction: every event counts for both
+  bool tls_failed_ : 1 = false;   // no close_notify may follow
+  bool tls_broken_ : 1 = false;   // reading failed behind bytes that were handed out: told by the next Read
+  bool tls_short_ : 1 = false;    // the last recv brought less than it asked for
+  bool write_ended_ : 1 = false;
 };
 
 }  // namespace mg::net

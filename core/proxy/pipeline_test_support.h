@@ -183,10 +183,7 @@ struct ProxyRig {
     clients.push_back(std::make_unique<Peer>(context.loop));
     clients.back()->transport.Accept(fds[0]);
     const Snapshot& snapshot = *context.current->snapshot;
-    http::SessionOptions options;
-    options.factory = &factory;
-    options.limits = snapshot.limits.get();
-    options.keeps = snapshot.limits;
+    auto options = std::make_shared<http::SessionOptions>(&factory, snapshot.limits);
     auto session = std::make_unique<http::H1Session>(context.loop, options);
     http::H1Session& started = *session;
     sessions.Add(std::move(session));

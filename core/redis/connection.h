@@ -24,7 +24,7 @@
 
 namespace mg::redis {
 
-struct Connection::Impl : net::TransportHandler, net::Deferred {
+struct Connection::Impl : net::TransportHandler {
   // What an EVALSHA needs to be sent again as EVAL.
   struct Script {
     std::shared_ptr<const std::string> text;

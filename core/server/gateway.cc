@@ -91,6 +91,7 @@ struct Gateway::LoopThread {
   proxy::LoopContext context;
   redis::Connections redis{context.loop, context.resolver};
   proxy::ExchangeFactory factory;
+  std::map<uint32_t, std::shared_ptr<const http::SessionOptions>> session_options;  // by listener number
   http::SessionList sessions;
   std::vector<Accepting> accepting;
   std::thread thread;
@@ -105,12 +106,12 @@ void Gateway::LoopThread::Accept(uint32_t number, int fd, const net::SocketAddre
     return;
   }
   const std::unique_ptr<net::ServerTls>& tls = snapshot.listener_tls[place - snapshot.listener_numbers.begin()];
-  http::SessionOptions options;
-  options.factory = &factory;
-  options.limits = snapshot.limits.get();
-  options.keeps = snapshot.limits;
-  options.listener = number;
-  options.tls = tls ? tls->context() : nullptr;
+  // One for all that this listener accepts, until a reload.
+  ssl_ctx_st* tls_context = tls ? tls->context() : nullptr;
+  std::shared_ptr<const http::SessionOptions>& options = session_options[number];
+  if (!options || options->limits != snapshot.limits || options->tls != tls_context) {
+    options = std::make_shared<http::SessionOptions>(&factory, snapshot.limits, number, tls_context);
+  }
   auto session = std::make_unique<http::H1Session>(context.loop, options);
   http::H1Session& started = *session;
   sessions.Add(std::move(session));
