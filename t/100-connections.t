@@ -234,7 +234,7 @@ Connection: keep-alive
 a
 --- connection_closed
 
-=== TEST 17: a head that does not end in time ends the connection
+=== TEST 17: a head that does not end in time: 408
 --- gateway
 limits: { head_timeout: 30ms }
 --- config
@@ -242,7 +242,8 @@ limits: { head_timeout: 30ms }
 --- raw_request
 GET /a HTTP/1.1\r
 Host: a\r
---- no_response
+--- error_code: 408
+--- connection_closed
 
 === TEST 18: a body that stops coming: 408
 --- gateway

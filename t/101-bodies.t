@@ -315,15 +315,15 @@ Content-Length: 5\r
 --- error_code: 413
 --- raw_response_headers_unlike: 100 Continue
 
-=== TEST 20: an expectation that is not known is no reason to refuse
+=== TEST 20: an expectation that is not known: 417
 --- config
 - { match: { path: /a }, respond: { body: "a\n" } }
 --- request
 GET /a
 --- more_headers
 Expect: cookies
---- response_body
-a
+--- error_code: 417
+--- connection_closed
 
 === TEST 21: a POST without a body
 --- config

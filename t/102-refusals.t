@@ -473,3 +473,70 @@ Content-Length: x\r
 Content-Type: application/problem+json
 Connection: close
 --- response_body_like: Content-Length
+
+=== TEST 40: an encoding in the query that is none
+--- config
+- { match: { path: "/*" }, respond: { body: "in\n" } }
+--- raw_request
+GET /a?b=%zz HTTP/1.1\r
+Host: a\r
+\r
+--- error_code: 400
+--- connection_closed
+
+=== TEST 41: HTTP/2 by prior knowledge, where HTTP/1 is spoken
+--- config
+- { match: { path: "/*" }, respond: { body: "in\n" } }
+--- raw_request
+PRI * HTTP/2.0\r
+\r
+SM\r
+\r
+--- error_code: 505
+--- connection_closed
+
+=== TEST 42: a dot segment to those who cut parameters off
+--- config
+- { match: { path: "/*" }, respond: { body: "in\n" } }
+--- raw_request
+GET /a/..;x/admin HTTP/1.1\r
+Host: a\r
+\r
+--- error_code: 400
+--- connection_closed
+
+=== TEST 43: a chunk extension that is none
+--- config
+- match: { path: "/*" }
+  content: { lua: "ngx.req.read_body() ngx.say('in')" }
+--- raw_request
+POST / HTTP/1.1\r
+Host: a\r
+Transfer-Encoding: chunked\r
+\r
+3;=\r
+abc\r
+0\r
+\r
+--- error_code: 400
+--- connection_closed
+
+=== TEST 44: user information in an absolute target
+--- config
+- { match: { path: "/*" }, respond: { body: "in\n" } }
+--- raw_request
+GET http://u:p@a/ HTTP/1.1\r
+Host: a\r
+\r
+--- error_code: 400
+--- connection_closed
+
+=== TEST 45: the asterisk is for OPTIONS
+--- config
+- { match: { path: "/*" }, respond: { body: "in\n" } }
+--- raw_request
+GET * HTTP/1.1\r
+Host: a\r
+\r
+--- error_code: 400
+--- connection_closed

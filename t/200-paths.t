@@ -222,3 +222,40 @@ GET /a?secret
 --- request
 OPTIONS *
 --- error_code_like: ^(404|405|204|200)$
+
+=== TEST 22: the groups of a regular expression in templates
+--- config
+- match: { path: '~ ^/(?<lang>[a-z]{2})/v(\d+)/(.*)$' }
+  respond: { template: true, headers: { x-lang: "{path.lang} {path.1}" }, body: "{path.2} {path.3}\n" }
+--- request
+GET /en/v12/a/b
+--- response_headers
+X-Lang: en en
+--- response_body
+12 a/b
+
+=== TEST 23: a rewrite with the groups of a regular expression
+--- config
+- match: { path: '~ ^/old/([^/]+)\.html$' }
+  rewrite: { path: "/pages/{path.1}", host: "{path.1}.internal" }
+  upstream: "http://${UPSTREAM}"
+--- upstream: echo
+--- request
+GET /old/about.html?x=1
+--- response_body_like: (?s)^GET /pages/about\?x=1 HTTP.*\nHost: about\.internal\r?\n
+
+=== TEST 24: a redirect with the groups of a regular expression
+--- config
+- { match: { path: '~* ^/u/(\w+)/(\d+)$' }, redirect: { status: 301, location: "/users/{path.2}?name={path.1}" } }
+--- request
+GET /U/Ann/7
+--- error_code: 301
+--- response_headers
+Location: /users/7?name=Ann
+
+=== TEST 25: a group that the regular expression does not have is refused
+--- config
+- { match: { path: '~ ^/(a)/(b)$' }, redirect: "/x/{path.3}" }
+--- must_die
+--- error_log
+has no group {3} (routes[0].redirect.location)

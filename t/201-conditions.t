@@ -277,3 +277,59 @@ in
 --- must_die
 --- error_log
 defined twice
+
+=== TEST 23: one path under patterns of three kinds: each condition gives way to the next, and 405 names what all take
+--- config
+- { match: { path: "~ ^/m/", methods: [GET] }, respond: { body: "get\n" } }
+- { match: { path: "/m/*", methods: [PUT], headers: { x: { regex: "^[0-9]+$" } } }, respond: { body: "put\n" } }
+- { match: { path: "^~ /m", methods: [POST], query: { k: { present: false } } }, respond: { body: "post\n" } }
+--- requests
+GET /m/1
+---8<---
+PUT /m/1
+---8<---
+POST /m/1
+---8<---
+PATCH /m/1
+--- more_headers
+X: 12
+--- error_code: 200 200 200 405
+--- response_body_like
+^get$
+---8<---
+^put$
+---8<---
+^post$
+---8<---
+.
+--- response_headers_like
+Content-Length: 4
+---8<---
+Content-Length: 4
+---8<---
+Content-Length: 5
+---8<---
+Allow: (?=.*\bGET\b)(?=.*\bPUT\b)(?=.*\bPOST\b)[A-Z, ]+
+
+=== TEST 24: a wildcard stands for one label or more, never for none
+--- config
+- { match: { hosts: ["*.example.org"], path: "/a" }, respond: { body: "below\n" } }
+- { match: { path: "/a" }, respond: { body: "any\n" } }
+--- requests
+GET /a
+---8<---
+GET /a
+---8<---
+GET /a
+--- more_headers
+Host: x.example.org
+---8<---
+Host: x.y.EXAMPLE.org:8080
+---8<---
+Host: example.org
+--- response_body
+below
+---8<---
+below
+---8<---
+any

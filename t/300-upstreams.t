@@ -482,15 +482,14 @@ GET /
 --- upstream_request_count: 1 5
 
 === TEST 33: an open circuit answers at once
---- SKIP: circuit_breaker is not served yet
 --- gateway
 upstreams:
-  one:
+  circuit:
     targets: ["${UPSTREAM}"]
     retries: { attempts: 0 }
     circuit_breaker: { minimum: 2, failure_ratio: 50%, open: 60s, fallback: { status: 503, body: "later\n" } }
 --- config
-- { match: { path: "/*" }, upstream: one }
+- { match: { path: "/*" }, upstream: circuit }
 --- upstream: close
 --- requests
 GET /
@@ -535,3 +534,14 @@ X-User: anna
 --- request
 GET /large
 --- response_body_like: ^(x{255}\n){4096}$
+
+=== TEST 36: no limit of requests on a connection
+--- config
+- match: { path: "/*" }
+  upstream: { targets: ["${UPSTREAM}"], keepalive: { requests: 0 } }
+--- upstream: echo
+--- requests
+GET /1
+GET /2
+GET /3
+--- upstream_connection_count: 1

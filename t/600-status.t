@@ -195,7 +195,7 @@ status: "127.0.0.1:18080"
 routes: [ { respond: { status: 204 } } ]
 --- must_die
 --- error_log
-the address "0.0.0.0:18080" overlaps that of "status" (listeners[0].address)
+"0.0.0.0:18080" and "127.0.0.1:18080" (status) cannot both be listened on
 
 === TEST 12: a port that nobody could find
 --- gateway

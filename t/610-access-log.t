@@ -99,7 +99,7 @@ GET /t
 GET /t
 --- error_code: 502
 --- access_log
-502 complete the upstream could not be reached or answered badly
+502 complete the upstream could not be reached
 
 === TEST 8: a client that does not wait
 --- config

@@ -26,6 +26,9 @@ struct Address {
   std::string text;  // as written
 };
 
+// What becomes of %2F in a request's path. kDecode: it is a slash; kRefuse: 400, for %5C too.
+enum class EncodedSlashes : uint8_t { kKeep, kDecode, kRefuse };
+
 struct Limits {  // 0 is no limit where it says so
   size_t head = 32 * 1024;
   size_t headers = 100;
@@ -38,7 +41,9 @@ struct Limits {  // 0 is no limit where it says so
   uint64_t requests = 0;  // on one connection; 0: no limit
   size_t connections = 100'000;
   size_t per_address = 0;  // connections from one address; 0: no limit
+  Duration lag{0};         // of an event loop, above which new requests are refused; 0: no limit
   size_t pipelined = 64;
+  EncodedSlashes encoded_slashes = EncodedSlashes::kKeep;
 };
 
 struct LuaLimits {
@@ -92,6 +97,7 @@ struct Redis {
 struct Certificate {
   std::string cert, key;          // absolute paths
   std::string cert_pem, key_pem;  // their contents
+  std::string ocsp, ocsp_der;     // a file with the authority's word on it, to be stapled; empty: none
 };
 
 struct ListenerTls {
@@ -133,12 +139,30 @@ struct PassiveHealth {
   uint32_t max_ejected_percent = 50;
 };
 
+// What clients get while a breaker is open: one of a status with a body, another upstream, a script.
+struct Fallback {
+  uint16_t status = 503;
+  std::string body;
+  std::vector<std::pair<std::string, std::string>> headers;
+  std::string upstream;
+  LuaSource lua;
+  Position position;
+};
+
 struct CircuitBreaker {
   uint32_t failure_percent = 50;
   Duration window{10'000}, open{15'000};
   uint32_t minimum = 20, half_open = 5;
-  uint16_t fallback_status = 503;
-  std::string fallback_body;
+  uint32_t consecutive = 0;        // failures in a row that open it; 0: not counted
+  Duration slow{0};                // answers that take as long count as failures; 0: none
+  std::vector<uint16_t> statuses;  // of answers that do; empty: 500-599
+  bool per_upstream = true, per_target = false;
+  Fallback fallback;
+};
+
+struct Hedge {
+  Duration after{0};  // 0: none
+  uint32_t max = 1;
 };
 
 struct Retries {
@@ -146,7 +170,9 @@ struct Retries {
   bool on_connect = true, on_reset = true, on_timeout = false;
   std::vector<uint16_t> statuses;
   std::vector<std::string> methods;  // empty: the idempotent ones
-  uint32_t budget_percent = 20;
+  uint32_t budget_percent = 20, budget_floor = 3;
+  Duration backoff_base{10}, backoff_max{250};  // base 0: none
+  Hedge hedge;
 };
 
 struct UpstreamTimeouts {
@@ -176,6 +202,7 @@ struct Upstream {
   std::optional<ActiveHealth> active;
   std::optional<PassiveHealth> passive;
   std::optional<CircuitBreaker> breaker;
+  std::string deadline_header;  // tells the upstream what is left of the total time; empty: none
   UpstreamTls tls;
   bool preserve_host = true;  // send the client's Host; false: the target's address
   Position position;
@@ -213,7 +240,7 @@ struct Rewrite {
   std::string host;  // a template; empty: as the upstream says
 };
 
-struct HeaderEdit {  // response headers the route adds, sets or removes, without Lua
+struct HeaderEdit {  // headers that are added, set or removed, without Lua; of requests the values are templates
   std::vector<std::pair<std::string, std::string>> set, add;
   std::vector<std::string> remove;
 };
@@ -241,6 +268,7 @@ struct Route {
   std::vector<Policy> policies;
   std::vector<std::pair<std::string, std::string>> vars;
   Rewrite rewrite;
+  HeaderEdit request_headers;        // of what the upstream gets, after Config::request_headers
   HeaderEdit response_headers;       // after Config::response_headers
   std::optional<size_t> body_limit;  // in place of Limits::body; 0: no limit
   std::map<uint16_t, std::string>
@@ -275,19 +303,20 @@ struct Config {
   std::string admin_token;
 
   Limits limits;
-  std::vector<std::string> trusted_proxies;   // CIDR, checked
+  Duration ticket_rotation{4 * 3'600'000};    // of the keys that seal TLS session tickets
+  std::vector<std::string> trusted_proxies;   // CIDR, checked, or "unix:"
   std::vector<std::string> identity_headers;  // lower case; a trailing * matches a prefix
   Lua lua;
   std::vector<Redis> redis;
   std::vector<Listener> listeners;
   std::vector<Upstream> upstreams;
   std::vector<Policy> policies;
-  HeaderEdit response_headers;
+  HeaderEdit request_headers, response_headers;
   std::map<uint16_t, std::string> error_pages;
   ClientAbort client_abort = ClientAbort::kCancel;
   std::vector<Route> routes;
 
-  std::shared_ptr<const Node> document;  // what the Policy::conf pointers point into
+  std::shared_ptr<const Node> document;  // what the Policy::conf pointers point into: the policies as written
   std::vector<std::string> files;        // names by Position::file, as users know them
   std::vector<std::string> directories;  // by Position::file: absolute, where the file's relative paths start from
 };

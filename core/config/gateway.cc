@@ -86,7 +86,13 @@ void ReadLimits(const Value& root, Reading& reading) {
   Get(*section, "requests", limits.requests);
   Get(*section, "connections", limits.connections);
   Get(*section, "per_address", limits.per_address);
+  Get(*section, "lag", limits.lag);
   Get(*section, "pipelined", limits.pipelined);
+  if (const Value* slashes = section->Find("encoded_slashes")) {
+    limits.encoded_slashes = slashes->text == "decode"   ? EncodedSlashes::kDecode
+                             : slashes->text == "refuse" ? EncodedSlashes::kRefuse
+                                                         : EncodedSlashes::kKeep;
+  }
   if (limits.uri > limits.head) {
     const Value* at = section->Find("uri") != nullptr ? section->Find("uri") : section->Find("head");
     if (section->Find("uri") == nullptr) {
@@ -100,7 +106,7 @@ void ReadLimits(const Value& root, Reading& reading) {
 void ReadNetworks(const Value& root, Reading& reading) {
   size_t index = 0;
   for (const Value* network : ItemsOf(root.Find("trusted_proxies"))) {
-    std::string why = CheckCidr(network->text);
+    std::string why = network->text == "unix:" ? "" : CheckCidr(network->text);
     if (!why.empty())
       reading.Error(*network, fmt::format("trusted_proxies[{}]", index), fmt::format("{}: {}", Quote(*network), why));
     reading.config.trusted_proxies.push_back(network->text);
@@ -235,8 +241,25 @@ Schema LimitsSchema() {
           {"idle_timeout", time("How long a connection may wait for its next request.", d.idle_timeout)},
           {"requests", count("Requests on one connection; `0`: no limit.", 0, d.requests)},
           {"connections", count("Open connections of all clients.", 1, d.connections)},
-          {"per_address", count("Open connections from one address; `0`: no limit.", 0, d.per_address)},
+          {"per_address",
+           count("Open connections from one address (of IPv6, one /64); `0`: no limit.", 0, d.per_address)},
+          {"lag",
+           Time("New requests are refused with 503 while an event loop is this late; `0`: never.").Default(d.lag)},
           {"pipelined", count("Requests that may wait in a connection behind the one that is served.", 1, d.pipelined)},
+          {"encoded_slashes",
+           Text("What becomes of `%2F` in a path.").OneOf({"keep", "decode", "refuse"}).Default("keep")},
+      });
+}
+
+Schema TlsSchema() {
+  const Config d;
+  return Map(
+      "TLS with clients, on all listeners.",
+      {
+          {"ticket_rotation",
+           Time("How often the keys that seal session tickets are replaced; tickets of the three last ones open.")
+               .AtLeast(60)
+               .Default(d.ticket_rotation)},
       });
 }
 
@@ -297,10 +320,12 @@ void ReadGateway(const Value& root, Reading& reading) {
   ReadLogs(root, reading);
   ReadEndpoints(root, reading);
   ReadLimits(root, reading);
+  if (const Value* tls = root.Find("tls")) Get(*tls, "ticket_rotation", reading.config.ticket_rotation);
   ReadNetworks(root, reading);
   ReadLua(root, reading);
   ReadRedis(root, reading);
   reading.config.policies = ReadPolicies(root.Find("policies"), "policies", reading);
+  reading.config.request_headers = ReadRequestHeaderEdit(root.Find("request_headers"), "request_headers", reading);
   reading.config.response_headers = ReadHeaderEdit(root.Find("response_headers"), "response_headers", reading);
   reading.config.error_pages = ReadErrorPages(root.Find("error_pages"), "error_pages", reading);
   ReadClientAbort(root, reading.config.client_abort);

@@ -362,6 +362,32 @@ listeners: ["*:80"]
 )",
      R"(g.yaml:1:25: the address "[0::0:1]:80" is given twice: first at g.yaml:1:13 (listeners[1].address)
 )"},
+    {"ListenerOverlap", R"(status: "127.0.0.1:81"
+listeners: ["127.0.0.1:80", ":80", "[::]:80", "[::1]:80", "0.0.0.0:81", "0.0.0.0:0", "127.0.0.1:0"]
+)",
+     R"(g.yaml:2:29: ":80" and "127.0.0.1:80" (g.yaml:2:13) cannot both be listened on: one of them is every address of the machine (listeners[1].address)
+g.yaml:2:47: "[::1]:80" and "[::]:80" (g.yaml:2:36) cannot both be listened on: one of them is every address of the machine (listeners[3].address)
+g.yaml:2:59: "0.0.0.0:81" and "127.0.0.1:81" (status) cannot both be listened on: one of them is every address of the machine (listeners[4].address)
+)"},
+    {"ListenerProxyProtocol", R"(listeners: [{ address: ":80", proxy_protocol: true }, { address: "unix:a.sock", proxy_protocol: true }]
+)",
+     R"(g.yaml:1:24: nobody's PROXY header would be believed: name the proxies in trusted_proxies (listeners[0].proxy_protocol)
+)"},
+    {"TicketRotation", R"(tls: { ticket_rotation: 5s }
+listeners: [":8080"]
+)",
+     R"(g.yaml:1:25: must be at least 1m (tls.ticket_rotation)
+)"},
+    {"RequestHeaders", R"(request_headers: { set: { "a b": x, Upgrade: x, X-A: "{nope}" }, add: { X-B: ["{method}", "{"] }, remove: [Host, "c d"] }
+listeners: [":8080"]
+)",
+     R"(g.yaml:1:27: "a b" is not a header's name (request_headers.set)
+g.yaml:1:37: "Upgrade" is the gateway's own to write (request_headers.set)
+g.yaml:1:54: unknown expression "nope"; "{{" stands for a brace (request_headers.set.X-A)
+g.yaml:1:91: "{" without "}"; "{{" stands for a brace (request_headers.add.X-B)
+g.yaml:1:108: "Host" is what rewrite.host and preserve_host say (request_headers.remove)
+g.yaml:1:114: "c d" is not a header's name (request_headers.remove[1])
+)"},
     {"ListenerNoaddr", R"(listeners: [{ name: a }]
 )",
      R"(g.yaml:1:13: required: an address (host:port or unix:PATH) (listeners[0].address)
@@ -369,7 +395,7 @@ listeners: ["*:80"]
     {"ListenerNull", R"(listeners:
   -
 )",
-     R"(g.yaml:3:1: an empty item: expected a map or an address (host:port or unix:PATH) (listeners[0])
+     R"(g.yaml:2:4: an empty item: expected a map or an address (host:port or unix:PATH) (listeners[0])
 )"},
     {"TlsNone", R"(listeners: [{ address: ":443", tls: {} }]
 )",
@@ -488,7 +514,7 @@ g.yaml:1:77: "5xx" is not a status from 100 to 599, or a range such as 200-299 (
     {"RetryAttempts", R"(upstreams: { u: { targets: ["a:1"], retries: { attempts: 100 } } }
 listeners: [":8080"]
 )",
-     R"(g.yaml:1:58: must be at most 10 (upstreams.u.retries.attempts)
+     R"(g.yaml:1:58: must be at most 7 (upstreams.u.retries.attempts)
 )"},
     {"RetryBudget", R"(upstreams: { u: { targets: ["a:1"], retries: { budget: 0.2 } } }
 listeners: [":8080"]
@@ -523,6 +549,21 @@ listeners: [":8080"]
 )",
      R"(g.yaml:1:71: must be at least 1% (upstreams.u.circuit_breaker.failure_ratio)
 g.yaml:1:95: must be at least 200 (upstreams.u.circuit_breaker.fallback.status)
+)"},
+    {"Fallback",
+     R"(upstreams: { u: { targets: ["a:1"], circuit_breaker: { per: loop, fallback: { upstream: x, file: f.lua } } } }
+listeners: [":8080"]
+)",
+     R"(g.yaml:1:61: expected a list or upstream or target, found "loop" (upstreams.u.circuit_breaker.per)
+g.yaml:1:77: a fallback is one of: a status (with body and headers), upstream, lua, file (upstreams.u.circuit_breaker.fallback)
+g.yaml:1:89: there is no upstream "x"; did you mean "u"? (upstreams.u.circuit_breaker.fallback.upstream)
+)"},
+    {"Hedge", R"(upstreams: { u: { targets: ["a:1"], retries: { backoff: { base: 2s }, hedge: { max: 4 } } } }
+listeners: [":8080"]
+)",
+     R"(g.yaml:1:57: max is shorter than base (upstreams.u.retries.backoff)
+g.yaml:1:78: required: a duration such as 30s (upstreams.u.retries.hedge.after)
+g.yaml:1:85: must be at most 3 (upstreams.u.retries.hedge.max)
 )"},
     {"Uptls", R"(upstreams: { u: { targets: ["a:1"], tls: { key: a.key, ca: nope.pem, server_name: "a b" } } }
 listeners: [":8080"]

@@ -1,10 +1,13 @@
 // Response headers, error pages and what a client's abort does: of the gateway and of a route.
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "base/strings.h"
 #include "config/build.h"
 #include "config/section.h"
 #include "config/syntax.h"
+#include "config/template.h"
 
 namespace mg::config {
 
@@ -17,6 +20,16 @@ Schema HeaderEditSchema() {
                  {"add", MapOf("Adds beside what is there; a list adds several.", OneOrMore("", Text("")))},
                  {"remove", OneOrMore("Names.", Text("").AtLeast(1))},
              });
+}
+
+Schema RequestHeaderEditSchema() {
+  return Map(
+      "What is changed in the headers of requests to upstreams: first removed, then set, then added.",
+      {
+          {"set", MapOf("Templates. Replaces, or adds where there is none; an empty value is not sent.", Text(""))},
+          {"add", MapOf("Templates. Adds beside what is there; a list adds several.", OneOrMore("", Text("")))},
+          {"remove", OneOrMore("Names.", Text("").AtLeast(1))},
+      });
 }
 
 Schema ErrorPagesSchema() {
@@ -67,6 +80,36 @@ HeaderEdit ReadHeaderEdit(const Value* value, const std::string& path, Reading& 
     edit.remove.push_back(name->text);
     index++;
   }
+  return edit;
+}
+
+HeaderEdit ReadRequestHeaderEdit(const Value* value, const std::string& path, Reading& reading, Templates templates) {
+  HeaderEdit edit = ReadHeaderEdit(value, path, reading);
+  if (value == nullptr || value->kind != Value::Kind::kMap) return edit;
+  auto check_name = [&](const Position& at, std::string_view key, std::string_view name) {
+    static constexpr std::string_view kOwn[] = {"connection", "content-length",  "expect",  "keep-alive",
+                                                "te",         "trailer",         "upgrade", "transfer-encoding",
+                                                "via",        "proxy-connection"};
+    std::string lower = Lower(name);
+    std::string why;
+    if (lower == "host") why = "\"Host\" is what rewrite.host and preserve_host say";
+    if (std::find(std::begin(kOwn), std::end(kOwn), lower) != std::end(kOwn))
+      why = fmt::format("\"{}\" is the gateway's own to write", name);
+    if (!why.empty()) reading.diagnostics.Error(at, fmt::format("{}.{}", path, key), std::move(why));
+  };
+  for (std::string_view key : {"set", "add"}) {
+    const Value* fields = value->Find(key);
+    if (fields == nullptr) continue;
+    for (const auto& [name, texts] : fields->entries) {
+      check_name(KeyPosition(*fields, name), key, name);
+      if (templates == Templates::kLeave) continue;
+      for (const Value* text : ItemsOf(&texts)) {
+        Result<Template> parsed = Template::Parse(text->text);
+        if (!parsed) reading.Error(*text, fmt::format("{}.{}.{}", path, key, name), parsed.error().message);
+      }
+    }
+  }
+  for (const Value* name : ItemsOf(value->Find("remove"))) check_name(name->position, "remove", name->text);
   return edit;
 }
 

@@ -23,6 +23,8 @@ ListenerTls ReadTls(const Value& value, const std::string& path, Reading& readin
     Get(*item, "key", certificate.key);
     ReadFile(*item, "cert", item_path + ".cert", certificate.cert_pem, reading);
     ReadFile(*item, "key", item_path + ".key", certificate.key_pem, reading);
+    Get(*item, "ocsp", certificate.ocsp);
+    if (item->Find("ocsp") != nullptr) ReadFile(*item, "ocsp", item_path + ".ocsp", certificate.ocsp_der, reading);
     tls.certificates.push_back(std::move(certificate));
   }
   if (const Value* auth = value.Find("client_auth")) {
@@ -63,13 +65,44 @@ Listener ReadListener(const Value& value, const std::string& path, Reading& read
   return listener;
 }
 
-// Whether the two cannot both be listened on: the same address, or every address with the same port.
-bool Clash(const Address& a, const Address& b) {
-  if (a.kind != b.kind || a.port != b.port) return false;
-  auto is_any = [](const Address& address) { return address.host == "0.0.0.0" || address.host == "::"; };
-  if (a.kind == Address::Kind::kUnix) return a.host == b.host;
-  bool same_family = (a.host.find(':') == std::string::npos) == (b.host.find(':') == std::string::npos);
-  return a.port != 0 && (a.host == b.host || (same_family && (is_any(a) || is_any(b))));
+// Whether one address stands for all of the machine's, the other's included: both cannot be listened on.
+bool Overlap(const Address& a, const Address& b) {
+  if (a.kind != Address::Kind::kIp || b.kind != Address::Kind::kIp || a.port != b.port || a.port == 0) return false;
+  auto v6 = [](const Address& address) { return address.host.find(':') != std::string::npos; };
+  auto any = [](const Address& address) { return address.host == "0.0.0.0" || address.host == "::"; };
+  return v6(a) == v6(b) && a.host != b.host && (any(a) || any(b));
+}
+
+// 0.0.0.0:80 beside 127.0.0.1:80: the kernel takes only one of them.
+void CheckOverlaps(Reading& reading) {
+  const std::vector<Listener>& listeners = reading.config.listeners;
+  for (size_t i = 0; i < listeners.size(); i++) {
+    auto refuse = [&](const Address& other, const std::string& who) {
+      reading.diagnostics.Error(
+          listeners[i].position, fmt::format("listeners[{}].address", i),
+          fmt::format("\"{}\" and \"{}\" ({}) cannot both be listened on: one of them is every address of the machine",
+                      listeners[i].address.text, other.text, who));
+    };
+    for (size_t k = 0; k < i; k++) {
+      const Position& at = listeners[k].position;
+      if (Overlap(listeners[i].address, listeners[k].address))
+        refuse(listeners[k].address, fmt::format("{}:{}:{}", reading.diagnostics.files[at.file], at.line, at.column));
+    }
+    const Config& conf = reading.config;
+    if (conf.status && Overlap(listeners[i].address, *conf.status)) refuse(*conf.status, "status");
+    if (conf.admin && Overlap(listeners[i].address, *conf.admin)) refuse(*conf.admin, "admin");
+  }
+}
+
+// A PROXY header is believed from trusted proxies alone. A unix socket's peers are those that may open it.
+void CheckProxyProtocol(Reading& reading) {
+  const std::vector<Listener>& listeners = reading.config.listeners;
+  for (size_t i = 0; i < listeners.size(); i++) {
+    bool local = listeners[i].address.kind == Address::Kind::kUnix;
+    if (!listeners[i].proxy_protocol || local || !reading.config.trusted_proxies.empty()) continue;
+    reading.diagnostics.Error(listeners[i].position, fmt::format("listeners[{}].proxy_protocol", i),
+                              "nobody's PROXY header would be believed: name the proxies in trusted_proxies");
+  }
 }
 
 // Addresses and names that are given twice, the status and admin endpoints' too.
@@ -93,12 +126,10 @@ void CheckUnique(Reading& reading) {
             fmt::format("the address \"{}\" is given twice: first at {}", address.text, cite(first->second)));
       }
       for (const auto* endpoint : {&reading.config.status, &reading.config.admin}) {
-        if (!endpoint->has_value() || !Clash(**endpoint, address)) continue;
-        bool same = (*endpoint)->host == address.host;
-        reading.diagnostics.Error(
-            listener.position, path + ".address",
-            fmt::format("the address \"{}\" {} that of \"{}\"", address.text, same ? "is" : "overlaps",
-                        endpoint == &reading.config.status ? "status" : "admin"));
+        if (!endpoint->has_value() || (*endpoint)->host != address.host || (*endpoint)->port != address.port) continue;
+        reading.diagnostics.Error(listener.position, path + ".address",
+                                  fmt::format("the address \"{}\" is that of \"{}\"", address.text,
+                                              endpoint == &reading.config.status ? "status" : "admin"));
       }
     }
     if (listener.name.empty()) continue;
@@ -118,6 +149,7 @@ Schema ListenersSchema() {
   Schema certificate = Map("", {
                                    {"cert", File("The certificate and those above it, PEM.").Required()},
                                    {"key", File("Its private key, PEM.").Required()},
+                                   {"ocsp", File("Its authority's OCSP response, DER, to be stapled.")},
                                });
   Schema tls = Map(
       "TLS on this listener.",
@@ -129,7 +161,7 @@ Schema ListenersSchema() {
           {"client_auth",
            Map("Whether clients present a certificate.",
                {
-                   {"mode", Text("`required` refuses a client without one.")
+                   {"mode", Text("`required` refuses a client without a valid one; `optional` tells what came of it.")
                                 .OneOf({"none", "optional", "required"})
                                 .Default("none")},
                    {"ca",
@@ -161,6 +193,8 @@ void ReadListeners(const Value& root, Reading& reading) {
     reading.config.listeners.push_back(ReadListener(*item, fmt::format("listeners[{}]", index++), reading));
   }
   CheckUnique(reading);
+  CheckOverlaps(reading);
+  CheckProxyProtocol(reading);
 }
 
 }  // namespace mg::config

@@ -34,6 +34,7 @@ Schema MakeGatewaySchema() {
           {"status", StatusSchema()},
           {"admin", AdminSchema()},
           {"limits", LimitsSchema()},
+          {"tls", TlsSchema()},
           {"trusted_proxies",
            OneOrMore("Networks whose X-Forwarded-For, Forwarded and PROXY headers count.", Text("").AtLeast(1))},
           {"identity_headers",
@@ -45,6 +46,7 @@ Schema MakeGatewaySchema() {
           {"listeners", ListenersSchema()},
           {"upstreams", MapOf("The servers behind the gateway, by name.", UpstreamSchema())},
           {"policies", PoliciesSchema()},
+          {"request_headers", RequestHeaderEditSchema()},
           {"response_headers", HeaderEditSchema()},
           {"error_pages", ErrorPagesSchema()},
           {"client_abort", ClientAbortSchema()},
@@ -57,13 +59,29 @@ const Schema& GatewaySchema() {
   return schema;
 }
 
+// Of a document that has been read only the policies are looked at again. A node below them stays where it is.
+Node TakePolicies(Node& root) {
+  Node kept;
+  kept.kind = Node::Kind::kSequence;
+  auto take = [&](Node& map) {
+    for (Node::Entry& entry : map.entries) {
+      if (entry.key == "policies") kept.items.push_back(std::move(entry.value));
+    }
+  };
+  take(root);
+  for (Node::Entry& entry : root.entries) {
+    if (entry.key != "routes") continue;
+    for (Node& route : entry.value.items) take(route);
+  }
+  return kept;
+}
+
 std::unique_ptr<Config> Build(Node document, const std::string& file, TextKind kind, FileSource& files,
                               Diagnostics& diagnostics) {
   auto config = std::make_unique<Config>();
-  auto root = std::make_shared<const Node>(std::move(document));
-  config->document = root;
+  Node* root = &document;
   config->file = file;
-  Value value = CheckGiven(GatewaySchema(), root.get(), root->position, "", files, diagnostics);
+  Value value = CheckGiven(GatewaySchema(), root, root->position, "", files, diagnostics);
   Reading reading{*config, files, diagnostics};
   ReadGateway(value, reading);
   ReadListeners(value, reading);
@@ -76,6 +94,7 @@ std::unique_ptr<Config> Build(Node document, const std::string& file, TextKind k
     diagnostics.Error(root->Find("listeners")->position, "listeners",
                       "no listeners: add, for example, - address: \"0.0.0.0:8080\"");
   }
+  config->document = std::make_shared<const Node>(TakePolicies(document));
   config->files = diagnostics.files;
   config->directories = diagnostics.directories;
   return config;

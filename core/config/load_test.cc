@@ -215,6 +215,47 @@ TEST(Values, Upstreams) {
   EXPECT_FALSE(third.preserve_host);
 }
 
+TEST(Values, AttemptsAndBreakers) {
+  Loaded loaded = LoadFrom(R"(
+- upstream:
+    targets: ["h:1"]
+    deadline_header: X-Deadline
+    retries: { budget: { share: 10%, floor: 7 }, backoff: { base: 1s, max: 2s }, hedge: { after: 50ms, max: 2 } }
+    circuit_breaker:
+      { consecutive: 3, slow: 2s, statuses: [429, 500-501], per: [target, upstream], fallback: { status: 200, body: "b", headers: { A: [x, y] } } }
+- upstream: { targets: ["h:1"], retries: { budget: 30% }, circuit_breaker: { per: target, fallback: { file: f.lua } } }
+- upstream:
+    targets: ["h:1"]
+    circuit_breaker:
+      fallback:
+        lua: |
+          ngx.say("${x}")
+)",
+                           TextKind::kRoutes);
+  ASSERT_TRUE(loaded.config) << loaded.errors();
+  const Upstream& first = loaded.config->upstreams[0];
+  EXPECT_EQ(first.deadline_header, "X-Deadline");
+  EXPECT_EQ(first.retries.budget_percent, 10u);
+  EXPECT_EQ(first.retries.budget_floor, 7u);
+  EXPECT_EQ(first.retries.backoff_base, milliseconds(1000));
+  EXPECT_EQ(first.retries.backoff_max, milliseconds(2000));
+  EXPECT_EQ(first.retries.hedge.after, milliseconds(50));
+  EXPECT_EQ(first.retries.hedge.max, 2u);
+  EXPECT_EQ(first.breaker->consecutive, 3u);
+  EXPECT_EQ(first.breaker->slow, milliseconds(2000));
+  EXPECT_EQ(first.breaker->statuses, (std::vector<uint16_t>{429, 500, 501}));
+  EXPECT_TRUE(first.breaker->per_upstream && first.breaker->per_target);
+  EXPECT_EQ(first.breaker->fallback.status, 200);
+  EXPECT_EQ(first.breaker->fallback.body, "b");
+  EXPECT_EQ(first.breaker->fallback.headers.size(), 2u);
+  const Upstream& second = loaded.config->upstreams[1];
+  EXPECT_EQ(second.retries.budget_percent, 30u);
+  EXPECT_EQ(second.retries.budget_floor, 3u);
+  EXPECT_TRUE(second.breaker->per_target && !second.breaker->per_upstream);
+  EXPECT_EQ(second.breaker->fallback.lua.file, "/conf/f.lua");
+  EXPECT_EQ(loaded.config->upstreams[2].breaker->fallback.lua.chunk, "ngx.say(\"${x}\")\n");
+}
+
 TEST(Values, RoutesAndPolicies) {
   Loaded loaded = LoadFrom(R"yaml(
 - match: { hosts: API.example.com, path: "/a/{id}", methods: GET, headers: { X-A: 1, x-b: { present: false }, x-c: { regex: "^${x}" } }, query: { q: { present: true } } }
@@ -287,8 +328,10 @@ TEST(Values, RoutesAndPolicies) {
 
 TEST(Values, TlsAndRedis) {
   Loaded loaded = LoadFrom(
-      "listeners:\n  - { address: \":443\", name: public, proxy_protocol: true, backlog: 16, tls: { certificates: [{ "
-      "cert: a.crt, key: a.key }], client_auth: { mode: optional, ca: a.crt }, min_version: 1.3 } }\nredis:\n  a: { "
+      "trusted_proxies: [\"unix:\", 10.0.0.0/8]\ntls: { ticket_rotation: 1h }\nlimits: { lag: 20ms }\nlisteners:\n  - "
+      "{ address: \":443\", name: public, proxy_protocol: true, backlog: 16, tls: { certificates: [{ "
+      "cert: a.crt, key: a.key, ocsp: secret }], client_auth: { mode: optional, ca: a.crt }, min_version: 1.3 } "
+      "}\nredis:\n  a: { "
       "address: \"unix:r.sock\", password: file:secret, timeout: 5ms, database: 3, tls: true, username: u }\n  b: { "
       "sentinel: { master: m, addresses: [\"s:1\"] } }\n  c: { cluster: [\"c:1\", \"c:2\"] }\nclient_abort: "
       "ignore\nroutes: [{ listeners: public, respond: 200 }]\n");
@@ -297,6 +340,11 @@ TEST(Values, TlsAndRedis) {
   EXPECT_EQ(listener.tls->certificates[0].cert, "/conf/a.crt");
   EXPECT_EQ(listener.tls->certificates[0].cert_pem, "CERT");
   EXPECT_EQ(listener.tls->certificates[0].key_pem, "KEY");
+  EXPECT_EQ(listener.tls->certificates[0].ocsp, "/conf/secret");
+  EXPECT_EQ(listener.tls->certificates[0].ocsp_der, "s3cret\n");
+  EXPECT_EQ(loaded.config->ticket_rotation, std::chrono::hours(1));
+  EXPECT_EQ(loaded.config->limits.lag, milliseconds(20));
+  EXPECT_EQ(loaded.config->trusted_proxies, (Names{"unix:", "10.0.0.0/8"}));
   EXPECT_EQ(listener.tls->client_auth, ListenerTls::ClientAuth::kOptional);
   EXPECT_EQ(listener.tls->client_ca_pem, "CERT");
   EXPECT_EQ(listener.tls->min_version, 0x0304);
@@ -325,8 +373,8 @@ TEST(Documentation, ItsExampleLoads) {
   begin += mark.size();
   std::string example = text.str().substr(begin, text.str().find("\n```", begin) + 1 - begin);
   FileList list;
-  for (const char* name : {"tls/server.crt", "tls/server.key", "tls/clients.pem", "tls/upstream-ca.pem",
-                           "secrets/redis", "secrets/admin"}) {
+  for (const char* name : {"tls/server.crt", "tls/server.key", "tls/server.ocsp", "tls/clients.pem",
+                           "tls/upstream-ca.pem", "secrets/redis", "secrets/admin"}) {
     list.emplace_back(std::string("/etc/moongate/") + name, "content\n");
   }
   MemoryFiles files(list);

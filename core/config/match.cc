@@ -68,14 +68,13 @@ std::string CheckPath(std::string_view path) {
   return why.empty() ? CheckSegments(path) : why;
 }
 
-std::vector<Condition> ReadConditions(const Value* value, const std::string& path, bool headers, Reading& reading) {
+std::vector<Condition> ReadConditions(const Value& value, const std::string& path, bool headers, Reading& reading) {
   std::vector<Condition> conditions;
-  if (value == nullptr) return conditions;
-  for (const auto& [name, wanted] : value->entries) {
+  for (const auto& [name, wanted] : value.entries) {
     Condition condition;
     condition.name = headers ? Lower(name) : name;
     if (headers && !IsToken(name))
-      reading.diagnostics.Error(KeyPosition(*value, name), path, fmt::format("\"{}\" is not a header's name", name));
+      reading.diagnostics.Error(KeyPosition(value, name), path, fmt::format("\"{}\" is not a header's name", name));
     condition.value = wanted.text;
     if (wanted.kind == Value::Kind::kMap) {
       if (const Value* present = wanted.Find("present")) {
@@ -150,8 +149,12 @@ Match ReadMatch(const Value* value, const std::string& path, Reading& reading) {
     match.methods.push_back(name);
     index++;
   }
-  match.headers = ReadConditions(value->Find("headers"), path + ".headers", true, reading);
-  match.query = ReadConditions(value->Find("query"), path + ".query", false, reading);
+  if (const Value* headers = value->Find("headers")) {
+    match.headers = ReadConditions(*headers, path + ".headers", true, reading);
+  }
+  if (const Value* query = value->Find("query")) {
+    match.query = ReadConditions(*query, path + ".query", false, reading);
+  }
   return match;
 }
 

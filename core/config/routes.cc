@@ -19,7 +19,7 @@ namespace {
 
 class RouteReader {
  public:
-  explicit RouteReader(Reading& reading);
+  RouteReader(Reading& reading, size_t count);
 
   void Read(const Value& value, size_t index);
 
@@ -27,6 +27,7 @@ class RouteReader {
   void ReadName(const Value& value, size_t index, Route& route);
   void ReadVars(const Value& value, Route& route);
   void ReadRewrite(const Value& value, Route& route);
+  void ReadRequestHeaders(const Value& value, Route& route);
   void ReadListenerNames(const Value& value, Route& route);
   void ReadUpstreamOf(const Value& value, Route& route);
   void ReadRespond(const Value& value, Route& route);
@@ -34,13 +35,15 @@ class RouteReader {
   void CheckTemplate(const Value& value, const std::string& path, const Route& route);
 
   Reading& reading_;
-  std::unordered_map<std::string, Position> names_;
+  std::unordered_map<std::string_view, Position> names_;
   std::vector<std::string> upstream_names_;
   std::unordered_set<std::string_view> upstreams_;
   std::vector<std::string_view> listeners_;
 };
 
-RouteReader::RouteReader(Reading& reading) : reading_(reading) {
+RouteReader::RouteReader(Reading& reading, size_t count) : reading_(reading) {
+  reading.config.routes.reserve(count);  // a name stays where it is
+  names_.reserve(count);
   for (const Upstream& upstream : reading.config.upstreams) upstream_names_.push_back(upstream.name);
   upstreams_.insert(upstream_names_.begin(), upstream_names_.end());
   for (const Listener& listener : reading.config.listeners) {
@@ -55,7 +58,7 @@ void RouteReader::Read(const Value& value, size_t index) {
   route.client_abort = reading_.config.client_abort;
   if (value.kind != Value::Kind::kMap) return;
   ReadName(value, index, route);
-  route.match = ReadMatch(value.Find("match"), route.path + ".match", reading_);
+  if (const Value* match = value.Find("match")) route.match = ReadMatch(match, route.path + ".match", reading_);
   Get(value, "priority", route.priority);
   Get(value, "internal", route.internal);
   if (const Value* policies = value.Find("policies")) {
@@ -63,8 +66,13 @@ void RouteReader::Read(const Value& value, size_t index) {
   }
   ReadVars(value, route);
   ReadRewrite(value, route);
-  route.response_headers = ReadHeaderEdit(value.Find("response_headers"), route.path + ".response_headers", reading_);
-  route.error_pages = ReadErrorPages(value.Find("error_pages"), route.path + ".error_pages", reading_);
+  ReadRequestHeaders(value, route);
+  if (const Value* edit = value.Find("response_headers")) {
+    route.response_headers = ReadHeaderEdit(edit, route.path + ".response_headers", reading_);
+  }
+  if (const Value* pages = value.Find("error_pages")) {
+    route.error_pages = ReadErrorPages(pages, route.path + ".error_pages", reading_);
+  }
   if (size_t limit = SIZE_MAX; value.Find("body_limit") != nullptr) {
     Get(value, "body_limit", limit);
     route.body_limit = limit;
@@ -147,6 +155,20 @@ void RouteReader::ReadRewrite(const Value& value, Route& route) {
   }
 }
 
+void RouteReader::ReadRequestHeaders(const Value& value, Route& route) {
+  const Value* headers = value.Find("request_headers");
+  const std::string path = route.path + ".request_headers";
+  route.request_headers = ReadRequestHeaderEdit(headers, path, reading_, Templates::kLeave);
+  if (headers == nullptr || headers->kind != Value::Kind::kMap) return;
+  for (std::string_view key : {"set", "add"}) {
+    const Value* fields = headers->Find(key);
+    if (fields == nullptr) continue;
+    for (const auto& [name, texts] : fields->entries) {
+      for (const Value* text : ItemsOf(&texts)) CheckTemplate(*text, fmt::format("{}.{}.{}", path, key, name), route);
+    }
+  }
+}
+
 void RouteReader::ReadListenerNames(const Value& value, Route& route) {
   size_t index = 0;
   for (const Value* name : ItemsOf(value.Find("listeners"))) {
@@ -161,11 +183,17 @@ void RouteReader::ReadListenerNames(const Value& value, Route& route) {
 
 // A name, or in place a URL or a whole upstream.
 void RouteReader::ReadUpstreamOf(const Value& value, Route& route) {
+  bool in_place = value.kind == Value::Kind::kMap || value.text.find("://") != std::string::npos;
+  if (!in_place && upstreams_.contains(value.text)) {
+    route.upstream = value.text;
+    return;
+  }
   const std::string path = route.path + ".upstream";
   Upstream anonymous;
   if (value.kind == Value::Kind::kMap) {
     anonymous = ReadUpstream("@" + route.name, value, path, reading_);
-  } else if (value.text.find("://") != std::string::npos) {
+    CheckFallback(value, path, {upstream_names_.begin(), upstream_names_.end()}, reading_);
+  } else if (in_place) {
     Result<TargetUrl> url = ParseTargetUrl(value.text);
     if (!url) {
       reading_.Error(value, path, Quote(value) + ": " + url.error().message);
@@ -177,7 +205,7 @@ void RouteReader::ReadUpstreamOf(const Value& value, Route& route) {
     anonymous.targets.push_back({std::move(url->address), 1, false, value.position});
   } else {
     route.upstream = value.text;
-    if (!value.text.empty() && !upstreams_.contains(value.text)) {
+    if (!value.text.empty()) {
       std::vector<std::string_view> known(upstream_names_.begin(), upstream_names_.end());
       reading_.Error(value, path, UnknownName("upstream", value, known));
     }
@@ -300,6 +328,7 @@ Schema RouteSchema() {
                           {"path", Text("The path to send; a template. Goes before `strip_prefix`.").AtLeast(1)},
                           {"host", Text("The Host to send; a template.").AtLeast(1)},
                       })},
+                 {"request_headers", RequestHeaderEditSchema()},
                  {"response_headers", HeaderEditSchema()},
                  {"error_pages", ErrorPagesSchema()},
                  {"body_limit", Size("In place of `limits.body`; `0`: no limit.")},
@@ -323,7 +352,11 @@ Schema PoliciesSchema() {
       Raw(""));
 }
 
-Schema RoutesSchema() { return ListOf("Which requests are answered, and how.", RouteSchema()); }
+Schema RoutesSchema() {
+  Schema routes = ListOf("Which requests are answered, and how.", RouteSchema());
+  routes.deferred = true;  // there may be thousands
+  return routes;
+}
 
 std::vector<Policy> ReadPolicies(const Value* value, const std::string& path, Reading& reading) {
   std::vector<Policy> policies;
@@ -336,10 +369,13 @@ std::vector<Policy> ReadPolicies(const Value* value, const std::string& path, Re
 
 void ReadRoutes(const Value& root, Reading& reading) {
   const Value* section = root.Find("routes");
-  if (section == nullptr) return;
-  reading.config.routes.reserve(section->items.size());
-  RouteReader reader(reading);
-  for (size_t i = 0; i < section->items.size(); i++) reader.Read(section->items[i], i);
+  if (section == nullptr || section->kind != Value::Kind::kList) return;
+  static const Schema schema = RoutesSchema();
+  size_t count = section->node->items.size();
+  RouteReader reader(reading, count);
+  for (size_t i = 0; i < count; i++) {
+    reader.Read(CheckDeferred(schema, *section, i, "routes", reading.files, reading.diagnostics), i);
+  }
 }
 
 }  // namespace mg::config

@@ -357,7 +357,7 @@ g.yaml:2:14: unknown key "satus"; did you mean "status"? (routes[0].respond.satu
     {"Null", R"(-
 - respond: 200
 )",
-     R"(g.yaml:2:1: an empty item: expected a map (routes[0])
+     R"(g.yaml:1:2: an empty item: expected a map (routes[0])
 )"},
     {"RoutesMap", R"(a: 1
 )",

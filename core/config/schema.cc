@@ -41,6 +41,10 @@ class Checker {
 
   Value Run(const Schema& schema, const Node* node, const Position& where, const Path& path, Environment environment);
 
+  // nullopt: it is empty, which is an error.
+  std::optional<Value> CheckItem(const Schema& schema, const Node& list, size_t index, const Path& path,
+                                 Environment environment);
+
  private:
   Value Absent(const Schema& schema, const Position& where, const Path& path);
   Value CheckShape(const Schema& schema, const Node& node, const Path& path, Environment environment);
@@ -268,22 +272,29 @@ void Checker::CheckGroups(const Schema& schema, const Node& node, const Path& pa
 
 std::string Count(size_t count) { return count == 1 ? "1 item" : fmt::format("{} items", count); }
 
+std::optional<Value> Checker::CheckItem(const Schema& schema, const Node& node, size_t index, const Path& path,
+                                        Environment environment) {
+  static const Schema any;
+  const Schema& shape = schema.values ? *schema.values : any;
+  const Node& item = node.items[index];
+  Path item_path{&path, {}, index};
+  if (item.kind == Node::Kind::kNull && shape.type != Type::kAny && shape.type != Type::kRaw) {
+    Error(item.position, item_path, "an empty item: expected " + Expected(shape));
+    return std::nullopt;
+  }
+  return Run(shape, &item, item.position, item_path, environment);
+}
+
 Value Checker::CheckList(const Schema& schema, const Node& node, const Path& path, Environment environment) {
   Value value;
   value.kind = Value::Kind::kList;
   value.position = node.position;
   value.node = &node;
-  value.items.reserve(node.items.size());
-  static const Schema any;
-  for (size_t i = 0; i < node.items.size(); i++) {
-    const Node& item = node.items[i];
-    const Schema& shape = schema.values ? *schema.values : any;
-    Path item_path{&path, {}, i};
-    if (item.kind == Node::Kind::kNull && shape.type != Type::kAny && shape.type != Type::kRaw) {
-      Error(item.position, item_path, "an empty item: expected " + Expected(shape));
-      continue;
+  if (!schema.deferred) {
+    value.items.reserve(node.items.size());
+    for (size_t i = 0; i < node.items.size(); i++) {
+      if (auto item = CheckItem(schema, node, i, path, environment)) value.items.push_back(std::move(*item));
     }
-    value.items.push_back(Run(shape, &item, item.position, item_path, environment));
   }
   if (node.items.size() < schema.min_items) {
     Error(node.position, path, fmt::format("needs at least {}", Count(schema.min_items)));
@@ -298,9 +309,10 @@ Value Checker::CheckList(const Schema& schema, const Node& node, const Path& pat
 Value Checker::CheckScalar(const Schema& schema, const Node& node, const Path& path, Environment environment) {
   bool keep =
       environment == Environment::kKeep || (environment == Environment::kUnlessRegex && node.scalar.starts_with('~'));
-  ScalarPlace place{
-      node.position.file < diagnostics_.directories.size() ? diagnostics_.directories[node.position.file] : "/", files_,
-      !keep};
+  static const std::string root = "/";
+  const std::vector<std::string>& directories = diagnostics_.directories;
+  const std::string& directory = node.position.file < directories.size() ? directories[node.position.file] : root;
+  ScalarPlace place{directory, files_, !keep};
   std::expected<Value, std::string> value = ReadScalar(schema, node, place);
   if (value) return std::move(*value);
   Error(node.position, path, std::move(value.error()));
@@ -359,6 +371,12 @@ Value Check(const Schema& schema, const Node* node, const Position& where, const
 Value CheckGiven(const Schema& schema, const Node* node, const Position& where, const std::string& path,
                  FileSource& files, Diagnostics& diagnostics) {
   return CheckFrom(schema, node, where, path, files, diagnostics, Defaults::kSkip);
+}
+
+Value CheckDeferred(const Schema& schema, const Value& list, size_t index, const std::string& path, FileSource& files,
+                    Diagnostics& diagnostics) {
+  Checker checker(files, diagnostics, Defaults::kSkip);
+  return checker.CheckItem(schema, *list.node, index, Path{nullptr, path}, Environment::kFill).value_or(Value());
 }
 
 }  // namespace mg::config

@@ -75,6 +75,7 @@ struct Schema {
   std::string exactly_one_unless;                        // with this key, none of a group will do, too
   std::vector<std::vector<std::string>> at_least_one_of;
   size_t min_items = 0, max_items = SIZE_MAX;
+  bool deferred = false;  // a list, long ones of which are never held whole: whoever reads it calls CheckDeferred
   std::vector<Schema> alternatives;  // any of these shapes instead (a scalar where a map is usual)
   std::string pattern;               // a regular expression the whole text must match, ECMAScript
   std::string doc;
@@ -94,6 +95,10 @@ Value Check(const Schema& schema, const Node* node, const Position& where, const
 // The same without filling in defaults: what is absent has no entry. For structs that carry their defaults themselves.
 Value CheckGiven(const Schema& schema, const Node* node, const Position& where, const std::string& path,
                  FileSource& files, Diagnostics& diagnostics);
+
+// An item of a list whose check was deferred, as CheckGiven. `list` is its value, `path` the list's.
+Value CheckDeferred(const Schema& schema, const Value& list, size_t index, const std::string& path, FileSource& files,
+                    Diagnostics& diagnostics);
 
 // A text for a message, in quotes: *** for one that came from the environment or is a secret, and never a long one.
 std::string Quote(const Value& value);

@@ -85,6 +85,7 @@ Schema LogSchema();
 Schema StatusSchema();
 Schema AdminSchema();
 Schema LimitsSchema();
+Schema TlsSchema();
 Schema LuaSchema();
 Schema RedisSchema();
 void ReadGateway(const Value& root, Reading& reading);
@@ -102,13 +103,22 @@ void ReadListeners(const Value& root, Reading& reading);
 // upstreams.cc
 Schema UpstreamSchema();  // of one
 Upstream ReadUpstream(const std::string& name, const Value& value, const std::string& path, Reading& reading);
+// Whether the upstream that a fallback names is there; all names must be known.
+void CheckFallback(const Value& upstream, const std::string& path, const std::vector<std::string_view>& known,
+                   Reading& reading);
 void ReadUpstreams(const Value& root, Reading& reading);
 
 // headers.cc: response headers and error pages, of the gateway and of a route.
 Schema HeaderEditSchema();
+Schema RequestHeaderEditSchema();
 Schema ErrorPagesSchema();
 Schema ClientAbortSchema();
 HeaderEdit ReadHeaderEdit(const Value* value, const std::string& path, Reading& reading);
+// Of requests: values are templates, and the names of the message's own framing are refused. A route checks the
+// templates itself, which may name parameters of its path.
+enum class Templates : bool { kLeave, kCheck };
+HeaderEdit ReadRequestHeaderEdit(const Value* value, const std::string& path, Reading& reading,
+                                 Templates templates = Templates::kCheck);
 std::map<uint16_t, std::string> ReadErrorPages(const Value* value, const std::string& path, Reading& reading);
 void ReadClientAbort(const Value& map, ClientAbort& out);
 // A map of header names to one or more values, in file order.

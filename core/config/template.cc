@@ -42,6 +42,7 @@ constexpr Row kRows[] = {
     {"uri", Kind::kUri},
     {"scheme", Kind::kScheme},
     {"protocol", Kind::kProtocol},
+    {"tls", Kind::kTls, Name::kRequired},
     {"status", Kind::kStatus, Name::kNone, TemplateUse::kLog},
     {"bytes_sent", Kind::kBytesSent, Name::kNone, TemplateUse::kLog},
     {"bytes_received", Kind::kBytesReceived, Name::kNone, TemplateUse::kLog},
@@ -90,6 +91,34 @@ bool IsHeaderKind(Kind kind) {
   return kind == Kind::kHeader || kind == Kind::kResponseHeader || kind == Kind::kUpstreamHeader;
 }
 
+// What `tls.NAME` may name, and the variable it is.
+constexpr std::pair<std::string_view, std::string_view> kTlsNames[] = {
+    {"version", "ssl_protocol"},
+    {"cipher", "ssl_cipher"},
+    {"alpn", "ssl_alpn_protocol"},
+    {"server_name", "ssl_server_name"},
+    {"resumed", "ssl_session_reused"},
+    {"client.verify", "ssl_client_verify"},
+    {"client.subject", "ssl_client_s_dn"},
+    {"client.issuer", "ssl_client_i_dn"},
+    {"client.serial", "ssl_client_serial"},
+    {"client.san", "ssl_client_san"},
+    {"client.fingerprint", "ssl_client_fingerprint_sha256"},
+    {"client.cert", "ssl_client_escaped_cert"},
+};
+
+Result<Expression> TlsExpression(std::string_view name) {
+  std::vector<std::string_view> known;
+  for (const auto& [word, variable] : kTlsNames) {
+    if (word == name) return Expression{Kind::kTls, std::string(variable)};
+    known.push_back(word);
+  }
+  std::string message = fmt::format("unknown expression \"tls.{}\"", name.substr(0, 80));
+  std::string_view nearest = Nearest(name, known);
+  if (!nearest.empty()) message += fmt::format("; did you mean \"tls.{}\"?", nearest);
+  return Fail(ErrorCode::kInvalid, std::move(message));
+}
+
 std::string CheckName(Kind kind, std::string_view name) {
   bool plain = true;
   for (char c : name) plain = plain && static_cast<unsigned char>(c) > 0x20 && c != 0x7f && c != '{' && c != '}';
@@ -97,7 +126,8 @@ std::string CheckName(Kind kind, std::string_view name) {
   if ((IsHeaderKind(kind) || kind == Kind::kCookie) && !IsToken(name)) return "not a name of a header or a cookie";
   if (kind == Kind::kPhaseTime && std::ranges::find(kPhases, name) == std::end(kPhases))
     return "the phases are rewrite, access, content, balance, header_filter and body_filter";
-  if ((kind == Kind::kPath || kind == Kind::kVar) && !IsIdentifier(name))
+  bool group = kind == Kind::kPath && ParseDecimal<uint32_t>(name).value_or(0) > 0;  // of a regular expression
+  if ((kind == Kind::kPath || kind == Kind::kVar) && !group && !IsIdentifier(name))
     return "a name has letters, digits and _ only";
   return "";
 }
@@ -136,6 +166,7 @@ Result<Expression> ParseExpression(std::string_view text, TemplateUse use) {
   if (std::string why = CheckName(row->kind, name); !why.empty()) {
     return Fail(ErrorCode::kInvalid, fmt::format("\"{}\": {}", text.substr(0, 80), why));
   }
+  if (row->kind == Kind::kTls) return TlsExpression(name);
   expression.name = IsHeaderKind(row->kind) ? Lower(name) : std::string(name);
   return expression;
 }

@@ -188,7 +188,7 @@ TEST(Templates, Pieces) {
   EXPECT_EQ(Template::Parse("a}b{{")->pieces()[0].literal, "a}b{");
   EXPECT_TRUE(Template::Parse("")->constant());
   for (const char* text : {"{", "{}", "{a", "{nope}", "{header}", "{header.}", "{method.x}", "{path.a b}", "{status}",
-                           "{ path }", "{cookie.a=b}", "{path.1}"}) {
+                           "{ path }", "{cookie.a=b}", "{path.0}", "{path.1x}"}) {
     EXPECT_FALSE(Template::Parse(text)) << text;
   }
   for (const char* text : {"{status}", "{tls_cipher} {claim.realm.role} {uri}"}) {
@@ -197,8 +197,9 @@ TEST(Templates, Pieces) {
 }
 
 TEST(Templates, EveryExpressionThatIsDocumented) {
-  for (const char* text : {"consumer", "route", "remote_addr", "method", "host", "path", "path.id", "header.a",
-                           "query.a", "cookie.a", "claim.sub", "var.a", "request_id", "uri", "scheme", "protocol"}) {
+  for (const char* text :
+       {"consumer", "route", "remote_addr", "method", "host", "path", "path.id", "path.1", "header.a", "query.a",
+        "cookie.a", "claim.sub", "var.a", "request_id", "uri", "scheme", "protocol"}) {
     EXPECT_TRUE(ParseExpression(text)) << text;
   }
   for (const char* text : {"status", "bytes_sent", "bytes_received", "request_time", "upstream_time", "upstream_addr",

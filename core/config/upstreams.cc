@@ -76,7 +76,24 @@ void AddStatuses(const Value& value, const std::string& path, std::vector<uint16
 
 void ReadRetries(const Value& value, const std::string& path, Retries& retries, Reading& reading) {
   Get(value, "attempts", retries.attempts);
-  GetPercent(value, "budget", retries.budget_percent);
+  if (const Value* budget = value.Find("budget")) {
+    GetPercent(value, "budget", retries.budget_percent);
+    if (budget->kind == Value::Kind::kMap) {
+      GetPercent(*budget, "share", retries.budget_percent);
+      Get(*budget, "floor", retries.budget_floor);
+    }
+  }
+  if (const Value* backoff = value.Find("backoff")) {
+    Get(*backoff, "base", retries.backoff_base);
+    Get(*backoff, "max", retries.backoff_max);
+    if (retries.backoff_max < retries.backoff_base) {
+      reading.Error(*backoff, path + ".backoff", "max is shorter than base");
+    }
+  }
+  if (const Value* hedge = value.Find("hedge")) {
+    Get(*hedge, "after", retries.hedge.after);
+    Get(*hedge, "max", retries.hedge.max);
+  }
   if (const Value* when = value.Find("when")) {
     retries.on_connect = retries.on_reset = retries.on_timeout = false;
     size_t index = 0;
@@ -135,16 +152,44 @@ void ReadHealth(const Value& value, const std::string& path, Upstream& upstream,
   }
 }
 
-void ReadBreaker(const Value& value, CircuitBreaker& breaker) {
+bool IsGiven(const Value& map, std::string_view key) {
+  const Value* value = map.Find(key);
+  return value != nullptr && value->node != nullptr;
+}
+
+void ReadFallback(const Value& value, const std::string& path, Fallback& fallback, Reading& reading) {
+  fallback.position = value.position;
+  Get(value, "status", fallback.status);
+  Get(value, "body", fallback.body);
+  fallback.headers = ReadHeaders(value.Find("headers"), path + ".headers", reading);
+  Get(value, "upstream", fallback.upstream);
+  bool is_lua = value.Find("lua") != nullptr, is_file = value.Find("file") != nullptr;
+  if (is_lua || is_file) fallback.lua = ReadLuaSource(value, reading);
+  bool is_fixed = false;
+  for (const char* key : {"status", "body", "headers"}) is_fixed = is_fixed || IsGiven(value, key);
+  if (is_fixed + is_lua + is_file + !fallback.upstream.empty() > 1) {
+    reading.Error(value, path, "a fallback is one of: a status (with body and headers), upstream, lua, file");
+  }
+}
+
+void ReadBreaker(const Value& value, const std::string& path, CircuitBreaker& breaker, Reading& reading) {
   GetPercent(value, "failure_ratio", breaker.failure_percent);
   Get(value, "window", breaker.window);
   Get(value, "minimum", breaker.minimum);
   Get(value, "open", breaker.open);
   Get(value, "half_open", breaker.half_open);
-  if (const Value* fallback = value.Find("fallback")) {
-    Get(*fallback, "status", breaker.fallback_status);
-    Get(*fallback, "body", breaker.fallback_body);
+  Get(value, "consecutive", breaker.consecutive);
+  Get(value, "slow", breaker.slow);
+  size_t index = 0;
+  for (const Value* item : ItemsOf(value.Find("statuses"))) {
+    AddStatuses(*item, fmt::format("{}.statuses[{}]", path, index++), breaker.statuses, reading);
   }
+  if (const Value* per = value.Find("per")) {
+    breaker.per_upstream = breaker.per_target = false;
+    for (const Value* item : ItemsOf(per)) (item->text == "target" ? breaker.per_target : breaker.per_upstream) = true;
+  }
+  if (const Value* fallback = value.Find("fallback"))
+    ReadFallback(*fallback, path + ".fallback", breaker.fallback, reading);
 }
 
 void ReadUpstreamTls(const Value& value, const std::string& path, UpstreamTls& tls, Reading& reading) {
@@ -214,6 +259,19 @@ Schema HealthSchema() {
       });
 }
 
+Schema FallbackSchema() {
+  const Fallback d;
+  return Map("What clients get while it is open: a status with a body, another upstream, or what a script answers.",
+             {
+                 {"status", Integer("").AtLeast(200).AtMost(599).Default(d.status)},
+                 {"body", Text("The gateway's error document where none is given.").Keep(Schema::Environment::kKeep)},
+                 {"headers", MapOf("", OneOrMore("", Text("")))},
+                 {"upstream", Text("The name of another upstream, which the request goes to.").AtLeast(1)},
+                 {"lua", Text("A Lua chunk, run as a route's `content` is.").Keep(Schema::Environment::kKeep)},
+                 {"file", File("A Lua file, run so.")},
+             });
+}
+
 Schema BreakerSchema() {
   const CircuitBreaker d;
   auto count = [](std::string doc, uint32_t value) {
@@ -227,26 +285,52 @@ Schema BreakerSchema() {
            Share("Of the requests in the window, what opens it.").AtLeast(0.01).DefaultPercent(d.failure_percent)},
           {"window", time("How far back it looks.", d.window)},
           {"minimum", count("Fewer requests than this in the window open nothing.", d.minimum)},
+          {"consecutive", Integer("Failures in a row that open it, whatever their ratio; `0`: not counted.")
+                              .AtLeast(0)
+                              .AtMost(1000000)
+                              .Default(d.consecutive)},
+          {"slow", Time("An answer whose head takes as long is a failure; `0`: none is.").Default(d.slow)},
+          {"statuses",
+           OneOrMore("Answers that are failures: statuses and ranges; 500-599 where none is given.", Text(""))},
+          {"per",
+           OneOrMore("Whose failures open it for whom: `upstream` (all of it), `target` (each for itself), both.",
+                     Text("").OneOf({"upstream", "target"}))},
           {"open", time("How long it stays open.", d.open)},
-          {"half_open", count("Requests let through then, all of which must succeed.", d.half_open)},
-          {"fallback",
-           Map("What clients get while it is open.",
-               {
-                   {"status", Integer("").AtLeast(200).AtMost(599).Default(d.fallback_status)},
-                   {"body", Text("The gateway's error document where none is given.").Keep(Schema::Environment::kKeep)},
-               })},
+          {"half_open", Integer("Requests let through then, all of which must succeed.")
+                            .AtLeast(1)
+                            .AtMost(10000)
+                            .Default(d.half_open)},
+          {"fallback", FallbackSchema()},
       });
 }
 
 Schema RetriesSchema() {
   const Retries d;
+  auto time = [](std::string doc, Duration value) { return Time(std::move(doc)).Default(value); };
+  Schema budget = Map("", {
+                              {"share", Share("Of the live requests.").DefaultPercent(d.budget_percent)},
+                              {"floor", Integer("So many always.").AtLeast(0).AtMost(1000000).Default(d.budget_floor)},
+                          });
   return Map(
       "When a request is sent again, to another target where there is one.",
       {
-          {"attempts", Integer("Attempts beyond the first.").AtLeast(0).AtMost(10).Default(d.attempts)},
+          {"attempts", Integer("Attempts beyond the first.").AtLeast(0).AtMost(7).Default(d.attempts)},
           {"when", OneOrMore("What is tried again: `connect`, `reset`, `timeout`, statuses.", Text("").AtLeast(1))},
           {"methods", OneOrMore("Which methods; only the idempotent ones where none is given.", Text("").AtLeast(1))},
-          {"budget", Share("Retries may add this much to the requests.").DefaultPercent(d.budget_percent)},
+          {"budget",
+           Share("How many of the live requests may be tried again at a time, and a floor below which all may.")
+               .Or(budget)
+               .DefaultPercent(d.budget_percent)},
+          {"backoff", Map("The wait before an attempt: random, up to `base`, twice that for each further one.",
+                          {
+                              {"base", time("`0`: no wait.", d.backoff_base)},
+                              {"max", time("Never longer than this.", d.backoff_max)},
+                          })},
+          {"hedge", Map("A second attempt at another target when the first has not answered; the first answer wins.",
+                        {
+                            {"after", Time("How long to wait for it.").AtLeast(kMillisecond).Required()},
+                            {"max", Integer("So many at most.").AtLeast(1).AtMost(3).Default(d.hedge.max)},
+                        })},
       });
 }
 
@@ -311,6 +395,10 @@ Schema UpstreamSchema() {
                  {"retries", RetriesSchema()},
                  {"health", HealthSchema()},
                  {"circuit_breaker", BreakerSchema()},
+                 {"deadline_header",
+                  Text("A field that tells the upstream how many milliseconds are left of `timeouts.total`, such as "
+                       "`X-Request-Deadline`; `grpc-timeout` gets its own form.")
+                      .AtLeast(1)},
                  {"tls", UpstreamTlsSchema()},
                  {"preserve_host",
                   Bool("Whether to send the client's Host; otherwise the target's address.").Default(d.preserve_host)},
@@ -340,10 +428,24 @@ Upstream ReadUpstream(const std::string& name, const Value& value, const std::st
   }
   if (const Value* retries = value.Find("retries")) ReadRetries(*retries, path + ".retries", upstream.retries, reading);
   if (const Value* health = value.Find("health")) ReadHealth(*health, path + ".health", upstream, reading);
-  if (const Value* breaker = value.Find("circuit_breaker")) ReadBreaker(*breaker, upstream.breaker.emplace());
+  if (const Value* breaker = value.Find("circuit_breaker"))
+    ReadBreaker(*breaker, path + ".circuit_breaker", upstream.breaker.emplace(), reading);
   if (const Value* tls = value.Find("tls")) ReadUpstreamTls(*tls, path + ".tls", upstream.tls, reading);
   Get(value, "preserve_host", upstream.preserve_host);
+  Get(value, "deadline_header", upstream.deadline_header);
+  if (const Value* header = value.Find("deadline_header"); header != nullptr && !IsToken(header->text)) {
+    reading.Error(*header, path + ".deadline_header", fmt::format("{} is not a header's name", Quote(*header)));
+  }
   return upstream;
+}
+
+void CheckFallback(const Value& upstream, const std::string& path, const std::vector<std::string_view>& known,
+                   Reading& reading) {
+  const Value* breaker = upstream.kind == Value::Kind::kMap ? upstream.Find("circuit_breaker") : nullptr;
+  const Value* fallback = breaker != nullptr ? breaker->Find("fallback") : nullptr;
+  const Value* name = fallback != nullptr ? fallback->Find("upstream") : nullptr;
+  if (name == nullptr || std::ranges::find(known, name->text) != known.end()) return;
+  reading.Error(*name, path + ".circuit_breaker.fallback.upstream", UnknownName("upstream", *name, known));
 }
 
 void ReadUpstreams(const Value& root, Reading& reading) {
@@ -356,6 +458,9 @@ void ReadUpstreams(const Value& root, Reading& reading) {
                                 fmt::format("\"{}\" is not a name: letters, digits and _-./:@", name));
     reading.config.upstreams.push_back(ReadUpstream(name, value, path, reading));
   }
+  std::vector<std::string_view> known;
+  for (const auto& [name, value] : section->entries) known.push_back(name);
+  for (const auto& [name, value] : section->entries) CheckFallback(value, "upstreams." + name, known, reading);
 }
 
 }  // namespace mg::config

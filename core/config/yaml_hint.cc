@@ -88,26 +88,41 @@ std::optional<YamlHint> UnquotedBraces(std::string_view text, uint32_t line) {
   return QuoteIt(whole, line, *word, "an unquoted \"{\" begins a map");
 }
 
+YamlHint ExplainUnknownAlias(std::string_view text, uint32_t line, uint32_t column) {
+  std::string_view whole = LineOf(text, line);
+  if (auto braces = UnquotedBraces(text, line)) return *braces;
+  size_t at = std::min<size_t>(column - 1, whole.size());
+  return QuoteIt(whole, line, {at, whole.substr(at, WordEnd(whole, at) - at)},
+                 "an unquoted \"*\" begins an alias, and no anchor has that name: if it is meant as text");
+}
+
 YamlHint ExplainYamlError(std::string_view text, const YamlFailure& failure) {
   std::string_view line = LineOf(text, failure.line);
   size_t at = failure.column > 0 ? failure.column - 1 : 0;
   char c = at < line.size() ? line[at] : '\0';
+  auto says = [&](std::string_view words) { return failure.problem.find(words) != std::string::npos; };
+  auto here = [&](std::string message) { return YamlHint{failure.line, failure.column, std::move(message)}; };
 
   size_t indent = std::min(line.find_first_not_of(kBlank), line.size());
   size_t tab = line.substr(0, indent).find('\t');
   if (tab != std::string_view::npos) {
     return {failure.line, static_cast<uint32_t>(tab + 1), "a tab indents this line: YAML is indented with spaces only"};
   }
+  if (failure.context == "while scanning a quoted scalar" && says("end of stream")) {
+    return {failure.context_line, failure.context_column, "the quote opened here is never closed"};
+  }
+  if (says("unknown escape character")) {
+    return here(fmt::format("unknown escape character: {}", line.substr(std::min(at + 1, line.size()), 1)));
+  }
   if (auto braces = UnquotedBraces(text, failure.line)) return *braces;
-  if (failure.message.find("anchor") != std::string::npos && c == '*') {
-    return QuoteIt(line, failure.line, {at, line.substr(at, WordEnd(line, at) - at)},
-                   "an unquoted \"*\" begins an alias, and no anchor has that name: if it is meant as text");
+  if (failure.context == "while scanning an alias") {
+    return ExplainUnknownAlias(text, failure.context_line, failure.context_column);
   }
   if (c == '@' || c == '`' || c == '%') {
     return QuoteIt(line, failure.line, {at, line.substr(at, WordEnd(line, at) - at)},
                    fmt::format("a text cannot begin with \"{}\" unquoted", c));
   }
-  if (failure.message.find("flow not found") != std::string::npos && failure.open_line > 0) {
+  if (failure.context.starts_with("while parsing a flow") && says("did not find expected") && failure.open_line > 0) {
     std::string_view opener = LineOf(text, failure.open_line);
     char bracket = failure.open_column <= opener.size() ? opener[failure.open_column - 1] : '[';
     if (bracket != '{') bracket = '[';
@@ -115,14 +130,21 @@ YamlHint ExplainYamlError(std::string_view text, const YamlFailure& failure) {
             fmt::format("the \"{}\" opened here is not closed before line {}, column {}", bracket, failure.line,
                         failure.column)};
   }
-  if (failure.message == "illegal map value") {
-    return {failure.line, failure.column,
-            "\": \" is not allowed here: quote the text it stands in, or check the indentation"};
+  if (says("mapping values are not allowed")) {
+    return here("\": \" is not allowed here: quote the text it stands in, or check the indentation");
   }
-  if (failure.message.find(" not found") != std::string::npos) {
-    return {failure.line, failure.column, "this does not belong to what is above: check the indentation"};
+  if (says("could not find expected ':'")) {
+    std::string_view key = LineOf(text, failure.context_line);
+    key = Trim(key.substr(std::min<size_t>(failure.context_column - 1, key.size())));
+    return {failure.context_line, failure.context_column,
+            fmt::format("\"{}\" has no value: write key: value, with a space after the colon", key.substr(0, 80))};
   }
-  return {failure.line, failure.column, "YAML: " + failure.message};
+  if (c == ']' || c == '}') return here(fmt::format("\"{}\" closes nothing here: quote the text it stands in", c));
+  if (says("did not find expected") || says("block sequence entries are not allowed") ||
+      says("mapping keys are not allowed")) {
+    return here("this does not belong to what is above: check the indentation");
+  }
+  return here("YAML: " + failure.problem);
 }
 
 }  // namespace mg::config

@@ -13,14 +13,18 @@ struct YamlHint {
   std::string message;
 };
 
-// `message` is the library's, at `line` and `column` (from 1) of `text`; `open_line` and `open_column` are those of the
-// innermost [ or { still open there (0: none).
+// What the library says is wrong at `line` and `column` (from 1) of a text: its `problem`, and in which `context` that
+// began and where. `open_line` and `open_column` are those of the innermost [ or { still open there (0: none).
 struct YamlFailure {
   uint32_t line = 0, column = 0;
-  std::string message;
+  std::string problem, context;
+  uint32_t context_line = 0, context_column = 0;
   uint32_t open_line = 0, open_column = 0;
 };
 YamlHint ExplainYamlError(std::string_view text, const YamlFailure& failure);
+
+// An alias (*name) here that no anchor has the name of.
+YamlHint ExplainUnknownAlias(std::string_view text, uint32_t line, uint32_t column);
 
 // A plain word with braces, such as /v1/{id}, on this line: what to do about it.
 std::optional<YamlHint> UnquotedBraces(std::string_view text, uint32_t line);

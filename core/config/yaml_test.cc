@@ -50,7 +50,7 @@ log:
      R"(g.yaml:1:20: an unquoted "{" begins a map, quote it: address: "${ADDR}" (status)
 )"},
     {"Tab", "log:\n\tlevel: info\n",
-     R"(g.yaml:2:1: a tab indents this line: YAML is indented with spaces only
+     R"(g.yaml:2:1: a tab indents this line: YAML is indented with spaces only (log)
 )"},
     {"Tab2", "log:\n  level: info\n\toutput: stderr\n",
      R"(g.yaml:3:1: a tab indents this line: YAML is indented with spaces only (log.level)
@@ -101,11 +101,11 @@ watch: true
     {"UnclosedQuote", R"(user: "abc
 watch: true
 )",
-     R"(g.yaml:1:7: the quote opened here is never closed
+     R"(g.yaml:1:7: the quote opened here is never closed (user)
 )"},
     {"UnclosedSingle", R"(user: 'it''s
 )",
-     R"(g.yaml:1:7: the quote opened here is never closed
+     R"(g.yaml:1:7: the quote opened here is never closed (user)
 )"},
     {"MissingColon", R"(watch
 )",
@@ -113,7 +113,7 @@ watch: true
     {"MissingColon2", R"(user: a
 watch
 )",
-     R"(g.yaml:2:1: "watch" has no value: write key: value, with a space after the colon (watch)
+     R"(g.yaml:2:1: "watch" has no value: write key: value, with a space after the colon
 )"},
     {"MissingSpace", R"(log: {level:info}
 )",
@@ -202,7 +202,7 @@ user: b
      ""},
     {"Escape", R"(user: "\q"
 )",
-     R"(g.yaml:1:10: YAML: unknown escape character: q (user)
+     R"(g.yaml:1:8: unknown escape character: q (user)
 )"},
     {"Json", R"({"user": "a", "watch": 1}
 )",
@@ -210,9 +210,25 @@ user: b
     {"AliasOk", R"(limits: { head: &s 32KiB, uri: *s }
 )",
      ""},
+    {"NonAscii", "'\303\274\303\274': {a: \"\303\244\", b}\n",
+     R"(g.yaml:1:19: "b" has no value: write key: value, with a space after the colon (üü.b)
+)"},
+    {"NextLine", "a: \"x\302\205y\"\nb: [\n",
+     R"(g.yaml:2:4: the "[" opened here is not closed before line 3, column 1 (b)
+)"},
+    {"C1", "a: \302\200\n",
+     R"(g.yaml:1:4: YAML: control characters are not allowed
+)"},
+    {"Redefined", R"(a: &x 1
+b: &x [&x 2, *x, *x]
+c: [*x]
+log: ] 
+)",
+     R"(g.yaml:4:6: "]" closes nothing here: quote the text it stands in (log)
+)"},
     {"FlowEnd", R"(user: ]
 )",
-     R"(g.yaml:1:7: YAML: illegal flow end (user)
+     R"(g.yaml:1:7: "]" closes nothing here: quote the text it stands in (user)
 )"},
     {"Billion", R"(a: &a [x,x,x,x,x,x,x,x,x,x]
 b: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a,*a]

@@ -41,21 +41,43 @@ bool ChunkDecoder::SizeLine(char c) {
         return left_ <= kMaxChunk;
       }
       if (state_ == State::kSize) return false;
-      state_ = c == '\r' ? State::kSizeLf : c == ';' ? State::kExtension : State::kSpace;
+      state_ = c == '\r' ? State::kSizeLf : c == ';' ? State::kName : State::kSpace;
       return c == '\r' || c == ';' || c == ' ' || c == '\t';
     }
-    case State::kSpace:
-      if (c == ';') state_ = State::kExtension;
-      return (c == ';' || c == ' ' || c == '\t') && ++extension_ <= kExtensionLimit;
-    case State::kExtension:
-      if (c == '\r') {
-        state_ = State::kSizeLf;
-        return true;
-      }
-      return !IsControl(c) && ++extension_ <= kExtensionLimit;
-    default:  // kSizeLf
-      state_ = left_ == 0 ? State::kTrailer : State::kData;
-      return c == '\n';
+    case State::kSizeLf: state_ = left_ == 0 ? State::kTrailer : State::kData; return c == '\n';
+    default: return (c == '\r' || ++extension_ <= kExtensionLimit) && Extension(c);
+  }
+}
+
+// *( BWS ";" BWS name [ BWS "=" BWS ( token / quoted-string ) ] ), and the CR behind it.
+bool ChunkDecoder::Extension(char c) {
+  bool space = c == ' ' || c == '\t';
+  bool token = scan::TokenLength({&c, 1}) == 1;
+  auto go = [this](State state) {
+    state_ = state;
+    return true;
+  };
+  auto ends = [&] {  // what may follow a name or a value
+    if (c == '\r') return go(State::kSizeLf);
+    return c == ';' && go(State::kName);
+  };
+  switch (state_) {
+    case State::kSpace: return space || (c == ';' && go(State::kName));
+    case State::kName: return space || (token && go(State::kNameMore));
+    case State::kNameMore:
+      if (space) return go(State::kNameSpace);
+      return token || (c == '=' ? go(State::kValue) : ends());
+    case State::kNameSpace: return space || (c == '=' && go(State::kValue)) || (c == ';' && go(State::kName));
+    case State::kValue:
+      if (c == '"') return go(State::kQuoted);
+      return space || (token && go(State::kValueMore));
+    case State::kValueMore: return token || (space ? go(State::kSpace) : ends());
+    case State::kQuoted:
+      if (c == '"') return go(State::kQuotedEnd);
+      if (c == '\\') return go(State::kEscaped);
+      return !IsControl(c);
+    case State::kEscaped: return !IsControl(c) && go(State::kQuoted);
+    default: return space ? go(State::kSpace) : ends();  // kQuotedEnd
   }
 }
 

@@ -8,6 +8,8 @@
 namespace mg::http {
 
 namespace {
+constexpr int kReadsAtOnce = 16;  // then other connections get their turn
+
 iovec Piece(std::string_view text) { return {const_cast<char*>(text.data()), text.size()}; }
 }  // namespace
 
@@ -44,6 +46,7 @@ void H1Client::Begin(ClientHandler& handler, Method method) {
   paused_ = request_sent_ = response_begun_ = end_owed_ = false;
   informational_ = 0;
   scanned_ = 0;
+  trailers_ = {};
 }
 
 bool H1Client::Detach() {
@@ -80,10 +83,12 @@ void H1Client::Close() {
 }
 
 size_t H1Client::Fail(ErrorCode code, std::string message) {
+  // None of the answer has been handed on. One that is not HTTP would not be at the next try.
+  bool again = state_ == State::kHead && code != ErrorCode::kProtocol;
   Close();
   processing_ = false;
   if (ClientHandler* handler = std::exchange(handler_, nullptr)) {
-    Retryable retryable = response_begun_ ? Retryable::kNo : Retryable::kYes;
+    Retryable retryable = again ? Retryable::kYes : Retryable::kNo;
     handler->OnFailed({code, Origin::kUpstream, retryable, std::move(message)});
   }
   return kOver;
@@ -102,7 +107,7 @@ void H1Client::SendHead(std::string_view head, BodyFraming framing) {
 
 void H1Client::SendBody(std::string_view data, End end) {
   char size_line[18];
-  iovec pieces[5];
+  iovec pieces[7];
   int count = 0;
   bool chunked = request_framing_ == BodyFraming::kChunked;
   if (!head_out_.empty()) pieces[count++] = Piece(std::exchange(head_out_, {}));
@@ -112,7 +117,13 @@ void H1Client::SendBody(std::string_view data, End end) {
     if (chunked) pieces[count++] = Piece("\r\n");
   }
   if (end == End::kYes) {
-    if (chunked) pieces[count++] = Piece("0\r\n\r\n");
+    if (chunked && trailers_.empty()) {
+      pieces[count++] = Piece("0\r\n\r\n");
+    } else if (chunked) {
+      pieces[count++] = Piece("0\r\n");
+      pieces[count++] = Piece(std::exchange(trailers_, {}));
+      pieces[count++] = Piece("\r\n");
+    }
     request_sent_ = true;
   }
   if (count > 0) WriteOut(pieces, count);
@@ -132,8 +143,7 @@ void H1Client::WriteOut(const iovec* pieces, int count) {
   if (connected_ && out_.empty()) {
     net::IoResult result = transport_.Write(pieces, count);
     if (result.status == net::IoResult::kOk) taken = result.bytes;
-    // An error shows again when the answer is read: the peer may have answered before it closed.
-    if (result.status == net::IoResult::kError) return;
+    if (result.status == net::IoResult::kError) return ReadLater();
   }
   for (int i = 0; i < count; i++) {
     size_t skip = std::min(taken, pieces[i].iov_len);
@@ -152,13 +162,23 @@ void H1Client::OnWritable() {
     net::IoResult result = transport_.Write(pieces, count);
     if (result.status == net::IoResult::kError) {
       out_.Clear();
-      break;
+      return ReadLater();
     }
     if (result.status == net::IoResult::kOk) out_.Consume(result.bytes);
     if (result.status == net::IoResult::kAgain || result.bytes < offered) return;
   }
   if (std::exchange(end_owed_, false)) transport_.ShutdownWrite();
   if (handler_ != nullptr) handler_->OnRequestDrained();
+}
+
+// Reads at the end of the turn: when other connections have had theirs, or when a write has failed. The peer may have
+// answered before it closed, and the event that told of that may have come with an earlier answer's bytes.
+void H1Client::ReadLater() {
+  if (std::exchange(read_posted_, true)) return;
+  transport_.loop().Defer([this] {  // runs before the turn's destroy list
+    read_posted_ = false;
+    if (handler_ != nullptr) ReadInput();
+  });
 }
 
 // --- Input
@@ -187,7 +207,11 @@ void H1Client::ReadInput() {
     if (!Process(held)) return;
   }
   // Until nothing is left: the response is incomplete, and a reset that came with the last bytes shows in no event.
-  while (!paused_ && handler_ != nullptr) {
+  for (int reads = 0; !paused_ && handler_ != nullptr; reads++) {
+    if (reads == kReadsAtOnce) {
+      ReadLater();
+      break;
+    }
     std::span<char> buffer = transport_.loop().read_buffer();
     net::IoResult read = transport_.Read(buffer.data(), buffer.size());
     if (read.status == net::IoResult::kAgain) break;
@@ -329,6 +353,7 @@ size_t H1Client::ProcessBody(std::string_view bytes) {
       if (step.kind == ChunkDecoder::Step::kNeedMore) return bytes.size();
       if (step.kind == ChunkDecoder::Step::kTrailers) {
         if (step.used < bytes.size()) keep_alive_ = false;
+        if (!step.data.empty()) handler_->OnResponseTrailers(step.data);
         return Finish({});
       }
       handler_->OnResponseBody(step.data, End::kNo);

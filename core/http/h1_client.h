@@ -26,6 +26,9 @@ class ClientHandler {
   // OnResponseBody("", kYes).
   virtual void OnResponseHead(ResponseHead& head) = 0;
   virtual void OnResponseBody(std::string_view data, End end) = 0;
+  // The trailer section of a chunked response, before the OnResponseBody that ends it; only where there is one. Lines
+  // as they came, checked, each with CRLF; valid during the call.
+  virtual void OnResponseTrailers(std::string_view) {}
   // All that had been read so far was delivered.
   virtual void OnResponsePause() {}
   // pending() is 0 again.
@@ -51,9 +54,13 @@ class H1Client final : public net::TransportHandler, public ListNode<H1Client> {
 
   // Begins an exchange on a connected or connecting client. The handler stays until the end or Detach().
   void Begin(ClientHandler& handler, Method method);
+  // The rest of the exchange is another handler's.
+  void HandOver(ClientHandler& to) { handler_ = &to; }
   // The whole request head, encoded; held back until body bytes or Flush.
   void SendHead(std::string_view head, BodyFraming framing);
   void SendBody(std::string_view data, End end);
+  // Field lines, each with CRLF, for the end of a chunked body; they must live until the SendBody that ends it.
+  void SetTrailers(std::string_view lines) { trailers_ = lines; }
   void Flush();
   size_t pending() const { return out_.size(); }
   void PauseResponse() { paused_ = true; }
@@ -96,6 +103,7 @@ class H1Client final : public net::TransportHandler, public ListNode<H1Client> {
   void OnEnd();
   bool StillQuiet();
   void WriteOut(const iovec* pieces, int count);
+  void ReadLater();
 
   net::Transport transport_;
   ParseLimits limits_;
@@ -109,6 +117,7 @@ class H1Client final : public net::TransportHandler, public ListNode<H1Client> {
   bool keep_alive_ = true;
   bool paused_ = false;
   bool processing_ = false;
+  bool read_posted_ = false;
   bool request_sent_ = false;  // its end was handed over
   bool response_begun_ = false;
   bool end_owed_ = false;  // of a tunnel: a FIN follows what is in out_
@@ -116,6 +125,7 @@ class H1Client final : public net::TransportHandler, public ListNode<H1Client> {
   uint64_t body_left_ = 0;
   uint64_t requests_ = 0;
   std::string_view head_out_;  // held back; lives in the handler's arena
+  std::string_view trailers_;  // lives there too
   std::unique_ptr<ChunkDecoder> chunks_;
   Buffer out_;
   std::string stash_;

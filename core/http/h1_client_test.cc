@@ -76,6 +76,11 @@ struct ClientRig {
   bool Arrived(size_t bytes = kRequest.size()) {
     return RunUntil(loop, [&] { return !server.peers.empty() && peer().received.size() >= bytes; });
   }
+  void Reset() {
+    linger hard{1, 0};
+    setsockopt(peer().transport.fd(), SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
+    peer().transport.Close();
+  }
   bool Over() {
     return RunUntil(loop, [&] { return answer.over; });
   }
@@ -166,7 +171,7 @@ TEST(H1Client, AnEndAtAnyByteFailsOnce) {
         ASSERT_TRUE(rig.Over());
         ASSERT_TRUE(rig.answer.failure);
         EXPECT_EQ(rig.answer.failure->where, Origin::kUpstream);
-        EXPECT_EQ(rig.answer.failure->retryable, rig.client->response_begun() ? Retryable::kNo : Retryable::kYes);
+        EXPECT_EQ(rig.answer.failure->retryable, rig.answer.status == 0 ? Retryable::kYes : Retryable::kNo);
         EXPECT_FALSE(rig.client->Detach());
       }
     }
@@ -227,6 +232,44 @@ TEST(H1Client, AnAnswerThatCameWithTheEndLeavesNothingToRest) {
   ASSERT_TRUE(rig.Over());
   EXPECT_FALSE(rig.answer.failure);
   EXPECT_FALSE(rig.client->Detach());
+}
+
+// The reset comes in the same edge as the last bytes, so that nothing tells of it until something is written.
+TEST(H1Client, AResetBehindAnAnswerEndsTheNextRequest) {
+  ClientRig rig;
+  rig.Connect();
+  ASSERT_TRUE(rig.Arrived());
+  rig.peer().transport.Write("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+  rig.Reset();
+  ASSERT_TRUE(rig.Over());
+  ASSERT_FALSE(rig.answer.failure);
+  NoOwner owner;
+  ASSERT_TRUE(rig.client->Detach());
+  rig.client->Rest(owner);
+  ASSERT_TRUE(rig.client->Wake());
+  rig.answer.over = false;
+  rig.Request();
+  ASSERT_TRUE(rig.Over());
+  ASSERT_TRUE(rig.answer.failure);
+  EXPECT_EQ(rig.answer.failure->code, ErrorCode::kReset);
+  EXPECT_EQ(rig.answer.failure->retryable, Retryable::kYes);
+}
+
+// A body that ends with the connection was cut by a reset, of which a write has heard first.
+TEST(H1Client, AResetThatAWriteHearsOfIsNoEndOfABody) {
+  ClientRig rig;
+  rig.client->Connect(rig.server.address(), nullptr, "");
+  rig.answer.client = rig.client.get();
+  rig.client->Begin(rig.answer, Method::kPut);
+  rig.client->SendHead("PUT / HTTP/1.1\r\nHost: h\r\nContent-Length: 99\r\n\r\n", BodyFraming::kLength);
+  ASSERT_TRUE(rig.Arrived(1));
+  rig.peer().transport.Write("HTTP/1.1 200 OK\r\n\r\nhalf of");
+  rig.Reset();
+  rig.client->SendBody("more", End::kNo);
+  ASSERT_TRUE(rig.Over());
+  EXPECT_EQ(rig.answer.body, "half of");
+  ASSERT_TRUE(rig.answer.failure);
+  EXPECT_EQ(rig.answer.failure->code, ErrorCode::kReset);
 }
 
 TEST(H1Client, AtRestTellsOfTheEndAndOfUnaskedBytes) {

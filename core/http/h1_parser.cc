@@ -17,6 +17,7 @@ struct Control {
   bool upgrade_option = false;  // in Connection
   bool upgrade_field = false;
   bool expect_continue = false;
+  bool unknown_expectation = false;
 
   void Note(const Header& header) {
     switch (header.id) {
@@ -40,7 +41,12 @@ struct Control {
         });
         break;
       case HeaderId::kUpgrade: upgrade_field = !header.value.empty(); break;
-      case HeaderId::kExpect: expect_continue = EqualsIgnoreCase(header.value, "100-continue"); break;
+      case HeaderId::kExpect:
+        ForEachListItem(header.value, [this](std::string_view expectation) {
+          bool known = EqualsIgnoreCase(expectation, "100-continue");
+          (known ? expect_continue : unknown_expectation) = true;
+        });
+        break;
       default: break;
     }
   }
@@ -214,7 +220,7 @@ ParseError CheckHost(const Control& control, std::string_view absolute, uint16_t
 }
 
 // The target's form (RFC 9112 3.2), the authority that counts, the path and the query.
-ParseError ParseTarget(const Control& control, Arena& arena, RequestHead& out) {
+ParseError ParseTarget(const Control& control, const ParseLimits& limits, Arena& arena, RequestHead& out) {
   if (out.method == Method::kConnect) return ParseError::kConnect;
   if (!scan::AllTargetBytes(out.target)) return ParseError::kTarget;
   std::string_view absolute, rest = out.target;
@@ -230,13 +236,14 @@ ParseError ParseTarget(const Control& control, Arena& arena, RequestHead& out) {
   size_t mark = rest.find('?');
   out.has_query = mark != std::string_view::npos;
   out.query = out.has_query ? rest.substr(mark + 1) : std::string_view();
+  if (!IsValidQuery(out.query)) return ParseError::kQuery;
   std::string_view raw = rest.substr(0, mark);
   if (raw.empty()) raw = "/";
   if (asterisk) {
     out.path = "*";
     return ParseError::kNone;
   }
-  std::optional<std::string_view> path = NormalisePath(raw, arena);
+  std::optional<std::string_view> path = NormalisePath(raw, arena, limits.encoded_slashes);
   if (!path) return ParseError::kPath;
   out.path = *path;
   return ParseError::kNone;
@@ -248,7 +255,8 @@ ParseError ParseStatusLine(std::string_view line, ResponseHead& out) {
   if (error != ParseError::kNone) return error;
   if (line.size() < 12 || line[8] != ' ' || (line.size() > 12 && line[12] != ' ')) return ParseError::kStatusLine;
   std::optional<uint16_t> status = ParseDecimal<uint16_t>(line.substr(9, 3));
-  if (!status || *status < 100) return ParseError::kStatusLine;
+  // Beyond 599 is to be taken for a server's error (RFC 9110 15): as a malformed response is.
+  if (!status || *status < 100 || *status > 599) return ParseError::kStatusLine;
   out.status = *status;
   out.reason = line.size() > 13 ? line.substr(13) : std::string_view();
   return ParseError::kNone;
@@ -264,6 +272,8 @@ int StatusFor(ParseError error) {
     case ParseError::kTooManyHeaders: return 431;
     case ParseError::kTargetTooLong: return 414;
     case ParseError::kConnect: return 405;
+    case ParseError::kExpectation: return 417;
+    case ParseError::kHeadTimeout: return 408;
     default: return 400;
   }
 }
@@ -288,6 +298,9 @@ std::string_view ParseErrorText(ParseError error) {
     case ParseError::kFramingConflict: return "the message has a framing field that contradicts another or its status";
     case ParseError::kStatusLine: return "the status line is malformed";
     case ParseError::kConnect: return "the CONNECT method is not supported";
+    case ParseError::kQuery: return "the query has an invalid percent-encoding";
+    case ParseError::kExpectation: return "Expect asks for something other than 100-continue";
+    case ParseError::kHeadTimeout: return "the head did not come in time";
     case ParseError::kPath: return "the path has an invalid encoding, an invalid byte or leads above the root";
   }
   return "unknown error";
@@ -311,10 +324,11 @@ ParseError ParseRequestHead(std::string_view head, const ParseLimits& limits, Ar
   if (error != ParseError::kNone) return error;
   error = ParseRequestLine(line, limits, out);
   if (error != ParseError::kNone) return error;
-  error = ParseTarget(control, arena, out);
+  error = ParseTarget(control, limits, arena, out);
   if (error != ParseError::kNone) return error;
   error = ParseFraming(control, out.minor, out.framing, out.content_length);
   if (error != ParseError::kNone) return error;
+  if (control.unknown_expectation) return ParseError::kExpectation;
   out.keep_alive = KeepAlive(control, out.minor);
   out.expect_continue = control.expect_continue && out.minor >= 1;
   out.upgrade = control.upgrade_option && control.upgrade_field && out.minor >= 1;
@@ -332,6 +346,7 @@ ParseError ParseResponseHead(std::string_view head, const ParseLimits& limits, M
   error = ParseFraming(control, out.minor, out.framing, out.content_length);
   if (error != ParseError::kNone) return error;
   out.keep_alive = KeepAlive(control, out.minor);
+  if (out.status == 101 && !control.upgrade_field) return ParseError::kFramingConflict;  // switched to what?
 
   if (ResponseHasBody(request_method, out.status)) {
     if (out.framing == BodyFraming::kNone) out.framing = BodyFraming::kUntilClose;

@@ -10,12 +10,17 @@
 #include "base/arena.h"
 #include "http/message.h"
 
+namespace mg::config {
+enum class EncodedSlashes : uint8_t;
+}
+
 namespace mg::http {
 
 struct ParseLimits {
   size_t head = 32 * 1024;  // bytes of request line (or status line) and fields
   size_t headers = 100;     // fields
   size_t target = 16 * 1024;
+  config::EncodedSlashes encoded_slashes{};  // keep
 };
 
 // Why a head was refused: what the status of the answer is made from, and what the log says.
@@ -39,9 +44,12 @@ enum class ParseError : uint8_t {
   kStatusLine,        // a response's first line
   kConnect,           // the CONNECT method: a gateway opens no tunnel to where the client says
   kPath,              // %00, an invalid percent-encoding, or dot segments past the root
+  kQuery,             // %00 or an invalid percent-encoding
+  kExpectation,       // other than 100-continue: 417
+  kHeadTimeout,       // 408
 };
 
-int StatusFor(ParseError error);                    // 400, 405, 414, 431, 501, 505
+int StatusFor(ParseError error);                    // 400, 405, 408, 414, 417, 431, 501, 505
 std::string_view ParseErrorText(ParseError error);  // one line for the log and the problem body's detail
 
 // Finds where a head ends: "\r\n\r\n". `from` is how far an earlier call has looked (0 at first).
@@ -92,10 +100,17 @@ class ChunkDecoder {
 
  private:
   enum class State : uint8_t {
-    kSize,       // the first digit of a chunk's size
-    kDigits,     // a further digit, or what ends the size
-    kSpace,      // white space between the size and ";"
-    kExtension,  // after ";"
+    kSize,    // the first digit of a chunk's size
+    kDigits,  // a further digit, or what ends the size
+    kSpace,   // white space between the size and ";"
+    kName,    // of an extension, after ";" and white space
+    kNameMore,
+    kNameSpace,  // white space behind it
+    kValue,      // after "=" and white space
+    kValueMore,
+    kQuoted,
+    kEscaped,  // a byte after "\\" in a quoted value
+    kQuotedEnd,
     kSizeLf,
     kData,
     kDataCr,
@@ -104,7 +119,8 @@ class ChunkDecoder {
     kDone,
     kBad,
   };
-  bool SizeLine(char c);  // takes one byte of a chunk's first line; false: it is malformed
+  bool SizeLine(char c);   // takes one byte of a chunk's first line; false: it is malformed
+  bool Extension(char c);  // of its extensions
   Step Trailer(std::string_view input, size_t from);
   Step Bad(size_t used);
 

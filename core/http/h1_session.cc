@@ -14,6 +14,7 @@ namespace mg::http {
 namespace {
 constexpr size_t kDiscardLimit = 64 * 1024;  // of an unread request body, before closing is cheaper
 constexpr size_t kStashLimit = 64 * 1024;    // of pipelined input kept while an answer is due
+constexpr int kReadsAtOnce = 16;             // then other connections get their turn
 constexpr Milliseconds kLingerTime = 2'000;
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 
@@ -72,7 +73,8 @@ H1Session::H1Session(net::Loop& loop, std::shared_ptr<const SessionOptions> opti
 
 H1Session::~H1Session() = default;
 
-void H1Session::Start(int fd, const net::SocketAddress& peer) {
+void H1Session::Start(int fd, const net::SocketAddress& peer, net::Admission admission) {
+  admission_ = std::move(admission);
   info_.serial = next_serial.fetch_add(1, std::memory_order_relaxed);
   info_.is_unix = peer.family() == AF_UNIX;
   info_.peer_ip_length = StoreText(peer.Ip(), info_.peer_ip_text);
@@ -89,6 +91,8 @@ void H1Session::Start(int fd, const net::SocketAddress& peer) {
 void H1Session::OnConnected(Result<void> result) {
   if (!result) {
     MG_LOG(kInfo, "client {}: {}", info_.peer_ip(), result.error().message);
+    if (list_ != nullptr && list_->handshake_failures_ != nullptr)
+      list_->handshake_failures_->fetch_add(1, std::memory_order_relaxed);
     CloseNow(result.error());
     return;
   }
@@ -102,12 +106,8 @@ void H1Session::CloseNow(const Error& error) {
   if (input_ == Input::kClosed) return;
   input_ = Input::kClosed;
   timer_.Cancel();
-  if (options_->tls != nullptr && info_.tls == nullptr && list_ != nullptr)
-    list_->handshake_failures_.store(list_->tls_failures() + 1, std::memory_order_relaxed);
-  if (StreamHandler* handler = std::exchange(handler_, nullptr))
-    handler->OnClosed(error);  // it may ask of the connection
   transport_.Close();
-  info_.tls = nullptr;
+  if (StreamHandler* handler = std::exchange(handler_, nullptr)) handler->OnClosed(error);
   if (list_ != nullptr) list_->Remove(*this);
 }
 
@@ -145,7 +145,7 @@ bool H1Session::wants_input() const {
     case Input::kDiscard: return true;
     case Input::kLinger: return true;
     // Nothing should come but the client's end or reset, which no event tells apart from bytes.
-    case Input::kDone: return !peer_ended_ && stash_.size() < kStashLimit;
+    case Input::kDone: return !peer_ended_ && !stash_full_;
     case Input::kClosed: return false;
   }
   return false;
@@ -168,14 +168,34 @@ bool H1Session::MayRead() const {
   return wants_input() && (transport_.readable() || input_ == Input::kBody || input_ == Input::kTunnel);
 }
 
+// Keeps input behind a request that is being served. Each one that waits has an empty line: where bodies have some,
+// too, less is read ahead.
+void H1Session::Stash(std::string_view bytes) {
+  stash_.append(bytes);
+  size_t waiting = 0;
+  for (size_t at = stash_.find("\r\n\r\n"); at != std::string::npos && waiting < limits().pipelined; waiting++) {
+    at = stash_.find("\r\n\r\n", at + 4);
+  }
+  stash_full_ = stash_.size() >= kStashLimit || waiting >= limits().pipelined;
+}
+
+void H1Session::ProcessStash() {
+  size_t used = Process(stash_);
+  stash_.erase(0, used);
+  if (used > 0) scanned_ = 0;
+  if (input_ == Input::kDone) Stash({});
+}
+
 void H1Session::ReadInput() {
   if (processing_) return;
   if (!stash_.empty() && input_ != Input::kDone && wants_input()) {
-    size_t used = Process(stash_);
-    stash_.erase(0, used);
-    if (used > 0) scanned_ = 0;
+    ProcessStash();
   }
-  while (MayRead()) {
+  for (int reads = 0; MayRead(); reads++) {
+    if (reads == kReadsAtOnce) {
+      ResumeInput();
+      break;
+    }
     std::span<char> buffer = transport_.loop().read_buffer();
     net::IoResult read = transport_.Read(buffer.data(), buffer.size());
     if (read.status == net::IoResult::kAgain) break;
@@ -190,13 +210,12 @@ void H1Session::ReadInput() {
     std::string_view bytes(buffer.data(), read.bytes);
     if (stash_.empty()) {
       size_t used = Process(bytes);
-      if (used < bytes.size()) stash_.assign(bytes.substr(used));
+      if (used < bytes.size()) Stash(bytes.substr(used));
+    } else if (input_ == Input::kDone) {
+      Stash(bytes);
     } else {
       stash_.append(bytes);
-      if (input_ == Input::kDone) continue;
-      size_t used = Process(stash_);
-      stash_.erase(0, used);
-      if (used > 0) scanned_ = 0;
+      ProcessStash();
     }
   }
   if (stash_.empty()) stash_.Release();  // an idle session holds no buffer
@@ -275,10 +294,14 @@ size_t H1Session::Process(std::string_view bytes) {
 size_t H1Session::ProcessHead(std::string_view bytes) {
   size_t skipped = 0;
   if (!started_request_) {
-    skipped = LeadingEmptyLine(bytes);
-    bytes.remove_prefix(skipped);
-    if (skipped > 0) scanned_ = 0;
-    if (bytes.empty() || bytes == "\r") return skipped;  // perhaps an empty line
+    if (!empty_line_) {
+      skipped = LeadingEmptyLine(bytes);
+      bytes.remove_prefix(skipped);
+      empty_line_ = skipped > 0;
+      if (bytes == "\r") return skipped;  // perhaps an empty line
+    }
+    if (bytes.empty()) return skipped;
+    scanned_ = 0;
     timer_.SetAfter(limits().head_timeout.count());
     started_request_ = true;
   }
@@ -310,7 +333,7 @@ void H1Session::BeginRequest(std::string_view head) {
   body_paused_ = chunked_in_ = chunked_out_ = false;
   handler.unsent = {};
   handler.raw_head = handler.arena.Copy(head);
-  ParseLimits parse{limits().head, limits().headers, limits().uri};
+  ParseLimits parse{limits().head, limits().headers, limits().uri, limits().encoded_slashes};
   ParseError error = ParseRequestHead(handler.raw_head, parse, handler.arena, handler.request);
   if (error != ParseError::kNone) {
     input_ = Input::kDone;
@@ -375,6 +398,7 @@ size_t H1Session::ProcessBody(std::string_view bytes) {
       return step.used;
     case ChunkDecoder::Step::kTrailers:
       RequestComplete();
+      if (handler_ != nullptr && !step.data.empty()) handler_->OnTrailers(step.data);
       if (handler_ != nullptr) handler_->OnBody({}, End::kYes);
       return step.used;
     case ChunkDecoder::Step::kBad:
@@ -403,7 +427,7 @@ void H1Session::RequestComplete() {
 void H1Session::NextRequest() {
   input_ = Input::kHead;
   output_ = Output::kNone;
-  started_request_ = false;
+  started_request_ = empty_line_ = false;
   scanned_ = 0;
   timer_.SetAfter(out_.empty() ? limits().idle_timeout.count() : limits().send_timeout.count());
   if (!processing_ && (!stash_.empty() || transport_.readable())) ResumeInput();
@@ -491,6 +515,9 @@ void H1Session::SendHead(const ResponseHead& head, End end) {
       case HeaderId::kTransferEncoding: continue;
       case HeaderId::kConnection:
         if (!switching) continue;
+        break;
+      case HeaderId::kTrailer:
+        if (!chunked_out_) continue;
         break;
       case HeaderId::kDate: dated = true; break;
       default: break;
@@ -673,6 +700,8 @@ void H1Session::OnTimer(void* self) {
       session.BodyFailed({ErrorCode::kTimeout, Origin::kDownstream, Retryable::kNo, "the request body stalled"}, 408);
       return;
     case Input::kHead:
+      if (session.started_request_) return session.Refuse(ParseError::kHeadTimeout);
+      [[fallthrough]];
     case Input::kDiscard:
     case Input::kLinger: session.CloseNow({ErrorCode::kTimeout, Origin::kDownstream, Retryable::kNo, "idle"}); return;
     case Input::kDone:

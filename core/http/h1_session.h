@@ -12,6 +12,7 @@
 #include "config/config.h"
 #include "http/h1_parser.h"
 #include "http/stream.h"
+#include "net/connection_limits.h"
 #include "net/transport.h"
 
 namespace mg::http {
@@ -21,13 +22,14 @@ class H1Session;
 // Owns the sessions of a loop, and counts them.
 class SessionList {
  public:
-  explicit SessionList(net::Loop& loop) : loop_(loop) {}
+  // `handshake_failures`: written by the loop alone.
+  explicit SessionList(net::Loop& loop, std::atomic<uint64_t>* handshake_failures = nullptr)
+      : loop_(loop), handshake_failures_(handshake_failures) {}
   ~SessionList();
   void Add(std::unique_ptr<H1Session> session);
   // Read by any thread, as the counters below are; written by the loop.
   size_t size() const { return size_.load(std::memory_order_relaxed); }
   uint64_t tls_handshakes() const { return handshakes_.load(std::memory_order_relaxed); }
-  uint64_t tls_failures() const { return handshake_failures_.load(std::memory_order_relaxed); }
   // Closes idle connections now and each other one after its response; new requests are answered with
   // Connection: close.
   void Drain();
@@ -39,9 +41,10 @@ class SessionList {
   void Remove(H1Session& session);  // destroyed at the end of the loop's turn
 
   net::Loop& loop_;
+  std::atomic<uint64_t>* handshake_failures_;
   List<H1Session, SessionList> sessions_;
   std::atomic<size_t> size_{0};
-  std::atomic<uint64_t> handshakes_{0}, handshake_failures_{0};
+  std::atomic<uint64_t> handshakes_{0};
   bool draining_ = false;
 };
 
@@ -58,8 +61,8 @@ class H1Session final : public net::TransportHandler, public Stream, public List
   H1Session(net::Loop& loop, std::shared_ptr<const SessionOptions> options);
   ~H1Session() override;
 
-  // Takes an accepted socket and reads what has come.
-  void Start(int fd, const net::SocketAddress& peer);
+  // Takes an accepted socket and reads what has come. `peer`: the client, who may have come by a proxy that told so.
+  void Start(int fd, const net::SocketAddress& peer, net::Admission admission = {});
 
   // net::TransportHandler
   void OnConnected(Result<void> result) override;
@@ -107,6 +110,8 @@ class H1Session final : public net::TransportHandler, public Stream, public List
   void RequestComplete();
   void ResponseComplete();
   void NextRequest();
+  void Stash(std::string_view bytes);
+  void ProcessStash();
   void GoOnEnding();
   void ResumeInput();  // deferred to the end of the turn
   void OnEnd();
@@ -122,6 +127,7 @@ class H1Session final : public net::TransportHandler, public Stream, public List
 
   SessionList* list_ = nullptr;
   std::shared_ptr<const SessionOptions> options_;
+  net::Admission admission_;  // its place among the open connections
   net::Transport transport_;
   net::Timer timer_;
   StreamHandler* handler_ = nullptr;
@@ -142,6 +148,8 @@ class H1Session final : public net::TransportHandler, public Stream, public List
   bool input_left_ : 1 = false;  // the client may still be sending what nobody will read: closing lingers
   bool write_failed_ : 1 = false;
   bool started_request_ : 1 = false;  // a byte of the head has come
+  bool empty_line_ : 1 = false;       // before it: one is skipped
+  bool stash_full_ : 1 = false;       // as many requests as may be wait in it
   uint32_t scanned_ = 0;              // of stash_: how far ScanHead has looked
   uint64_t body_left_ = 0;            // of a Content-Length body
   uint64_t received_ = 0, sent_ = 0;

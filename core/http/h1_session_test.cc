@@ -2,6 +2,8 @@
 #include "http/h1_session.h"
 
 #include <gmock/gmock.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 
 #include "http/test_support.h"
 
@@ -77,6 +79,54 @@ TEST(H1Session, PipelinedRequestsAreAnsweredInOrder) {
   rig.at(2).Answer(200, "third");
   ASSERT_TRUE(rig.Receives("third"));
   EXPECT_LT(rig.client.received.find("first"), rig.client.received.find("second"));
+}
+
+TEST(H1Session, ReadsNoFurtherWhileAsManyRequestsAsMayWait) {
+  config::Limits limits;
+  limits.pipelined = 3;
+  SessionRig rig(limits);
+  rig.Open(net::test::Pair());
+  auto unread = [&] {  // of a socket pair, what the session has not read
+    for (int i = 0; i < 4; i++) rig.loop.RunOnce(0);
+    int bytes = 0;
+    EXPECT_EQ(ioctl(rig.client.transport.fd(), SIOCOUTQ, &bytes), 0);
+    return bytes > 0;
+  };
+  for (int i = 0; i < 4; i++) {
+    rig.Send(kGet);
+    EXPECT_FALSE(unread()) << i;
+  }
+  EXPECT_EQ(rig.factory.made.size(), 1u);
+  rig.Send(kGet);
+  EXPECT_TRUE(unread()) << "three wait behind the first";
+  rig.at(0).Answer(200, "x");
+  EXPECT_FALSE(unread()) << "there is room again";
+  for (size_t i = 1; i < 5; i++) {
+    ASSERT_TRUE(rig.Requests(i + 1));
+    rig.at(i).Answer(200, "x");
+  }
+  for (int i = 0; i < 100; i++) rig.Send(kGet);  // more than may wait, in one read
+  for (size_t i = 5; i < 105; i++) {
+    ASSERT_TRUE(rig.Requests(i + 1));
+    rig.at(i).Answer(200, "x");
+  }
+  EXPECT_FALSE(unread());
+}
+
+TEST(H1Session, TellsTrailersBeforeTheEnd) {
+  SessionRig rig;
+  std::string trailers;
+  rig.factory.on_request = [&](ScriptedHandler& handler) {
+    handler.on_trailers = [&](ScriptedHandler& h, std::string_view lines) {
+      EXPECT_FALSE(h.body_ended);
+      trailers = lines;
+    };
+  };
+  rig.Open();
+  rig.Send("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\nT: 1\r\nU:\r\n\r\n");
+  ASSERT_TRUE(RunUntil(rig.loop, [&] { return !rig.factory.made.empty() && rig.at(0).body_ended; }));
+  EXPECT_EQ(trailers, "T: 1\r\nU:\r\n");
+  rig.at(0).Answer(200, "x");
 }
 
 TEST(H1Session, AnswersFromWithinOnRequest) {
@@ -632,7 +682,9 @@ TEST(H1Session, ASlowHeadEnds) {
   SessionRig rig(limits);
   rig.Open();
   rig.Send("GET / HT");
-  EXPECT_TRUE(rig.Gone());
+  ASSERT_TRUE(rig.Ends());
+  EXPECT_THAT(rig.client.received, StartsWith("HTTP/1.1 408 "));
+  EXPECT_THAT(rig.client.received, HasSubstr("Connection: close"));
 }
 
 TEST(H1Session, AStalledBodyIs408) {
@@ -727,6 +779,25 @@ TEST(H1Session, ClosingAllTellsHandlers) {
   rig.list.CloseAll();
   EXPECT_TRUE(rig.at(0).closed);
   EXPECT_EQ(rig.list.size(), 0u);
+}
+
+// A client that sends as fast as it is read does not keep the loop to itself.
+TEST(H1Session, ReadsOnlySoMuchInATurn) {
+  SessionRig rig;
+  rig.Open();
+  rig.Send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 100000000\r\n\r\n");
+  ASSERT_TRUE(rig.Requests(1));
+  const std::string piece(1 << 20, 'b');
+  size_t sent = 0;  // as much as the kernel holds
+  for (;;) {
+    net::IoResult result = rig.client.transport.Write(piece);
+    if (result.status != net::IoResult::kOk) break;
+    sent += result.bytes;
+  }
+  ASSERT_GT(sent, 32 * net::Loop::kReadSize);
+  rig.loop.RunOnce(1);
+  EXPECT_LE(rig.at(0).body.size(), 33 * net::Loop::kReadSize);
+  EXPECT_TRUE(RunUntil(rig.loop, [&] { return rig.at(0).body.size() == sent; })) << "and goes on by itself";
 }
 
 }  // namespace

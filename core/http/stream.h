@@ -102,6 +102,9 @@ class StreamHandler {
   virtual void OnRefused(ParseError error) = 0;
   // A piece of the body, valid during the call; with End::kYes the request is complete (data may be empty).
   virtual void OnBody(std::string_view data, End end) = 0;
+  // The trailer section of a chunked body, before the OnBody that ends it; only where there is one. Lines as they came,
+  // checked, each with CRLF; valid during the call.
+  virtual void OnTrailers(std::string_view) {}
   // The body broke its framing (400), came too slowly (408), or the client ended it early (kReset).
   virtual void OnBodyFailed(const Error& error, int status) = 0;
   // All that had been read so far was delivered: a good time to flush what was made of it.

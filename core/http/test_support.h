@@ -48,6 +48,10 @@ class ScriptedHandler final : public StreamHandler {
     body_ended = end == End::kYes;
     if (on_body) on_body(*this);
   }
+  void OnTrailers(std::string_view lines) override {
+    Alive();
+    if (on_trailers) on_trailers(*this, lines);
+  }
   void OnBodyFailed(const Error& error, int status) override {
     Alive();
     body_failed = status;
@@ -101,6 +105,7 @@ class ScriptedHandler final : public StreamHandler {
   ParseError refused = ParseError::kNone;
   ErrorCode close_code = ErrorCode::kInternal;
   std::function<void(ScriptedHandler&)> on_request, on_body, on_drained;
+  std::function<void(ScriptedHandler&, std::string_view)> on_trailers;
 
  private:
   void Alive() { EXPECT_NE(stream, nullptr) << "a callback after the stream's end"; }
@@ -132,8 +137,8 @@ struct SessionRig {
                                             std::shared_ptr<const config::Limits>(std::shared_ptr<void>(), &limits));
   }
   // `buffer`: of the sockets, 0 for the system's own.
-  void Open(int buffer = 0) {
-    auto fds = net::test::TcpPair();
+  void Open(int buffer = 0) { Open(net::test::TcpPair(), buffer); }
+  void Open(std::array<int, 2> fds, int buffer = 0) {
     if (buffer > 0) {
       setsockopt(fds[1], SOL_SOCKET, SO_SNDBUF, &buffer, sizeof buffer);
       setsockopt(fds[0], SOL_SOCKET, SO_RCVBUF, &buffer, sizeof buffer);

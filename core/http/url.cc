@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "base/strings.h"
+#include "config/config.h"
 
 namespace mg::http {
 namespace {
@@ -48,10 +49,21 @@ char* PutTriplet(char* to, uint8_t byte) {
   return to;
 }
 
-// Whether the path at `at` has an encoding that stays as it is: of a reserved byte, with upper-case digits.
+constexpr bool IsSlash(int byte) { return byte == '/' || byte == '\\'; }
+
+// Whether a segment, or the part of one before or behind an encoded slash, leads elsewhere for those who cut parameters
+// (";x") off.
+bool IsDotted(std::string_view part) {
+  part = part.substr(0, part.find(';'));
+  return part == "." || part == "..";
+}
+
+// Whether the path at `at` has an encoding that stays as it is: of a reserved byte other than a slash, with upper-case
+// digits.
 bool IsNormalTriplet(std::string_view path, size_t at) {
   int byte = DecodeTriplet(path.substr(at));
-  return byte > 0 && !Is(static_cast<char>(byte), kUnreserved) && path[at + 1] < 'a' && path[at + 2] < 'a';
+  return byte > 0 && !Is(static_cast<char>(byte), kUnreserved) && !IsSlash(byte) && path[at + 1] < 'a' &&
+         path[at + 2] < 'a';
 }
 
 // Whether the path needs no rewriting: no byte or encoding that would, no "//", no segment that is "." or "..".
@@ -63,8 +75,7 @@ bool IsNormalPath(std::string_view path) {
     if (at < path.size() && path[at] != '/') return false;
     size_t size = at - segment;
     if (size == 0 && at < path.size()) return false;
-    if (size == 1 && path[segment] == '.') return false;
-    if (size == 2 && path[segment] == '.' && path[segment + 1] == '.') return false;
+    if (size > 0 && path[segment] == '.' && IsDotted(path.substr(segment, size))) return false;
     segment = at + 1;
   }
   return true;
@@ -73,17 +84,26 @@ bool IsNormalPath(std::string_view path) {
 // Writes a normalised path segment by segment (RFC 3986 5.2.4).
 class PathWriter {
  public:
-  explicit PathWriter(char* to) : begin_(to), at_(to), segment_(to) {
+  explicit PathWriter(char* to) : begin_(to), at_(to) {
     *at_++ = '/';
-    segment_ = at_;
+    segment_ = part_ = at_;
   }
 
   void Plain(char c) { *at_++ = c; }
   void Encoded(uint8_t byte) { at_ = PutTriplet(at_, byte); }
 
-  // Ends a segment; `slash`: one follows. False: ".." past the root.
+  // A slash that stays encoded. False: what it ends is a dot segment to those who decode it.
+  bool EncodedSlash(uint8_t byte) {
+    if (IsDotted(Part())) return false;
+    Encoded(byte);
+    part_ = at_;
+    return true;
+  }
+
+  // Ends a segment; `slash`: one follows. False: ".." past the root, or a dot segment to others.
   bool EndSegment(bool slash) {
     std::string_view segment(segment_, static_cast<size_t>(at_ - segment_));
+    if (IsDotted(Part()) && segment != "." && segment != "..") return false;
     if (segment == ".") {
       at_ = segment_;
     } else if (segment == "..") {
@@ -93,16 +113,19 @@ class PathWriter {
     } else if (slash && !segment.empty()) {
       *at_++ = '/';
     }
-    segment_ = at_;
+    segment_ = part_ = at_;
     return true;
   }
 
   std::string_view text() const { return {begin_, static_cast<size_t>(at_ - begin_)}; }
 
  private:
+  std::string_view Part() const { return {part_, static_cast<size_t>(at_ - part_)}; }
+
   char* begin_;
   char* at_;
-  char* segment_;
+  char* segment_;  // where the current one begins
+  char* part_;     // of the segment: what is behind the last encoded slash
 };
 
 std::string Encode(std::string_view text, uint8_t bare, char also) {
@@ -149,6 +172,10 @@ std::unexpected<Error> BadUrl(std::string_view why) {
 }  // namespace
 
 std::optional<std::string_view> NormalisePath(std::string_view path, Arena& arena) {
+  return NormalisePath(path, arena, config::EncodedSlashes::kKeep);
+}
+
+std::optional<std::string_view> NormalisePath(std::string_view path, Arena& arena, config::EncodedSlashes slashes) {
   if (path.empty() || path[0] != '/') return std::nullopt;
   if (IsNormalPath(path)) return path;
 
@@ -162,8 +189,14 @@ std::optional<std::string_view> NormalisePath(std::string_view path, Arena& aren
       if (byte <= 0) return std::nullopt;
       if (Is(static_cast<char>(byte), kUnreserved)) {
         out.Plain(static_cast<char>(byte));
-      } else {
+      } else if (!IsSlash(byte)) {
         out.Encoded(static_cast<uint8_t>(byte));
+      } else if (slashes == config::EncodedSlashes::kRefuse) {
+        return std::nullopt;
+      } else if (byte == '/' && slashes == config::EncodedSlashes::kDecode) {
+        if (!out.EndSegment(true)) return std::nullopt;
+      } else if (!out.EncodedSlash(static_cast<uint8_t>(byte))) {
+        return std::nullopt;
       }
       at += 2;
     } else if (Is(c, kPathByte)) {
@@ -176,6 +209,13 @@ std::optional<std::string_view> NormalisePath(std::string_view path, Arena& aren
   }
   if (!out.EndSegment(false)) return std::nullopt;
   return out.text();
+}
+
+bool IsValidQuery(std::string_view query) {
+  for (size_t at = query.find('%'); at != std::string_view::npos; at = query.find('%', at + 3)) {
+    if (DecodeTriplet(query.substr(at)) <= 0) return false;
+  }
+  return true;
 }
 
 std::optional<std::string_view> DecodeComponent(std::string_view text, Arena& arena) {

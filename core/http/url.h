@@ -10,13 +10,23 @@
 #include "base/arena.h"
 #include "base/result.h"
 
+namespace mg::config {
+enum class EncodedSlashes : uint8_t;
+}
+
 namespace mg::http {
 
 // Normalises an absolute path: "." and ".." segments removed, "//" merged, percent-encoded unreserved characters
 // decoded, other percent-encodings with upper-case digits; encoded slashes (%2F) and other reserved characters stay
-// encoded. nullopt: %00, an invalid percent-encoding, a byte that may not stand in a path, or ".." past the root.
+// encoded. nullopt: %00, an invalid percent-encoding, a byte that may not stand in a path, ".." past the root, or what
+// others would read as a dot segment: "..;x", "..%2F".
 // Returns `path` itself when it is normal already (the fast path: one scan, no copy).
 std::optional<std::string_view> NormalisePath(std::string_view path, Arena& arena);
+// The same; `slashes` tells what to do with %2F: keep it, take it for a slash, or refuse it (and %5C).
+std::optional<std::string_view> NormalisePath(std::string_view path, Arena& arena, config::EncodedSlashes slashes);
+
+// Whether each "%" begins a percent-encoding, of another byte than NUL.
+bool IsValidQuery(std::string_view query);
 
 // Percent-decoding. DecodeComponent refuses invalid encodings; DecodeLenient keeps them as they are (ngx.unescape_uri's
 // way), and turns "+" into a space when asked.

@@ -86,7 +86,8 @@ void Loop::RunOnce(Milliseconds timeout) {
 }
 
 void Loop::Turn(int flags) {
-  event_base_loop(base_, deferred_.empty() ? flags : EVLOOP_NONBLOCK);
+  // Without EVLOOP_ONCE it would stay as long as there are events: under load, for ever.
+  event_base_loop(base_, deferred_.empty() ? flags : EVLOOP_ONCE | EVLOOP_NONBLOCK);
   dying_.swap(destroy_);
   if (!deferred_.empty()) {
     // What these tasks defer in turn waits for the next turn, so that sockets get theirs.

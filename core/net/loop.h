@@ -80,12 +80,17 @@ class Loop {
 
   // Monotonic time, read at most once a turn (Refresh reads it anew).
   Nanoseconds Now() {
-    if (!now_valid_) Refresh();
+    if (!now_valid_) {
+      Refresh();
+      turn_began_ = now_;
+    }
     return now_;
   }
   // Wall-clock time of the same moment, in nanoseconds since 1970.
   Nanoseconds WallTime();
   void Refresh();
+  // How long this turn has been at work: what an event waits for behind those before it.
+  Nanoseconds InTurn() { return now_valid_ ? MonotonicNow() - turn_began_ : 0; }
 
   int index() const { return index_; }
   event_base* base() { return base_; }
@@ -113,6 +118,7 @@ class Loop {
   bool now_valid_ = false;
   Nanoseconds now_ = 0;
   Nanoseconds wall_ = 0;
+  Nanoseconds turn_began_ = 0;
   BlockPool blocks_;
   std::unique_ptr<char[]> read_buffer_;
   std::vector<Timer*> heap_;

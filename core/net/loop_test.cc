@@ -154,6 +154,20 @@ TEST(Loop, DefersAndDestroysAtTheEndOfTheTurn) {
   EXPECT_EQ(log, (std::vector<std::string>{"task", "deferred", "destroyed a", "next turn", "destroyed b"}));
 }
 
+// What is deferred within a deferred task waits for a turn of the sockets, not until they are all quiet.
+TEST(Loop, DefersNotForEverUnderLoad) {
+  Loop loop;
+  bool ran = false;
+  int busy = 0;
+  std::function<void()> again = [&] {
+    if (++busy < 10'000 && !ran) loop.Post(again);  // always something to do
+  };
+  loop.Post(again);
+  loop.Post([&] { loop.Defer([&] { loop.Defer([&] { ran = true; }); }); });
+  ASSERT_TRUE(RunUntil(loop, [&] { return ran; }));
+  EXPECT_LT(busy, 10);
+}
+
 TEST(Loop, ReadsTheClockOnceATurn) {
   Loop loop;
   Nanoseconds first = loop.Now(), wall = loop.WallTime();

@@ -22,11 +22,17 @@ using testing::UnorderedElementsAre;
 class ResolverTest : public testing::Test {
  protected:
   void SetUp() override {
-    int probe = socket(AF_INET, SOCK_DGRAM, 0);
-    SocketAddress any = *SocketAddress::FromIp("127.0.0.1", 0);
-    ASSERT_EQ(bind(probe, any.raw(), any.length()), 0);
-    port = test::AddressOf(probe).port();
-    close(probe);
+    // A port that is free for UDP and for TCP, where a client's connection may have it.
+    for (bool free = false; !free;) {
+      int udp = socket(AF_INET, SOCK_DGRAM, 0), tcp = socket(AF_INET, SOCK_STREAM, 0);
+      SocketAddress any = *SocketAddress::FromIp("127.0.0.1", 0);
+      ASSERT_EQ(bind(udp, any.raw(), any.length()), 0);
+      SocketAddress same = test::AddressOf(udp);
+      port = same.port();
+      free = bind(tcp, same.raw(), same.length()) == 0;
+      close(udp);
+      close(tcp);
+    }
     log = testing::TempDir() + "mg-dns-" + std::to_string(getpid()) + ".log";
     resolver.SetServers({"127.0.0.1:" + std::to_string(port)});
   }

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 #include <openssl/ec.h>
+#include <openssl/ocsp.h>
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
 #include <openssl/x509v3.h>
@@ -50,6 +51,31 @@ class Authority {
     return Take(out);
   }
   EVP_PKEY* key() const { return key_; }
+
+  // What this authority says of a certificate's state, in DER; valid for so many seconds from now.
+  std::string Ocsp(const Identity& of, int status = V_OCSP_CERTSTATUS_GOOD, long valid = 3600) const {
+    BIO* in = BIO_new_mem_buf(of.cert_pem.data(), static_cast<int>(of.cert_pem.size()));
+    X509* cert = PEM_read_bio_X509(in, nullptr, nullptr, nullptr);
+    BIO_free(in);
+    OCSP_BASICRESP* basic = OCSP_BASICRESP_new();
+    OCSP_CERTID* id = OCSP_cert_to_id(EVP_sha1(), cert, cert_);
+    ASN1_TIME *since = X509_gmtime_adj(nullptr, -7200), *until = X509_gmtime_adj(nullptr, valid);
+    ASN1_TIME* revoked = status == V_OCSP_CERTSTATUS_REVOKED ? since : nullptr;
+    OCSP_basic_add1_status(basic, id, status, OCSP_REVOKED_STATUS_NOSTATUS, revoked, since, until);
+    EXPECT_EQ(OCSP_basic_sign(basic, cert_, key_, EVP_sha256(), nullptr, 0), 1);
+    OCSP_RESPONSE* response = OCSP_response_create(OCSP_RESPONSE_STATUS_SUCCESSFUL, basic);
+    unsigned char* der = nullptr;
+    int size = i2d_OCSP_RESPONSE(response, &der);
+    std::string text(reinterpret_cast<char*>(der), static_cast<size_t>(size));
+    OPENSSL_free(der);
+    OCSP_RESPONSE_free(response);
+    OCSP_BASICRESP_free(basic);
+    OCSP_CERTID_free(id);
+    ASN1_TIME_free(since);
+    ASN1_TIME_free(until);
+    X509_free(cert);
+    return text;
+  }
 
  private:
   static X509* New(const std::string& name, const char* constraints, const std::string& names, EVP_PKEY* key,

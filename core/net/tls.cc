@@ -1,16 +1,20 @@
 #include "net/tls.h"
 
 #include <fmt/format.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/x509v3.h>
 
 #include <algorithm>
+#include <ctime>
 #include <map>
+#include <unordered_map>
 #include <utility>
 
 #include "base/strings.h"
 #include "net/tls_context.h"
 #include "net/tls_errors.h"
+#include "net/tls_ocsp.h"
 
 namespace mg::net {
 
@@ -21,6 +25,7 @@ namespace {
 struct ServerNames {
   std::map<std::string, SSL_CTX*, std::less<>> exact, wildcard;  // wildcard: "example.com" for "*.example.com"
   std::vector<ContextPtr> others;                                // all contexts but the first
+  std::unordered_map<X509*, OcspStaple> staples;                 // by certificate, which its context keeps
   std::string alpn;                                              // as in the extension: a length before each
 
   SSL_CTX* Find(std::string_view name) const;
@@ -86,6 +91,37 @@ std::vector<std::string> NamesOf(X509* certificate) {
   return names;
 }
 
+// Staples to a client that has asked for it what the authority says of the certificate it is shown.
+int StapleOcsp(SSL* ssl, void* names) {
+  const auto& staples = static_cast<ServerNames*>(names)->staples;
+  auto found = staples.find(SSL_get_certificate(ssl));
+  if (found == staples.end() || std::time(nullptr) >= found->second.until) return SSL_TLSEXT_ERR_NOACK;
+  const std::string& der = found->second.der;
+  void* copy = OPENSSL_memdup(der.data(), der.size());
+  if (copy == nullptr) return SSL_TLSEXT_ERR_NOACK;
+  SSL_set_tlsext_status_ocsp_resp(ssl, copy, static_cast<long>(der.size()));  // OpenSSL's from here on
+  return SSL_TLSEXT_ERR_OK;
+}
+
+// The certificate that `context` was given last.
+Result<void> AddStaple(ServerNames& names, SSL_CTX* context, const config::Certificate& certificate) {
+  if (certificate.ocsp.empty()) return {};
+  X509* leaf = SSL_CTX_get0_certificate(context);
+  STACK_OF(X509)* chain = nullptr;
+  SSL_CTX_get0_chain_certs(context, &chain);
+  Result<OcspStaple> staple = ReadOcsp(certificate.ocsp_der, leaf, chain, certificate.ocsp, certificate.cert);
+  if (!staple) return std::unexpected(std::move(staple.error()));
+  if (!staple->der.empty()) names.staples[leaf] = std::move(*staple);
+  return {};
+}
+
+// `optional`: the handshake goes on whatever comes of it; SSL_get_verify_result tells.
+int VerifyAndGoOn(X509_STORE_CTX* chain, void*) {
+  X509_verify_cert(chain);
+  ERR_clear_error();
+  return 1;
+}
+
 Result<void> RequireClients(SSL_CTX* context, const config::ListenerTls& conf) {
   using Auth = config::ListenerTls::ClientAuth;
   if (conf.client_auth == Auth::kNone) return {};
@@ -97,6 +133,7 @@ Result<void> RequireClients(SSL_CTX* context, const config::ListenerTls& conf) {
     if (ca != nullptr) SSL_CTX_add_client_CA(context, ca);
   }
   SSL_CTX_set1_cert_store(context, store->get());
+  if (conf.client_auth == Auth::kOptional) SSL_CTX_set_cert_verify_callback(context, VerifyAndGoOn, nullptr);
   SSL_CTX_set_verify(
       context, SSL_VERIFY_PEER | (conf.client_auth == Auth::kRequired ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0), nullptr);
   return {};
@@ -122,6 +159,8 @@ Result<ContextPtr> MakeServerContext(const config::ListenerTls& conf, ServerName
   SSL_CTX_set_tlsext_ticket_key_evp_cb(ctx, TicketKeyCallback);
   SSL_CTX_set_tlsext_servername_callback(ctx, PickCertificate);
   SSL_CTX_set_tlsext_servername_arg(ctx, names);
+  SSL_CTX_set_tlsext_status_cb(ctx, StapleOcsp);
+  SSL_CTX_set_tlsext_status_arg(ctx, names);
   if (!names->alpn.empty()) SSL_CTX_set_alpn_select_cb(ctx, PickProtocol, names);
   SetSessionScope(ctx, conf);
   if (auto done = RequireClients(ctx, conf); !done) return std::unexpected(std::move(done.error()));
@@ -169,9 +208,13 @@ Result<std::unique_ptr<ServerTls>> ServerTls::Make(const config::ListenerTls& co
       SSL_CTX* shared = sister->second;
       used = UseCertificate(shared, certificate.cert_pem, certificate.key_pem, certificate.cert, certificate.key);
       if (!used) return std::unexpected(std::move(used.error()));
+      used = AddStaple(*names, shared, certificate);
+      if (!used) return std::unexpected(std::move(used.error()));
       kinds.try_emplace({for_names, kind}, shared);
       continue;
     }
+    used = AddStaple(*names, context, certificate);
+    if (!used) return std::unexpected(std::move(used.error()));
     kinds.try_emplace({for_names, kind}, context);
     for (const std::string& name : for_names) {
       bool any = name.starts_with("*.");
@@ -184,54 +227,6 @@ Result<std::unique_ptr<ServerTls>> ServerTls::Make(const config::ListenerTls& co
     }
   }
   return std::unique_ptr<ServerTls>(new ServerTls(std::move(impl)));
-}
-
-TlsInfo DescribeTls(ssl_st* tls) {
-  TlsInfo info;
-  auto text = [](const char* from) { return from == nullptr ? std::string_view() : std::string_view(from); };
-  info.version = text(SSL_get_version(tls));
-  info.cipher = text(SSL_get_cipher_name(tls));
-  info.server_name = text(SSL_get_servername(tls, TLSEXT_NAMETYPE_host_name));
-  const unsigned char* alpn = nullptr;
-  unsigned size = 0;
-  SSL_get0_alpn_selected(tls, &alpn, &size);
-  info.alpn = {reinterpret_cast<const char*>(alpn), size};
-  info.resumed = SSL_session_reused(tls) != 0;
-  return info;
-}
-
-namespace {
-
-std::string NameText(const X509_NAME* name) {
-  BIO* out = BIO_new(BIO_s_mem());
-  X509_NAME_print_ex(out, name, 0, XN_FLAG_RFC2253);
-  char* bytes = nullptr;
-  long size = BIO_get_mem_data(out, &bytes);
-  std::string text(bytes, static_cast<size_t>(std::max(size, 0L)));
-  BIO_free(out);
-  return text;
-}
-
-}  // namespace
-
-TlsPeerCertificate DescribePeerCertificate(ssl_st* tls) {
-  TlsPeerCertificate result;
-  X509* certificate = SSL_get0_peer_certificate(tls);
-  if (certificate == nullptr) return result;
-  result.present = true;
-  result.subject = NameText(X509_get_subject_name(certificate));
-  result.issuer = NameText(X509_get_issuer_name(certificate));
-  if (BIGNUM* number = ASN1_INTEGER_to_BN(X509_get0_serialNumber(certificate), nullptr); number != nullptr) {
-    char* hex = BN_bn2hex(number);
-    if (hex != nullptr) result.serial = hex;
-    OPENSSL_free(hex);
-    BN_free(number);
-  }
-  unsigned char digest[EVP_MAX_MD_SIZE];
-  unsigned size = 0;
-  X509_digest(certificate, EVP_sha256(), digest, &size);
-  for (unsigned i = 0; i < size; i++) result.fingerprint += fmt::format("{:02x}", digest[i]);
-  return result;
 }
 
 }  // namespace mg::net

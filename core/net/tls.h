@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/result.h"
 #include "config/config.h"
 
@@ -15,7 +16,8 @@ struct ssl_st;
 namespace mg::net {
 
 // A listener's context: certificates picked by SNI (exact, then wildcard, else the first), ALPN, tickets, client
-// certificates. Mozilla's intermediate profile; SSL_MODE_RELEASE_BUFFERS; one ticket a handshake.
+// certificates, OCSP responses for those who ask. Mozilla's intermediate profile; SSL_MODE_RELEASE_BUFFERS; one ticket
+// a handshake.
 class ServerTls {
  public:
   // Errors name the file and say what is wrong with it (a key that does not fit, an expired certificate is a warning).
@@ -52,16 +54,35 @@ struct TlsInfo {
 };
 TlsInfo DescribeTls(ssl_st* tls);
 
-struct TlsPeerCertificate {
-  bool present = false;  // then it was verified, where the context verifies: an unverified one ends the handshake
-  std::string subject, issuer;  // RFC 2253
-  std::string serial;           // upper-case hex
-  std::string fingerprint;      // SHA-256 of the certificate, lower-case hex
+// What is known of the peer's certificate.
+enum class PeerField : uint8_t {
+  kVerify,   // "NONE": there is none; "SUCCESS"; "FAILED:" and why
+  kSubject,  // this and the next three: empty unless it was verified, since anybody can write them
+  kIssuer,   // both in RFC 2253's form
+  kSerial,   // upper-case hex
+  kNames,    // subjectAltName: "DNS:a.example,URI:spiffe://b,IP:192.0.2.1,email:c@example.com"
+  kSha256,   // of the certificate, lower-case hex: the peer has its key, verified or not
+  kSha1,
+  kPem,
 };
-TlsPeerCertificate DescribePeerCertificate(ssl_st* tls);
+std::string PeerCertificate(ssl_st* tls, PeerField field);
+
+// Keeps what DescribeTls and PeerCertificate tell beyond the connection's end, until as many releases.
+void RetainTls(ssl_st* tls);
+void ReleaseTls(ssl_st* tls);
 
 // Makes a new key for session tickets, shared by all loops, listeners and generations (RFC 5077 5.5). The two keys
 // before it still open the tickets they sealed. Any thread; to be called every few hours.
 void RotateTicketKeys();
+
+// Whose turn it is to replace them. One thread.
+class TicketRotation {
+ public:
+  // Replaces the keys when they are `period` old. How long until it is due again.
+  Milliseconds Check(Nanoseconds now, Milliseconds period);
+
+ private:
+  Nanoseconds last_ = 0;  // 0: not begun
+};
 
 }  // namespace mg::net

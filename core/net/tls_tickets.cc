@@ -59,6 +59,17 @@ void RotateTicketKeys() {
   Keys().Rotate();
 }
 
+Milliseconds TicketRotation::Check(Nanoseconds now, Milliseconds period) {
+  if (last_ == 0) last_ = now;
+  Nanoseconds due = last_ + period * 1'000'000;
+  if (now >= due) {
+    RotateTicketKeys();
+    last_ = now;
+    due = now + period * 1'000'000;
+  }
+  return (due - now + 999'999) / 1'000'000;
+}
+
 // Returns what SSL_CTX_set_tlsext_ticket_key_evp_cb(3) asks for: 0 unknown key, 1 go on, 2 go on and renew, -1 error.
 int TicketKeyCallback(SSL* ssl, unsigned char* name, unsigned char* iv, EVP_CIPHER_CTX* cipher, EVP_MAC_CTX* mac,
                       int seal) {

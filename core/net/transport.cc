@@ -151,7 +151,8 @@ IoResult Transport::Read(char* to, size_t size) {
   }
   readable_ = true;
   peer_closed_ = true;
-  if (count == 0) return {IoResult::kEnd};
+  // A reset that a write has taken from the socket reads like an orderly end; EPIPE alone came after one.
+  if (count == 0) return {error_ == 0 || error_ == EPIPE ? IoResult::kEnd : IoResult::kError};
   error_ = errno;
   return {IoResult::kError};
 }
@@ -165,7 +166,11 @@ IoResult Transport::Write(const iovec* pieces, int count) {
     wants_write_ = true;
     return {IoResult::kAgain};
   }
-  if (ssl_ != nullptr) return TlsWrite(pieces, count);
+  if (ssl_ != nullptr) {
+    IoResult result = TlsWrite(pieces, count);
+    if (result.status == IoResult::kError) readable_ = true, drained_ = false;
+    return result;
+  }
   msghdr message{};
   message.msg_iov = const_cast<iovec*>(pieces);
   message.msg_iovlen = static_cast<size_t>(count);
@@ -176,6 +181,8 @@ IoResult Transport::Write(const iovec* pieces, int count) {
   } while (sent < 0 && errno == EINTR);
   if (sent < 0 && errno != EAGAIN) {
     error_ = errno;
+    readable_ = true;  // what there was to read is followed by the end, of which no event may tell
+    drained_ = false;
     return {IoResult::kError};
   }
   if (sent > 0) bytes_written_ += static_cast<uint64_t>(sent);

@@ -71,36 +71,10 @@ void AppendEscaped(std::string& line, std::string_view text) {
   }
 }
 
-// Where it is not known to need nothing, what the connection was is kept.
 LogNeeds NeedsOf(const config::Expression& expression) {
-  constexpr std::string_view kOfTheRequest[] = {"upstream_attempts",
-                                                "body_bytes_received",
-                                                "body_bytes_sent",
-                                                "completion",
-                                                "error",
-                                                "hostname",
-                                                "loop",
-                                                "peer_addr",
-                                                "pid",
-                                                "request_uri",
-                                                "msec",
-                                                "upstream",
-                                                "upstream_connect_time",
-                                                "upstream_header_time",
-                                                "upstream_response_time"};
-  switch (expression.kind) {
-    case Kind::kPhaseTime: return kNeedsPhaseTimes;
-    case Kind::kScheme:
-    case Kind::kTlsVersion:
-    case Kind::kTlsCipher: return kNeedsConnection;
-    case Kind::kVar: return kNeedsConnection | kNeedsLocalAddress;
-    case Kind::kBuiltin:
-      if (std::ranges::find(kOfTheRequest, expression.name) != std::end(kOfTheRequest)) return 0;
-      if (expression.name == "server_addr" || expression.name == "server_port")
-        return kNeedsConnection | kNeedsLocalAddress;
-      return kNeedsConnection;
-    default: return 0;
-  }
+  bool variable = expression.kind == Kind::kBuiltin || expression.kind == Kind::kVar;
+  if (expression.kind == Kind::kPhaseTime) return kNeedsPhaseTimes;
+  return variable && (expression.name == "server_addr" || expression.name == "server_port") ? kNeedsLocalAddress : 0;
 }
 
 }  // namespace

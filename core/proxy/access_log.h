@@ -17,8 +17,7 @@ class Exchange;
 // What a log asks of a request beyond what is known anyway: a request whose logs do not ask pays nothing.
 using LogNeeds = uint8_t;
 constexpr LogNeeds kNeedsPhaseTimes = 1;    // how long each phase took
-constexpr LogNeeds kNeedsConnection = 2;    // what is to be copied from the connection before it is let go of
-constexpr LogNeeds kNeedsLocalAddress = 4;  // of the connection; a system call
+constexpr LogNeeds kNeedsLocalAddress = 2;  // of the connection; a system call
 
 class AccessLog {
  public:

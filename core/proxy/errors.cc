@@ -54,6 +54,10 @@ bool TurnToErrorPage(Exchange& x) {
   x.response.head.headers = kept;
   if (x.request.method != http::Method::kHead) x.SetMethod("GET");
   x.DiscardBody();
+  x.upstream.upstream = nullptr;  // the page may have one of its own
+  x.upstream.balance = {};
+  x.upstream.fell_back = false;
+  x.total.Cancel();
   x.failure = {};
   x.in.error_status = status;
   return true;

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "http/h1_encoder.h"
 #include "http/url.h"
+#include "proxy/hedging.h"
 #include "proxy/pipeline.h"
 #include "proxy/variables.h"
 
@@ -54,7 +55,7 @@ void Exchange::Reset() {
   step = Step::kMatchRoute;
   in = {};
   response = {};
-  upstream = {};
+  static_cast<UpstreamState&>(upstream) = {};
   identity = {};
   timing = {};
   script = {};
@@ -62,13 +63,15 @@ void Exchange::Reset() {
   parent = nullptr;
   variables = nullptr;
   phase_times = nullptr;
-  past_ = nullptr;
+  local_ip = {};
+  local_port = 0;
   request_id = tunnel_route = {};
   deadline.Cancel();
   total.Cancel();
   abort_grace.Cancel();
-  in_hook = failed_meanwhile = client_gone = counted = false;
-  peer_ip_ = {};
+  in_hook = failed_meanwhile = client_gone = false;
+  if (connection.tls != nullptr) net::ReleaseTls(connection.tls);
+  connection = {};
   bytes_received_ = bytes_sent_ = body_bytes_sent_ = 0;
 }
 
@@ -81,13 +84,29 @@ void Exchange::Begin() {
   Count(context.counters.waiting);
   timing.began = context.loop.Now();
   timing.wall = context.loop.WallTime();
-  peer_ip_ = arena.Copy(stream->connection().peer_ip());
-  listener = stream->connection().listener;
+  connection = stream->connection();
+  if (connection.tls != nullptr) net::RetainTls(connection.tls);
+  listener = connection.listener;
+}
+
+// A loop that is late refuses what has not begun, so that what has begun ends in time.
+bool Exchange::Overloaded() {
+  Nanoseconds most = snapshot().limits->lag.count() * 1'000'000;
+  return most != 0 && parent == nullptr && context.loop.InTurn() > most;
 }
 
 void Exchange::OnRequest() {
   Begin();
   in.original_target = request.target;
+  if (Overloaded()) {
+    Count(context.counters.shed);
+    stream->DisableKeepAlive();
+    response.head.headers.Set(arena, "Retry-After", "1");
+    Fail(503, "the gateway is overloaded");
+    step = Step::kSendError;
+    Advance();
+    return;
+  }
   if (request.framing != http::BodyFraming::kNone) {
     bool empty = request.framing == http::BodyFraming::kLength && request.content_length == 0;
     in.body_state = empty ? BodyState::kRead : BodyState::kUnread;
@@ -130,6 +149,7 @@ void Exchange::OnBody(std::string_view data, http::End end) {
     case BodyState::kStreaming: {
       if (last) in.body_state = BodyState::kStreamed;
       if (!upstream.lease) return;
+      if (last) upstream.attempt().sent = context.loop.Now();
       if (!data.empty()) upstream.body_replayable = false;
       http::H1Client& client = upstream.lease.client();
       client.SendBody(data, end);
@@ -143,6 +163,12 @@ void Exchange::OnBody(std::string_view data, http::End end) {
     }
     default: return;
   }
+}
+
+void Exchange::OnTrailers(std::string_view lines) {
+  if (in.body_state != BodyState::kStreaming || !upstream.lease || upstream.tunnel) return;
+  const IdentityHeaders* reserved = snapshot().KeepsIdentity(listener) ? nullptr : &snapshot().identity_headers;
+  upstream.lease.client().SetTrailers(TrailersToForward(lines, reserved, arena));
 }
 
 void Exchange::OnBodyFailed(const Error& error, int status) {
@@ -190,7 +216,7 @@ void Exchange::PauseUpstream() {
 
 // The last thing done: what comes may finish the exchange.
 void Exchange::ResumeUpstream() {
-  if (!upstream.tunnel) deadline.SetAfter(upstream.upstream->conf().timeouts.between.count());
+  if (!upstream.tunnel) deadline.SetAfter(upstream.timeouts.between.count());
   upstream.lease.client().ResumeResponse();
 }
 
@@ -292,63 +318,11 @@ void Exchange::SendRequestBody() {
   if (in.body.empty()) client.SendBody({}, http::End::kYes);
 }
 
-// --- from the upstream connection
-
-void Exchange::OnClientConnected() {
-  upstream.attempts[upstream.count - 1].connected = context.loop.Now();
-  if (in.body_state == BodyState::kUnread) SendRequestBody();
-  upstream.lease.client().Flush();
-  SetDeadline();
-}
-
-void Exchange::SetDeadline() {
-  if (response.from_upstream || upstream.tunnel) return;  // the response's own is set as it comes
-  const config::UpstreamTimeouts& timeouts = upstream.upstream->conf().timeouts;
-  http::H1Client& client = upstream.lease.client();
-  if (client.pending() > 0) {
-    upstream.sent_mark = client.transport().bytes_written();
-    deadline.SetAfter(timeouts.send.count());
-  } else if (in.body_state == BodyState::kStreaming) {
-    deadline.Cancel();
-  } else {
-    deadline.SetAfter(timeouts.first_byte.count());
-  }
-}
-
-void Exchange::OnInformational(const http::ResponseHead& head) {
-  if (head.status == 100 || stream == nullptr) return;
-  http::ResponseHead cleaned = head;
-  CleanUpstreamResponse(cleaned);
-  stream->SendInformational(cleaned);
-}
-
-void Exchange::OnResponseHead(http::ResponseHead& head) {
-  Attempt& attempt = upstream.attempts[upstream.count - 1];
-  attempt.first_byte = context.loop.Now();
-  attempt.status = head.status;
-  const config::Upstream& conf = upstream.upstream->conf();
-  if (std::ranges::find(conf.retries.statuses, head.status) != conf.retries.statuses.end()) {
-    Error error{ErrorCode::kUnavailable, Origin::kUpstream, Retryable::kYes, fmt::format("status {}", head.status)};
-    if (MayRetry(error)) {
-      AttemptFailed(error);
-      return;
-    }
-  }
-  if (head.status == 101 && !upstream.upgrading) {
-    AttemptFailed({ErrorCode::kProtocol, Origin::kUpstream, Retryable::kNo, "a 101 that nobody asked for"});
-    return;
-  }
-  total.Cancel();
-  deadline.SetAfter(conf.timeouts.between.count());
-  upstream.head = head;
-  if (head.status == 101) PauseUpstream();  // until the client has it
-  Advance();                                // from kReadHead
-  if (upstream.tunnel && upstream.lease) upstream.lease.client().ResumeResponse();
-}
+// --- the response's body from the upstream
 
 void Exchange::OnResponseBody(std::string_view data, http::End end) {
   bool last = end == http::End::kYes;
-  if (!last && !upstream.tunnel) deadline.SetAfter(upstream.upstream->conf().timeouts.between.count());
+  if (!last && !upstream.tunnel) deadline.SetAfter(upstream.timeouts.between.count());
   if (last) EndAttempt(AttemptEnd::kSucceeded);
   response.input_ended = last;
   bool straight = response.head_sent && response.queued.empty() && stream != nullptr &&
@@ -378,123 +352,12 @@ void Exchange::OnResponseBody(std::string_view data, http::End end) {
   if (stream != nullptr && stream->pending() > 0 && upstream.lease) PauseUpstream();
 }
 
+void Exchange::OnResponseTrailers(std::string_view lines) {
+  if (stream != nullptr) stream->SetTrailers(TrailersToForward(lines, nullptr, arena));
+}
+
 void Exchange::OnResponsePause() {
   if (stream != nullptr) stream->Flush();
-}
-
-void Exchange::OnRequestDrained() {
-  SetDeadline();
-  if (in.body_state == BodyState::kStreaming && stream != nullptr) stream->ResumeBody();
-}
-
-void Exchange::OnFailed(const Error& error) { AttemptFailed(error); }
-
-void Exchange::Deadline() {
-  const config::UpstreamTimeouts& timeouts = upstream.upstream->conf().timeouts;
-  http::H1Client& client = upstream.lease.client();
-  bool connecting = !client.connected();
-  if (!connecting && client.pending() > 0 && client.transport().bytes_written() != upstream.sent_mark) {
-    SetDeadline();  // slow, but it takes them
-    return;
-  }
-  auto elapsed = (context.loop.Now() - timing.began) / 1'000'000;
-  if (connecting) {
-    AttemptFailed({ErrorCode::kTimeout, Origin::kUpstream, Retryable::kYes,
-                   fmt::format("no connection within {} ms", timeouts.connect.count())});
-  } else {
-    AttemptFailed(
-        {ErrorCode::kTimeout, Origin::kUpstream, Retryable::kYes, fmt::format("no answer after {} ms", elapsed)});
-  }
-}
-
-// The time for all attempts is over: there is no other.
-void Exchange::TotalDeadline() {
-  if (upstream.lease) {
-    AttemptFailed({ErrorCode::kTimeout, Origin::kUpstream, Retryable::kNo, "no answer within the total time"});
-    return;
-  }
-  Fail(504, "the upstream did not answer in time");
-  FailNow();
-}
-
-bool Exchange::MayRetry(const Error& error) const {
-  if (upstream.tunnel || error.retryable == Retryable::kNo) return false;
-  const config::Retries& retries = upstream.upstream->conf().retries;
-  if (response.started || stream == nullptr || !upstream.body_replayable) return false;
-  if (upstream.count == upstream.attempts.size()) return false;
-  const Attempt& last = upstream.attempts[upstream.count - 1];
-  uint32_t fresh = 0;
-  for (uint8_t i = 0; i < upstream.count; i++) fresh += upstream.attempts[i].reused ? 0 : 1;
-  bool connecting = last.connected == 0 && !last.reused;
-  if (connecting) return retries.on_connect && fresh <= retries.attempts;
-  bool method_allowed = retries.methods.empty()
-                            ? http::IsIdempotent(request.method)
-                            : std::ranges::find(retries.methods, request.method_text) != retries.methods.end();
-  if (!method_allowed) return false;
-  // A connection at rest may be closed by its server at any time (RFC 9112 9.3.1): that says nothing about the target.
-  if (last.reused && error.code == ErrorCode::kReset) return true;
-  if (fresh > retries.attempts) return false;
-  switch (error.code) {
-    case ErrorCode::kReset: return retries.on_reset;
-    case ErrorCode::kTimeout: return retries.on_timeout;
-    case ErrorCode::kUnavailable: return true;  // a status in the list
-    default: return false;
-  }
-}
-
-void Exchange::AttemptFailed(const Error& error) {
-  Attempt& attempt = upstream.attempts[upstream.count - 1];
-  attempt.failed = true;
-  attempt.error = error.code;
-  bool again = MayRetry(error);
-  if (!(attempt.reused && error.code == ErrorCode::kReset)) {
-    Count(context.counters.upstream_errors);
-    MG_LOG(kWarn, "route {}: upstream {} at {}: {}{}",
-           route != nullptr ? std::string_view(route->conf->name) : tunnel_route,
-           upstream.upstream != nullptr ? upstream.upstream->conf().name : "", attempt.address, error.message,
-           again ? ", trying again" : "");
-  }
-  EndAttempt(AttemptEnd::kFailed);
-  if (again) {
-    CountRetry(*this);
-    PrepareRetry();
-    step = Step::kPickTarget;
-    Advance();
-    return;
-  }
-  bool timeout = error.code == ErrorCode::kTimeout;
-  Fail(timeout ? 504 : 502,
-       timeout ? "the upstream did not answer in time" : "the upstream could not be reached or answered badly");
-  FailNow();
-}
-
-// Nothing of the body has gone out: what there is goes to the next attempt.
-void Exchange::PrepareRetry() {
-  if (in.body_state == BodyState::kStreaming) {
-    stream->PauseBody();
-    in.body_state = BodyState::kUnread;
-  } else if (in.body_state == BodyState::kStreamed) {  // it was empty
-    in.body_state = BodyState::kRead;
-  }
-}
-
-void Exchange::EndAttempt(AttemptEnd end) {
-  deadline.Cancel();
-  if (!upstream.lease) return;
-  Attempt& attempt = upstream.attempts[upstream.count - 1];
-  attempt.ended = context.loop.Now();
-  upstream.lease.Release();
-  CountAttempt(*this, static_cast<AttemptResult>(end));
-  if (!std::exchange(counted, false)) return;
-  if (upstream.tunnel_target) {
-    upstream.tunnel_target->active.fetch_sub(1, std::memory_order_relaxed);
-    return;
-  }
-  upstream.upstream->targets()[attempt.target].state->active.fetch_sub(1, std::memory_order_relaxed);
-  if (end == AttemptEnd::kSucceeded) upstream.upstream->Succeeded(attempt.target);
-  if (end == AttemptEnd::kFailed && !(attempt.reused && attempt.error == ErrorCode::kReset)) {
-    upstream.upstream->Failed(attempt.target, attempt.ended);
-  }
 }
 
 // --- the way back
@@ -615,30 +478,14 @@ void Exchange::AbortStream() {
 http::Stream* Exchange::LetGo() {
   CountDown(context.counters.waiting);
   const LogSet* logs = generation != nullptr ? LogsOf(*this) : nullptr;
-  LogNeeds needs = logs != nullptr ? logs->needs : 0;
-  if (generation == nullptr) needs = kNeedsConnection | kNeedsLocalAddress;  // a tunnel: who asks is not known yet
-  if (in_hook || (route != nullptr && route->Has(Phase::kLog))) needs |= kNeedsConnection;
-  if ((needs & kNeedsConnection) != 0) KeepConnection(needs);
+  if (generation == nullptr || (logs != nullptr && (logs->needs & kNeedsLocalAddress) != 0)) {
+    net::SocketAddress local = stream->LocalAddress();  // of a tunnel: who will ask is not known yet
+    local_ip = arena.Copy(local.Ip());
+    local_port = local.port();
+  }
   bytes_received_ = stream->bytes_received();
   bytes_sent_ = stream->bytes_sent();
   return std::exchange(stream, nullptr);
-}
-
-void Exchange::KeepConnection(LogNeeds needs) {
-  const http::ConnectionInfo& now = stream->connection();
-  past_ = arena.New<PastConnection>();
-  past_->info = now;
-  past_->info.tls = nullptr;
-  past_->secure = now.tls != nullptr;
-  if (now.tls != nullptr) {
-    past_->tls = net::DescribeTls(now.tls);
-    for (std::string_view* text : {&past_->tls.version, &past_->tls.cipher, &past_->tls.alpn, &past_->tls.server_name})
-      *text = arena.Copy(*text);
-  }
-  if ((needs & kNeedsLocalAddress) == 0) return;
-  net::SocketAddress local = stream->LocalAddress();
-  past_->local_ip = arena.Copy(local.Ip());
-  past_->local_port = local.port();
 }
 
 // A tunnel (WebSocket, any Upgrade) lives on through reloads: it lets go of its generation, whose script state ends
@@ -654,10 +501,10 @@ void Exchange::BeginTunnel() {
   stream->Flush();
   upstream.tunnel = true;
   upstream.tunnel_target =
-      counted ? upstream.upstream->targets()[upstream.attempts[upstream.count - 1].target].state : nullptr;
+      upstream.attempt().counted ? upstream.upstream->targets()[upstream.attempt().target].state : nullptr;
   tunnel_route = arena.Copy(route->conf->name);
   for (uint8_t i = 0; i < upstream.count; i++) upstream.attempts[i].address = arena.Copy(upstream.attempts[i].address);
-  CountAttempt(*this, AttemptResult::kCancelled);  // it has no end to be timed
+  CountAttempt(*this, upstream.attempt(), AttemptResult::kCancelled);  // it has no end to be timed
   if (generation->program) generation->program->Release(*this);
   generation->live--;
   bool retired = generation->retired;
@@ -665,6 +512,7 @@ void Exchange::BeginTunnel() {
   route = nullptr;
   variables = nullptr;
   upstream.upstream = nullptr;
+  upstream.retrying.Release();
   script = {};
   in.body_state = BodyState::kStreaming;
   deadline.Cancel();

@@ -92,27 +92,51 @@ struct ResponsePart {
 };
 
 struct Attempt {
+  const upstream::Upstream* upstream = nullptr;  // of a tunnel: gone
   uint16_t target = 0;
   uint16_t status = 0;
   ErrorCode error = ErrorCode::kInternal;
   bool failed = false;
   bool reused = false;
-  Nanoseconds began = 0, connected = 0, first_byte = 0, ended = 0;
-  std::string_view address;  // in the arena
+  bool stale = false;    // its connection had waited, and was closed before it could answer
+  bool listed = true;    // at one of the upstream's targets; false: at an address of a hook's choosing
+  bool counted = false;  // the target counts it as active
+  Nanoseconds began = 0, connected = 0, sent = 0, first_byte = 0, ended = 0;  // sent: the end of a streamed body
+  std::string_view address;                                                   // in the arena
+  upstream::Pass pass;                                                        // of the circuit breakers
 };
 
-struct UpstreamPart {
+// What balance hooks have asked for (ngx.balancer); address, target and host for one try, the rest until the end.
+struct BalancePart {
+  std::optional<net::SocketAddress> address;
+  std::optional<uint16_t> target;  // one of the upstream's own
+  std::string_view host;           // to ask for and to verify with TLS; in the arena
+  bool plain = false;              // no TLS, whatever the upstream says
+  uint8_t most_attempts = 0;       // 0: as the upstream says
+  std::optional<upstream::KeepAlive> keepalive;
+};
+
+struct UpstreamState {
   const upstream::Upstream* upstream = nullptr;
   upstream::Lease lease;
-  std::array<Attempt, 8> attempts;
-  uint8_t count = 0;                         // of attempts made
-  std::optional<net::SocketAddress> chosen;  // by a balance hook
-  bool body_replayable = true;               // nothing of a streamed body has gone out
-  bool upgrading = false;                    // the request asks to switch protocols: a 101 is an answer to it
+  uint8_t count = 0;            // of attempts made
+  uint8_t current = 0;          // the one that has the lease
+  bool body_replayable = true;  // nothing of a streamed body has gone out
+  bool upgrading = false;       // the request asks to switch protocols: a 101 is an answer to it
   bool tunnel = false;
+  bool fell_back = false;  // to the upstream that a circuit breaker's fallback names
+  BalancePart balance;
+  config::UpstreamTimeouts timeouts;  // the upstream's, or a hook's
+  Nanoseconds deadline_at = 0;        // of all attempts; 0: none
+  upstream::RetryBudget::Hold retrying;
   uint64_t sent_mark = 0;  // bytes written when the send deadline was set: progress moves it
   std::shared_ptr<upstream::TargetState> tunnel_target;  // of a tunnel, which has let go of its generation
   http::ResponseHead head;
+};
+
+struct UpstreamPart : UpstreamState {
+  std::array<Attempt, 8> attempts;  // only `count` of them mean something: a request in its turn clears none
+  Attempt& attempt() { return attempts[current]; }
 };
 
 struct IdentityPart {
@@ -137,15 +161,6 @@ struct PhaseTimes {
   }
 };
 
-// What the connection was, for who asks after it has been let go of: its logs, and hooks that go on. In the arena.
-struct PastConnection {
-  http::ConnectionInfo info;  // without `tls`
-  bool secure = false;
-  net::TlsInfo tls;
-  std::string_view local_ip;
-  uint16_t local_port = 0;
-};
-
 // What the script side keeps for this exchange; meaningless to anyone else.
 struct ScriptPart {
   void* state = nullptr;
@@ -165,6 +180,8 @@ enum class OutputStatus : uint8_t {
   kEnded,   // the response is complete already
 };
 
+class Hedging;
+
 class Exchange final : public http::StreamHandler, public http::ClientHandler {
  public:
   explicit Exchange(LoopContext& loop);
@@ -178,6 +195,8 @@ class Exchange final : public http::StreamHandler, public http::ClientHandler {
   uint32_t param_count = 0;
   Step step = Step::kMatchRoute;
   uint32_t listener = 0;  // its number: Snapshot::TableFor
+  // As it was when the request began: what is told of it stays readable when the connection has gone.
+  http::ConnectionInfo connection;
   RequestPart in;
   ResponsePart response;
   UpstreamPart upstream;
@@ -228,16 +247,16 @@ class Exchange final : public http::StreamHandler, public http::ClientHandler {
   std::optional<std::string_view> GetVariable(std::string_view name);
   void SetVariable(std::string_view name, std::string_view value);
   std::optional<std::string_view> PathParam(std::string_view name) const;
-  std::string_view peer_ip() const { return peer_ip_; }
+  std::string_view peer_ip() const { return connection.peer_ip(); }
   uint64_t BytesReceived() const { return stream != nullptr ? stream->bytes_received() : bytes_received_; }
   uint64_t BytesSent() const { return stream != nullptr ? stream->bytes_sent() : bytes_sent_; }
   uint64_t BodyBytesSent() const { return body_bytes_sent_; }
-  const PastConnection* past_connection() const { return past_; }
 
   // --- http::StreamHandler
   void OnRequest() override;
   void OnRefused(http::ParseError error) override;
   void OnBody(std::string_view data, http::End end) override;
+  void OnTrailers(std::string_view lines) override;
   void OnBodyFailed(const Error& error, int status) override;
   void OnInputPause() override;
   void OnDrained() override;
@@ -249,6 +268,7 @@ class Exchange final : public http::StreamHandler, public http::ClientHandler {
   void OnInformational(const http::ResponseHead& head) override;
   void OnResponseHead(http::ResponseHead& head) override;
   void OnResponseBody(std::string_view data, http::End end) override;
+  void OnResponseTrailers(std::string_view lines) override;
   void OnResponsePause() override;
   void OnRequestDrained() override;
   void OnFailed(const Error& error) override;
@@ -270,23 +290,39 @@ class Exchange final : public http::StreamHandler, public http::ClientHandler {
   }
   bool FiltersBody() const;  // body filters are still to see what is sent
   bool IgnoresAbort() const;
+  // --- attempts at upstreams (attempts.cc, retry.cc)
   enum class AttemptEnd : uint8_t { kSucceeded, kFailed, kCancelled };
   void EndAttempt(AttemptEnd end);
+  void SettleAttempt(Attempt& attempt, upstream::Lease& lease, AttemptEnd end);  // one of several
+  enum class Opened : uint8_t { kYes, kNoTarget, kRefused };                     // kRefused: by circuit breakers
+  // Begins attempts[count]: a target that breakers let through, and a connection to it. `elsewhere`: at none of those
+  // that were asked already.
+  Opened OpenAttempt(upstream::Lease& lease, bool elsewhere);
+  void ReportHead(Attempt& attempt);  // to the breakers, once the status is known
+  // How long the upstream has had to answer: the time a client takes for its body is not the upstream's.
+  Nanoseconds Waited(const Attempt& attempt, Nanoseconds now) const;
+  // A place in the retry budget, if it is not spent.
+  upstream::RetryBudget::Hold TakeRetry() const;
+  bool IsRetriedStatus(uint16_t status) const;
+  bool MayHedge() const;
+  void ArmHedging();
+  void LogFailure(const Attempt& attempt, const Error& error, std::string_view what_follows);
   void CutOff(int logged_status);  // ends the response where it is
   void Reset();                    // for the free list
 
   // For the step functions and callbacks alone.
   Variable* variables = nullptr;
   PhaseTimes* phase_times = nullptr;  // in the arena; null: nobody asks
+  std::string_view local_ip;          // of the connection, where a log asks, once its stream has been let go of
+  uint16_t local_port = 0;
   std::string_view request_id;
   std::string_view tunnel_route;  // name of the route a tunnel came by
-  net::Timer deadline;            // of the upstream attempt's current part
-  net::Timer total;               // of the whole upstream exchange
+  net::Timer deadline;            // of the upstream attempt's current part, or of the wait before the next
+  net::Timer total;               // of the whole upstream exchange: UpstreamPart::deadline_at
   net::Timer abort_grace;         // after the client's FIN
   bool in_hook = false;           // a hook of rewrite, access, balance or content waits
   bool failed_meanwhile = false;  // `failure` came while a hook or filter waits: it counts when that ends
   bool client_gone = false;
-  bool counted = false;  // the attempt's target counts it as active
 
  private:
   bool NeedsFilter() const;
@@ -295,13 +331,19 @@ class Exchange final : public http::StreamHandler, public http::ClientHandler {
   void SendPieces(Buffer& pieces, http::End end);
   void GoOn(Next next);
   void FilterFinished(Phase phase, HookStatus status);
+  // What comes after a failed attempt: nothing, one that hedged it and still runs, or another.
+  enum class FollowUp : uint8_t { kNothing, kHedge, kRetry };
+  FollowUp DecideFollowUp(const Error& error);
   bool MayRetry(const Error& error) const;
   void AttemptFailed(const Error& error);
+  void FailAttempt(const Error& error, FollowUp next);
+  Opened OpenListed(Attempt& attempt, bool elsewhere);
   void ClientGone();
   void BeginTunnel();
-  void PrepareRetry();
+  void PrepareRetry(bool at_once);
   // To send error, now or when the hook or filter that waits has ended.
   void FailNow();
+  bool IsClientsTurn() const;
   void Deadline();
   void TotalDeadline();
   void PauseUpstream();
@@ -310,11 +352,10 @@ class Exchange final : public http::StreamHandler, public http::ClientHandler {
   void EndStream(std::string_view data);
   void AbortStream();
   http::Stream* LetGo();  // of the stream, which is still open: before its last byte, or its abort
-  void KeepConnection(LogNeeds needs);
   void Begin();
+  bool Overloaded();
 
-  PastConnection* past_ = nullptr;
-  std::string_view peer_ip_;  // in the arena: the connection may be gone when it is logged
+  std::unique_ptr<Hedging> hedging_;  // made when first needed, kept
   uint64_t bytes_received_ = 0, bytes_sent_ = 0, body_bytes_sent_ = 0;
 };
 

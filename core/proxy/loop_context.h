@@ -19,7 +19,11 @@ class Exchange;
 
 struct LoopCounters {  // written by the loop alone, read by anyone
   std::atomic<uint64_t> requests{0}, responses_5xx{0}, upstream_errors{0}, hook_errors{0}, hook_timeouts{0},
-      connections{0}, connections_refused{0}, clients_closed{0}, responses_cut{0};
+      connections{0}, clients_closed{0}, responses_cut{0};
+  // At the door: sockets accepted; of those, refused for limits.connections, for limits.per_address, and for want of a
+  // PROXY header that counts. Then TLS handshakes that failed, and requests refused for limits.lag.
+  std::atomic<uint64_t> accepted{0}, refused_connections{0}, refused_address{0}, refused_proxy{0},
+      handshake_failures{0}, shed{0};
   std::atomic<uint64_t> waiting{0};   // requests whose client is due an answer
   std::atomic<uint64_t> lua_heap{0};  // bytes, of the newest generation's VM
 };

@@ -58,6 +58,8 @@ TrafficMetrics::TrafficMetrics(MetricsRegistry& registry) : registry_(registry) 
                       "From the begin of an attempt at an upstream to the end of its answer.", {"upstream"}, kSparse);
   retries_ = add(MetricKind::kCounter, "moongate_upstream_retries_total", "Attempts beyond a request's first.",
                  {"upstream"}, kUnbounded);
+  hedges_ = add(MetricKind::kCounter, "moongate_upstream_hedges_total", "Attempts beside one that runs.", {"upstream"},
+                kUnbounded);
   no_route_ = MakeRoute("_none");
 }
 
@@ -116,6 +118,7 @@ upstream::UpstreamSeries TrafficMetrics::OfUpstream(const std::string& name, con
   std::string_view value[] = {own ? name : other};
   series.duration = registry_.GetHistogram(attempt_time_, value);
   series.retries = registry_.GetCounter(retries_, value);
+  series.hedges = registry_.GetCounter(hedges_, value);
   return series;
 }
 
@@ -131,23 +134,26 @@ void CountRequest(Exchange& x) {
   shard.Add(series.bytes_sent, x.BytesSent());
 }
 
-void CountAttempt(Exchange& x, AttemptResult result) {
+void CountAttempt(Exchange& x, const Attempt& attempt, AttemptResult result) {
   observe::MetricsShard* shard = x.context.metrics;
-  const upstream::Upstream* to = x.upstream.upstream;
-  if (shard == nullptr || to == nullptr) return;  // null: a tunnel, which was counted when it began
-  const upstream::UpstreamSeries& series = to->series();
-  const Attempt& attempt = x.upstream.attempts[x.upstream.count - 1];
+  if (shard == nullptr || attempt.upstream == nullptr) return;
+  const upstream::UpstreamSeries& series = attempt.upstream->series();
   if (result == AttemptResult::kSucceeded) shard->Observe(series.duration, attempt.ended - attempt.began);
-  if (x.upstream.chosen || attempt.target >= series.targets.size()) return;
+  if (!attempt.listed || attempt.target >= series.targets.size()) return;
   const upstream::TargetSeries& target = series.targets[attempt.target];
   shard->Add(target.requests);
-  bool stale = attempt.reused && attempt.error == ErrorCode::kReset;  // it says nothing about the target
-  if (result == AttemptResult::kFailed && !stale) shard->Add(target.failures[static_cast<size_t>(ReasonOf(attempt))]);
+  bool failed = result == AttemptResult::kFailed && !attempt.stale;  // a stale connection says nothing about the target
+  if (failed) shard->Add(target.failures[static_cast<size_t>(ReasonOf(attempt))]);
 }
 
 void CountRetry(Exchange& x) {
   if (x.context.metrics != nullptr && x.upstream.upstream != nullptr)
     x.context.metrics->Add(x.upstream.upstream->series().retries);
+}
+
+void CountHedge(Exchange& x) {
+  if (x.context.metrics != nullptr && x.upstream.upstream != nullptr)
+    x.context.metrics->Add(x.upstream.upstream->series().hedges);
 }
 
 }  // namespace mg::proxy

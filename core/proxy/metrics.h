@@ -15,6 +15,7 @@
 namespace mg::proxy {
 
 class Exchange;
+struct Attempt;
 
 struct RouteSeries {
   static constexpr size_t kClasses = 5;  // of statuses: 1xx to 5xx
@@ -41,7 +42,7 @@ class TrafficMetrics {
   size_t limit_ = 1000;
   RouteSeries no_route_;
   observe::MetricsRegistry::Family *requests_, *duration_, *received_, *sent_, *attempts_, *failures_, *attempt_time_,
-      *retries_;
+      *retries_, *hedges_;
   std::unordered_map<std::string, RouteSeries> routes_;
   std::unordered_map<std::string, upstream::TargetSeries> targets_;  // by "UPSTREAM\0TARGET"
 };
@@ -49,7 +50,8 @@ class TrafficMetrics {
 // At the end of a request, and of an attempt. Nothing happens where no page shows it.
 void CountRequest(Exchange& exchange);
 enum class AttemptResult : uint8_t { kSucceeded, kFailed, kCancelled };
-void CountAttempt(Exchange& exchange, AttemptResult result);
+void CountAttempt(Exchange& exchange, const Attempt& attempt, AttemptResult result);
 void CountRetry(Exchange& exchange);
+void CountHedge(Exchange& exchange);
 
 }  // namespace mg::proxy

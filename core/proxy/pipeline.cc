@@ -24,6 +24,8 @@ namespace {
 
 constexpr int kMostJumps = 10;
 
+}  // namespace
+
 Next Go(Exchange& x, Step step) {
   x.step = step;
   return Next::kGo;
@@ -42,6 +44,8 @@ Next RunHook(Exchange& x, Phase phase, Step next) {
   if (status == HookStatus::kSuspended) return Next::kSuspend;
   return x.AfterHook(status, next);
 }
+
+namespace {
 
 // --- match route
 
@@ -102,14 +106,6 @@ std::string_view PercentEncoded(Exchange& x, std::string_view location) {
   return x.arena.Copy(out);
 }
 
-// Control bytes in a field's value become spaces (RFC 9110 5.5).
-std::string_view FieldValue(Exchange& x, std::string_view value) {
-  if (std::ranges::none_of(value, IsControl)) return value;
-  std::string out(value);
-  std::ranges::replace_if(out, IsControl, ' ');
-  return x.arena.Copy(out);
-}
-
 // The first field of a name takes the place of what hooks have set, further ones of that name are added.
 void SetRespondHeaders(Exchange& x) {
   const config::Respond& respond = *x.route->conf->respond;
@@ -153,107 +149,11 @@ Next Answer(Exchange& x) {
   return Go(x, Step::kHeaderFilter);
 }
 
-// --- the upstream
-
-Next PickTarget(Exchange& x) {
-  UpstreamPart& up = x.upstream;
-  bool body_missing = x.in.body_state == BodyState::kUnread || x.in.body_state == BodyState::kReading;
-  if (x.client_gone && body_missing) {
-    x.CutOff(499);
-    return Go(x, Step::kLog);
-  }
-  if (x.in.body_state == BodyState::kReading) return Next::kSuspend;  // a hook left it half read: OnBody goes on
-  up.upstream = x.route->upstream;
-  if (x.route->Has(Phase::kBalance) && !x.in_hook) {
-    x.in_hook = true;
-    x.BeginPhase(Phase::kBalance);
-    HookStatus status = x.generation->program->Run(x, Phase::kBalance);
-    if (status == HookStatus::kSuspended) return Next::kSuspend;
-    return x.AfterHook(status, Step::kConnect);
-  }
-  return Go(x, Step::kConnect);
-}
-
-Next Connect(Exchange& x) {
-  UpstreamPart& up = x.upstream;
-  Nanoseconds now = x.context.loop.Now();
-  Attempt& attempt = up.attempts[up.count];
-  attempt = {};
-  attempt.began = now;
-  upstream::Pools::Reuse reuse =
-      up.count > 0 && up.attempts[up.count - 1].reused ? upstream::Pools::Reuse::kNo : upstream::Pools::Reuse::kYes;
-  if (up.chosen) {
-    attempt.address = x.arena.Copy(up.chosen->ToString());
-    up.lease = x.context.pools.AcquireAddress(*up.chosen, up.upstream->tls(), std::string(x.request.authority), reuse);
-  } else {
-    uint16_t tried[8];
-    size_t tried_count = 0;
-    for (size_t i = 0; i < up.count; i++) {
-      // A connection that went stale in the pool says nothing about its target.
-      if (!up.attempts[i].reused) tried[tried_count++] = up.attempts[i].target;
-    }
-    Result<size_t> picked = up.upstream->Pick({tried, tried_count}, HashKey(x), now);
-    if (!picked) {
-      MG_LOG(kWarn, "route {}: {}", x.route->conf->name, picked.error().message);
-      return FailWith(x, 503, "no upstream target is available");
-    }
-    const upstream::Target& target = up.upstream->targets()[*picked];
-    attempt.target = static_cast<uint16_t>(*picked);
-    attempt.address = target.address.text;
-    target.state->active.fetch_add(1, std::memory_order_relaxed);
-    x.counted = true;
-    up.lease = x.context.pools.Acquire(*up.upstream, *picked, reuse);
-  }
-  attempt.reused = up.lease.reused();
-  up.count++;
-  return Go(x, Step::kSendRequest);
-}
-
-Next SendRequest(Exchange& x) {
-  UpstreamPart& up = x.upstream;
-  http::H1Client& client = up.lease.client();
-  const config::UpstreamTimeouts& timeouts = up.upstream->conf().timeouts;
-  http::BodyFraming framing = http::BodyFraming::kNone;
-  client.Begin(x, x.request.method);
-  std::string_view head = EncodeUpstreamRequest(x, framing);
-  if (head.empty()) {
-    x.EndAttempt(Exchange::AttemptEnd::kCancelled);
-    return FailWith(x, 500, "the request could not be rewritten");
-  }
-  client.SendHead(head, framing);
-  if (timeouts.total.count() > 0 && up.count == 1) x.total.SetAfter(timeouts.total.count());
-  if (client.connected()) {
-    if (x.in.body_state != BodyState::kNone) x.SendRequestBody();
-    x.SetDeadline();
-  } else {
-    x.deadline.SetAfter(timeouts.connect.count());
-    if (x.in.body_state == BodyState::kRead) x.SendRequestBody();
-  }
-  x.step = Step::kReadHead;
-  return Next::kSuspend;
-}
-
-// Entered when the head has come (Exchange::OnResponseHead).
-Next ReadHead(Exchange& x) {
-  UpstreamPart& up = x.upstream;
-  CleanUpstreamResponse(up.head);
-  // Fields that hooks set before the upstream answered take the place of its own; cookies come beside them.
-  http::HeaderList earlier = x.response.head.headers;
-  x.response.head = up.head;
-  http::HeaderList& headers = x.response.head.headers;
-  for (const http::Header& header : earlier) {
-    if (header.id != http::HeaderId::kSetCookie) headers.Remove(header.name);
-  }
-  for (const http::Header& header : earlier) headers.Append(x.arena, header);
-  x.response.from_upstream = true;
-  return Go(x, Step::kHeaderFilter);
-}
-
 // --- the way back
 
 Next HeaderFilter(Exchange& x) {
   ResponsePart& response = x.response;
-  x.total.Cancel();
+  if (!response.from_upstream) x.total.Cancel();
   if (!response.from_upstream && !response.from_script && !response.started) {
     if (http::ResponseHasBody(x.request.method, response.head.status) || x.request.method == http::Method::kHead) {
       http::HeadWriter digits(x.arena, 20);

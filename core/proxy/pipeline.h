@@ -9,6 +9,20 @@ namespace mg::proxy {
 using StepFunction = Next (*)(Exchange&);
 StepFunction FunctionOf(Step step);
 
+// What step functions answer with.
+Next Go(Exchange& exchange, Step step);
+Next FailWith(Exchange& exchange, int status, std::string_view detail);
+Next RunHook(Exchange& exchange, Phase phase, Step next);  // the phase's hooks, if there are any, then `next`
+
+// attempts.cc: the steps from the choice of a target to the answer's head.
+Next PickTarget(Exchange& exchange);
+Next Connect(Exchange& exchange);
+Next SendRequest(Exchange& exchange);
+Next ReadHead(Exchange& exchange);
+
+// fallback.cc: answers in place of an upstream whose circuit breaker is open.
+Next AnswerFallback(Exchange& exchange);
+
 // forward.cc: what leaves for the upstream and what comes back.
 struct RequestTarget {
   std::string_view path_and_query, host;
@@ -16,8 +30,11 @@ struct RequestTarget {
 Result<RequestTarget> TargetFor(Exchange& exchange);
 std::string_view EncodeUpstreamRequest(Exchange& exchange, http::BodyFraming& framing);
 void CleanUpstreamResponse(http::ResponseHead& head);
-// Removes what the client's Connection fields name (RFC 9110 7.6.1): before any hook, so that a client cannot have
-// fields removed that hooks set.
+// Of a trailer section, what may go on: not what belongs into a head (RFC 9110 6.5.1), nor what `reserved` (may be
+// null) has. Field lines, each with CRLF, in the arena.
+std::string_view TrailersToForward(std::string_view lines, const IdentityHeaders* reserved, Arena& arena);
+// Removes what the Connection fields name (RFC 9110 7.6.1), but for fields that the gateway knows by name: before any
+// hook, so that a client cannot have fields removed that hooks set.
 void RemoveNamedFields(http::HeaderList& headers);
 // OPTIONS and TRACE go only so many hops (RFC 9110 7.6.2): counts one. True: the gateway itself is to answer.
 bool IsLastHop(Exchange& exchange);

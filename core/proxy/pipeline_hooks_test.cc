@@ -488,7 +488,7 @@ TEST(Hooks, MayChooseTheAddress) {
   other.Answers("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nother");
   rig.Start();
   rig.program->At(Phase::kBalance) = [&](Exchange& x) {
-    x.upstream.chosen = other.address();
+    x.upstream.balance.address = other.address();
     return HookStatus::kDone;
   };
   EXPECT_THAT(rig.Ask(kGet), EndsWith("other"));

@@ -26,6 +26,12 @@
 
 namespace mg::proxy {
 
+// request_headers, compiled: the templates stand as in the configuration.
+struct RequestEdit {
+  const config::HeaderEdit* conf = nullptr;
+  std::vector<config::Template> set, add;
+};
+
 // A route, compiled: what the pipeline reads.
 struct RouteEntry {
   const config::Route* conf = nullptr;
@@ -36,9 +42,12 @@ struct RouteEntry {
   config::Template redirect, respond_body;
   std::vector<config::Template> respond_headers;  // as in conf, where they are templates
   std::optional<config::Template> rewrite_path, rewrite_host;
+  std::unique_ptr<RequestEdit> request_edit;  // null: none
   std::vector<config::Expression> hash_key;
   uint32_t log_set = 0;  // in Snapshot::log_sets
   RouteSeries series;
+  const upstream::Upstream* fallback = nullptr;  // asked while the upstream's circuit breaker is open; null: none
+  std::vector<config::Expression> fallback_hash_key;
   bool Has(Phase phase) const { return (hooks & Bit(phase)) != 0; }
 };
 
@@ -65,6 +74,7 @@ class Snapshot {
   std::unique_ptr<HookPrograms> programs;                     // null: no hooks at all
   IdentityHeaders identity_headers;
   TrustedProxies trusted;
+  std::unique_ptr<RequestEdit> request_edit;     // for every route, before its own; null: none
   std::shared_ptr<const config::Limits> limits;  // what sessions keep of it
   std::vector<std::unique_ptr<AccessLog>> access_logs;
   std::vector<LogSet> log_sets;  // the first is the gateway's; empty: nothing is logged

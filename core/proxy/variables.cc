@@ -51,33 +51,22 @@ std::string_view HostOf(const Exchange& x) {
   return authority ? authority->host : x.request.authority;
 }
 
+bool IsControl(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
+
 std::string_view Protocol(const Exchange& x) { return x.request.minor == 0 ? "HTTP/1.0" : "HTTP/1.1"; }
 
-// Walks one X-Forwarded-For field from its end. True: the walk is over, `client` is who it is.
-bool WalkForwarded(const TrustedProxies& trusted, std::string_view list, std::string_view& client) {
-  for (;;) {
-    size_t comma = list.rfind(',');
-    std::string_view last = Trim(comma == std::string_view::npos ? list : list.substr(comma + 1));
-    if (!TrustedProxies::IsAddress(last)) return true;  // what a proxy of ours did not write tells nothing
-    client = last;
-    if (!trusted.Contains(last)) return true;
-    if (comma == std::string_view::npos) return false;
-    list = list.substr(0, comma);
-  }
+std::string_view ClientAddress(Exchange& x) {
+  return ClientBehind(x.snapshot().trusted, x.request.headers, x.peer_ip());
 }
 
-// The address of the client: the peer, or, behind trusted proxies, the last address of X-Forwarded-For that is none.
-// A proxy may add a field of its own: the last field is the nearest.
-std::string_view ClientAddress(Exchange& x) {
-  std::string_view client = x.peer_ip();
-  const TrustedProxies& trusted = x.snapshot().trusted;
-  if (trusted.empty() || !trusted.Contains(client)) return client;
-  http::HeaderList& headers = x.request.headers;
-  for (http::Header* header = headers.end(); header != headers.begin();) {
-    header--;
-    if (header->id == HeaderId::kXForwardedFor && WalkForwarded(trusted, header->value, client)) break;
+// What the client speaks to us, or to a trusted proxy that says so.
+std::string_view Scheme(Exchange& x) {
+  std::string_view told = x.request.headers.Get(HeaderId::kXForwardedProto);
+  if (!told.empty() && x.snapshot().trusted.Contains(x.peer_ip())) {
+    if (EqualsIgnoreCase(told, "https")) return "https";
+    if (EqualsIgnoreCase(told, "http")) return "http";
   }
-  return client;
+  return x.connection.tls != nullptr ? "https" : "http";
 }
 
 // Several fields of a name, joined as one (RFC 9110 5.2).
@@ -169,31 +158,14 @@ struct Builtin {
   Reader read;
 };
 
-// The connection, or what was kept of it; null where nobody was to ask.
-const http::ConnectionInfo* Connection(Exchange& x) {
-  if (x.stream != nullptr) return &x.stream->connection();
-  return x.past_connection() != nullptr ? &x.past_connection()->info : nullptr;
-}
-
-bool IsSecure(Exchange& x) {
-  if (x.stream != nullptr) return x.stream->connection().tls != nullptr;
-  return x.past_connection() != nullptr && x.past_connection()->secure;
-}
-
-net::TlsInfo Tls(Exchange& x) {
-  if (x.stream == nullptr) return x.past_connection() != nullptr ? x.past_connection()->tls : net::TlsInfo{};
-  ssl_st* tls = x.stream->connection().tls;
-  return tls != nullptr ? net::DescribeTls(tls) : net::TlsInfo{};
-}
-
 std::string_view LocalIp(Exchange& x) {
   if (x.stream != nullptr) return x.arena.Copy(x.stream->LocalAddress().Ip());
-  return x.past_connection() != nullptr ? x.past_connection()->local_ip : std::string_view();
+  return x.local_ip;
 }
 
 std::string_view LocalPort(Exchange& x) {
   if (x.stream != nullptr) return Decimal(x, x.stream->LocalAddress().port());
-  return x.past_connection() != nullptr ? Decimal(x, x.past_connection()->local_port) : std::string_view();
+  return x.local_port != 0 ? Decimal(x, x.local_port) : std::string_view();
 }
 
 // How the exchange ended. A tunnel has no other end than that somebody goes.
@@ -205,6 +177,28 @@ std::string_view Completion(Exchange& x) {
 std::string_view UpstreamName(Exchange& x) {
   if (x.upstream.upstream != nullptr) return x.upstream.upstream->conf().name;
   return x.route != nullptr && x.route->upstream != nullptr ? std::string_view(x.route->conf->upstream) : "";
+}
+
+net::TlsInfo Tls(Exchange& x) {
+  return x.connection.tls != nullptr ? net::DescribeTls(x.connection.tls) : net::TlsInfo{};
+}
+
+template <net::PeerField kField>
+std::string_view Peer(Exchange& x) {
+  if (x.connection.tls == nullptr) return {};
+  return x.arena.Copy(net::PeerCertificate(x.connection.tls, kField));
+}
+
+std::string_view EscapedCertificate(Exchange& x) {
+  std::string out;
+  for (char c : Peer<net::PeerField::kPem>(x)) {
+    if (IsAlpha(c) || IsDigit(c) || c == '-') {
+      out += c;
+    } else {
+      out += fmt::format("%{:02X}", static_cast<unsigned char>(c));
+    }
+  }
+  return x.arena.Copy(out);
 }
 
 // By name, sorted.
@@ -219,8 +213,8 @@ constexpr Builtin kBuiltins[] = {
     {"body_bytes_sent", [](Exchange& x) { return Decimal(x, x.BodyBytesSent()); }},
     {"bytes_sent", [](Exchange& x) { return Decimal(x, x.BytesSent()); }},
     {"completion", Completion},
-    {"connection", [](Exchange& x) { return Connection(x) ? Decimal(x, Connection(x)->serial) : ""; }},
-    {"connection_requests", [](Exchange& x) { return Connection(x) ? Decimal(x, Connection(x)->requests) : ""; }},
+    {"connection", [](Exchange& x) { return Decimal(x, x.connection.serial); }},
+    {"connection_requests", [](Exchange& x) { return Decimal(x, x.connection.requests); }},
     {"consumer", [](Exchange& x) { return x.identity.consumer; }},
     {"content_length", [](Exchange& x) { return x.request.headers.Get(HeaderId::kContentLength); }},
     {"content_type", [](Exchange& x) { return x.request.headers.Get(HeaderId::kContentType); }},
@@ -234,7 +228,7 @@ constexpr Builtin kBuiltins[] = {
        gethostname(name, sizeof name - 1);
        return x.arena.Copy(name);
      }},
-    {"https", [](Exchange& x) -> std::string_view { return IsSecure(x) ? "on" : ""; }},
+    {"https", [](Exchange& x) -> std::string_view { return x.connection.tls != nullptr ? "on" : ""; }},
     {"is_args", [](Exchange& x) -> std::string_view { return x.request.query.empty() ? "" : "?"; }},
     {"loop", [](Exchange& x) { return Decimal(x, static_cast<uint64_t>(x.context.index)); }},
     {"msec", [](Exchange& x) { return Seconds(x, x.context.loop.WallTime()); }},
@@ -247,7 +241,7 @@ constexpr Builtin kBuiltins[] = {
      }},
     {"query_string", [](Exchange& x) { return x.request.query; }},
     {"remote_addr", ClientAddress},
-    {"remote_port", [](Exchange& x) { return Connection(x) ? Decimal(x, Connection(x)->peer_port) : ""; }},
+    {"remote_port", [](Exchange& x) { return Decimal(x, x.connection.peer_port); }},
     {"request", RequestLine},
     {"request_body",
      [](Exchange& x) -> std::string_view {
@@ -262,18 +256,29 @@ constexpr Builtin kBuiltins[] = {
      }},
     {"request_uri", [](Exchange& x) { return x.in.original_target; }},
     {"route", [](Exchange& x) -> std::string_view { return x.route ? std::string_view(x.route->conf->name) : ""; }},
-    {"scheme", [](Exchange& x) -> std::string_view { return IsSecure(x) ? "https" : "http"; }},
+    {"scheme", Scheme},
     {"server_addr", LocalIp},
     {"server_name", [](Exchange& x) -> std::string_view { return x.arena.Copy(Lower(HostOf(x))); }},
     {"server_port", LocalPort},
     {"server_protocol", [](Exchange& x) { return Protocol(x); }},
+    {"ssl_alpn_protocol", [](Exchange& x) { return Tls(x).alpn; }},
     {"ssl_cipher", [](Exchange& x) { return Tls(x).cipher; }},
+    {"ssl_client_escaped_cert", EscapedCertificate},
+    {"ssl_client_fingerprint", Peer<net::PeerField::kSha1>},
+    {"ssl_client_fingerprint_sha256", Peer<net::PeerField::kSha256>},
+    {"ssl_client_i_dn", Peer<net::PeerField::kIssuer>},
+    {"ssl_client_raw_cert", Peer<net::PeerField::kPem>},
+    {"ssl_client_s_dn", Peer<net::PeerField::kSubject>},
+    {"ssl_client_san", Peer<net::PeerField::kNames>},
+    {"ssl_client_serial", Peer<net::PeerField::kSerial>},
+    {"ssl_client_verify", Peer<net::PeerField::kVerify>},
     {"ssl_protocol", [](Exchange& x) { return Tls(x).version; }},
     {"ssl_server_name", [](Exchange& x) { return Tls(x).server_name; }},
     {"ssl_session_reused",
-     [](Exchange& x) -> std::string_view { return Tls(x).version.empty() ? ""
-                                                  : Tls(x).resumed       ? "r"
-                                                                         : "."; }},
+     [](Exchange& x) -> std::string_view {
+       if (x.connection.tls == nullptr) return "";
+       return Tls(x).resumed ? "r" : ".";  // as nginx writes it
+     }},
     {"status", [](Exchange& x) { return x.response.head.status == 0 ? "000" : Decimal(x, x.response.head.status); }},
     {"time_iso8601", TimeIso8601},
     {"time_local", TimeLocal},
@@ -326,6 +331,7 @@ std::string_view Evaluate(Exchange& x, const config::Expression& expression) {
     case Kind::kUri: return Uri(x);
     case Kind::kScheme: return variable("scheme");
     case Kind::kProtocol: return Protocol(x);
+    case Kind::kTls: return variable(name);
     case Kind::kStatus: return variable("status");
     case Kind::kBytesSent: return variable("bytes_sent");
     case Kind::kBytesReceived: return variable("request_length");
@@ -357,12 +363,19 @@ std::string_view Evaluate(Exchange& x, const config::Template& text) {
   return x.arena.Copy(whole);
 }
 
+std::string_view FieldValue(Exchange& x, std::string_view value) {
+  if (std::ranges::none_of(value, IsControl)) return value;
+  std::string out(value);
+  std::ranges::replace_if(out, IsControl, ' ');
+  return x.arena.Copy(out);
+}
+
 uint64_t HashKey(Exchange& x) {
   uint64_t hash = 14695981039346656037u;  // FNV-1a over length-prefixed parts
   auto mix = [&](std::string_view bytes) {
     for (char c : bytes) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211u;
   };
-  for (const config::Expression& expression : x.route->hash_key) {
+  for (const config::Expression& expression : x.upstream.fell_back ? x.route->fallback_hash_key : x.route->hash_key) {
     std::string_view part = Evaluate(x, expression);
     uint32_t size = static_cast<uint32_t>(part.size());
     mix({reinterpret_cast<const char*>(&size), sizeof size});

@@ -19,6 +19,9 @@ std::string_view Evaluate(Exchange& exchange, const config::Template& text);
 // "upstream_addr", ... nullopt: none of that name.
 std::optional<std::string_view> BuiltinVariable(Exchange& exchange, std::string_view name);
 
+// What may stand in a field: control bytes become spaces (RFC 9110 5.5).
+std::string_view FieldValue(Exchange& exchange, std::string_view value);
+
 // For consistent hashing: the upstream's key expressions.
 uint64_t HashKey(Exchange& exchange);
 

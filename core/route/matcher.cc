@@ -149,6 +149,8 @@ std::string Matcher::AllowText(uint32_t methods) const {
 
 size_t Matcher::size() const { return index_->routes.size(); }
 
+std::span<const std::string> Matcher::ParamNames(uint32_t route) const { return index_->routes.at(route).params; }
+
 size_t Matcher::footprint() const {
   auto text = [](const std::string& s) { return s.capacity() > 15 ? s.capacity() + 1 : 0; };
   auto bytes = [](const auto& vector) { return vector.capacity() * sizeof(vector[0]); };

@@ -92,6 +92,8 @@ class Matcher {
   std::string Explain(const http::RequestHead& head, Access access = Access::kClient) const;
 
   size_t size() const;
+  // What a route captures, in the order of Find.
+  std::span<const std::string> ParamNames(uint32_t route) const;
   size_t footprint() const;  // bytes, without the compiled regular expressions
 
  private:

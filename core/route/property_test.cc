@@ -8,6 +8,7 @@
 #include <random>
 #include <set>
 
+#include "base/strings.h"
 #include "route/matcher.h"
 #include "route/test_util.h"
 
@@ -23,12 +24,15 @@ const T& Pick(Random& random, const T (&from)[N]) {
   return from[Below(random, N)];
 }
 
-constexpr const char* kHosts[] = {"a.x.org", "b.x.org", "*.x.org", "*.org", "x.org", "*.a.x.org", "*"};
+constexpr const char* kHosts[] = {"a.x.org", "b.x.org", "*.x.org", "*.org",         "x.org", "*.a.x.org",
+                                  "*",       "X.Org",   "*.X.org", "*.e.d.a.x.org", "org",   "*.b.org"};
 constexpr const char* kSegments[] = {"a", "b", "c", "{p}", "{q}", "{r}"};
 // Expressions that PCRE2 and POSIX read alike.
 constexpr const char* kRegexes[] = {"~ ^/a/.*b", "~ c$",       "~* ^/A",  "~ ^/(a|b)/([a-c]+)$",
                                     "~ ^/b/c?",  "~ ^/b/c/d*", "~* B/C$", "~ ^/c/a$",
                                     "~ /a/b/",   "~ ^/a/b"};
+constexpr const char* kNames[] = {"m", "n", "accept"};  // of fields and arguments
+constexpr const char* kValues[] = {"1", "2", "12", "3 x", ""};
 constexpr const char* kMethods[] = {"GET", "POST", "PUT", "PURGE"};
 
 std::string RandomPattern(Random& random) {
@@ -50,8 +54,11 @@ std::string RandomPattern(Random& random) {
 }
 
 Condition RandomCondition(Random& random) {
-  constexpr Condition::Kind kinds[] = {Condition::kEquals, Condition::kPresent, Condition::kAbsent};
-  return {Pick(random, kinds), Below(random, 2) == 0 ? "m" : "n", Below(random, 2) == 0 ? "1" : "2"};
+  constexpr Condition::Kind kinds[] = {Condition::kEquals, Condition::kPresent, Condition::kAbsent, Condition::kRegex};
+  constexpr const char* patterns[] = {"^1", "2$", "^.$", "[23]", "^(1|3 x)$"};
+  Condition condition{Pick(random, kinds), Pick(random, kNames), Pick(random, kValues)};
+  if (condition.kind == Condition::kRegex) condition.value = Pick(random, patterns);
+  return condition;
 }
 
 RouteSpec RandomSpec(Random& random) {
@@ -61,20 +68,23 @@ RouteSpec RandomSpec(Random& random) {
   if (Below(random, 3) == 0) {
     for (size_t i = Below(random, 3); i > 0; i--) spec.methods.emplace_back(Pick(random, kMethods));
   }
-  if (Below(random, 4) == 0) spec.headers.push_back(RandomCondition(random));
-  if (Below(random, 4) == 0) spec.query.push_back(RandomCondition(random));
+  for (size_t i = Below(random, 8); i < 2; i++) spec.headers.push_back(RandomCondition(random));
+  for (size_t i = Below(random, 8); i < 2; i++) spec.query.push_back(RandomCondition(random));
   if (Below(random, 5) == 0) spec.priority = static_cast<int>(Below(random, 5)) - 2;
   spec.internal = Below(random, 12) == 0;
   return spec;
 }
 
+using Texts = std::vector<std::pair<std::string, std::string>>;
+
 struct Request {
   std::string method, host, path;
-  std::map<std::string, std::string> headers, query;
+  Texts headers, query;  // a name may stand twice
 };
 
 Request RandomRequest(Random& random) {
-  constexpr const char* hosts[] = {"a.x.org", "b.x.org", "c.x.org", "x.org", "d.a.x.org", "y.org", "org", "h"};
+  constexpr const char* hosts[] = {"a.x.org", "b.x.org",    "c.x.org", "x.org",         "d.a.x.org", "y.org",  "org",
+                                   "h",       "A.x.ORG:80", "x.org.",  "f.e.d.a.x.org", "c.b.org",   ".x.org", ""};
   constexpr const char* segments[] = {"a", "b", "c", "d", "bc"};
   Request out;
   out.method = Pick(random, kMethods);
@@ -82,9 +92,8 @@ Request RandomRequest(Random& random) {
   for (size_t i = Below(random, 5); i > 0; i--) out.path += std::string("/") + Pick(random, segments);
   if (out.path.empty() || Below(random, 6) == 0) out.path += "/";
   if (Below(random, 40) == 0) out.path = "*";
-  for (const char* name : {"m", "n"}) {
-    if (Below(random, 2) == 0) out.headers[name] = Below(random, 2) == 0 ? "1" : "2";
-    if (Below(random, 2) == 0) out.query[name] = Below(random, 2) == 0 ? "1" : "2";
+  for (Texts* texts : {&out.headers, &out.query}) {
+    for (size_t i = Below(random, 5); i > 0; i--) texts->emplace_back(Pick(random, kNames), Pick(random, kValues));
   }
   return out;
 }
@@ -164,9 +173,9 @@ class Naive {
       std::vector<std::string> hosts = spec.hosts;
       if (hosts.empty()) hosts.push_back("*");
       for (const std::string& host : hosts) {
-        std::optional<std::vector<int>> host_rank = HostRank(host, request.host);
+        std::optional<std::vector<int>> host_rank = HostRank(Lower(host), HostOf(request.host));
         std::optional<Fit> fit = host_rank ? FitPath(i, host, request.path) : std::nullopt;
-        if (!fit || !All(spec.headers, request.headers) || !All(spec.query, request.query)) continue;
+        if (!fit || !All(spec.headers, request.headers, true) || !All(spec.query, request.query, false)) continue;
         const auto& methods = spec.methods;
         if (!methods.empty() && std::find(methods.begin(), methods.end(), request.method) == methods.end()) {
           allowed.insert(methods.begin(), methods.end());
@@ -195,7 +204,7 @@ class Naive {
     if (pattern == "*") return std::vector{2, 0};
     if (!pattern.starts_with("*.")) return pattern == host ? std::optional(std::vector{0, 0}) : std::nullopt;
     std::string suffix = pattern.substr(1);
-    if (!host.ends_with(suffix) || host.size() == suffix.size()) return std::nullopt;
+    if (!host.ends_with(suffix)) return std::nullopt;
     return std::vector{1, -static_cast<int>(suffix.size())};
   }
 
@@ -215,7 +224,8 @@ class Naive {
   int Place(size_t route, const std::string& host) const {
     for (size_t i = 0; i < specs_.size(); i++) {
       const RouteSpec& other = specs_[i];
-      bool same_host = std::find(other.hosts.begin(), other.hosts.end(), host) != other.hosts.end() ||
+      bool same_host = std::any_of(other.hosts.begin(), other.hosts.end(),
+                                   [&](const std::string& name) { return Lower(name) == Lower(host); }) ||
                        (host == "*" && other.hosts.empty());
       if (same_host && other.path == specs_[route].path && other.priority == specs_[route].priority) {
         return static_cast<int>(i);
@@ -224,21 +234,47 @@ class Naive {
     return -1;
   }
 
-  static bool All(const std::vector<Condition>& conditions, const std::map<std::string, std::string>& values) {
+  // Of several fields any may fulfil a condition, of several arguments only the first counts.
+  static bool All(const std::vector<Condition>& conditions, const Texts& texts, bool any) {
     return std::all_of(conditions.begin(), conditions.end(), [&](const Condition& c) {
-      auto at = values.find(c.name);
-      if (c.kind == Condition::kEquals) return at != values.end() && at->second == c.value;
-      return (at != values.end()) == (c.kind == Condition::kPresent);
+      std::vector<std::string> values;
+      for (const auto& [name, value] : texts) {
+        if (name == c.name && (any || values.empty())) values.push_back(value);
+      }
+      auto fulfils = [&](const std::string& value) {
+        return c.kind == Condition::kRegex ? Matches(c.value, value) : value == c.value;
+      };
+      if (c.kind == Condition::kPresent || c.kind == Condition::kAbsent) {
+        return values.empty() == (c.kind == Condition::kAbsent);
+      }
+      return std::any_of(values.begin(), values.end(), fulfils);
     });
+  }
+
+  static bool Matches(const std::string& pattern, const std::string& text) {
+    regex_t compiled;
+    if (regcomp(&compiled, pattern.c_str(), REG_EXTENDED | REG_NOSUB) != 0) throw std::invalid_argument(pattern);
+    int outcome = regexec(&compiled, text.c_str(), 0, nullptr, 0);
+    regfree(&compiled);
+    return outcome == 0;
+  }
+
+  // In lower case, without a port and a final dot.
+  static std::string HostOf(const std::string& authority) {
+    std::string host = Lower(authority.substr(0, authority.find(':')));
+    if (host.ends_with('.')) host.pop_back();
+    return host;
   }
 
   const std::vector<RouteSpec>& specs_;
 };
 
+std::string Encoded(const std::string& value) { return value == "3 x" ? "%33+x" : value; }
+
 std::string Look(const Matcher& matcher, const Request& request, Access access, bool& explained) {
   std::string target = request.path;
   for (const auto& [name, value] : request.query)
-    target += (target.find('?') == std::string::npos ? "?" : "&") + name + "=" + value;
+    target += (target.find('?') == std::string::npos ? "?" : "&") + name + "=" + Encoded(value);
   std::vector<std::pair<std::string_view, std::string_view>> fields(request.headers.begin(), request.headers.end());
   TestRequest head(request.method, request.host, target, fields);
   std::array<Param, kMaxParams> params;

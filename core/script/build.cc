@@ -57,6 +57,7 @@ class Assembler {
     parts_ = &parts;
     for (size_t i = 0; i < policies_.instances.size(); i++) Prepare(i);
     if (diagnostics_.failed()) return;
+    for (const config::Upstream& upstream : config_.upstreams) AddFallback(upstream);
     for (size_t route = 0; route < config_.routes.size(); route++) AddRoute(route);
     parts.init_worker = SingleCode(config_.lua.init_worker, MG_PHASE_INIT_WORKER, "lua.init_worker");
     parts.exit_worker = SingleCode(config_.lua.exit_worker, MG_PHASE_EXIT_WORKER, "lua.exit_worker");
@@ -144,7 +145,19 @@ class Assembler {
       parts_->codes.push_back(std::move(code));
       route[static_cast<size_t>(Phase::kContent)] = &parts_->codes.back();
     }
+    auto fallback = fallbacks_.find(conf.upstream);
+    if (fallback != fallbacks_.end()) route[static_cast<size_t>(Phase::kContent)] = fallback->second;
     parts_->routes.push_back(route);
+  }
+
+  // What answers while the upstream's circuit breaker is open: the content of the routes that lead to it.
+  void AddFallback(const config::Upstream& upstream) {
+    if (!upstream.breaker || upstream.breaker->fallback.lua.empty()) return;
+    Code code = SingleCode(upstream.breaker->fallback.lua, MG_PHASE_CONTENT,
+                           "upstreams." + upstream.name + ".circuit_breaker.fallback");
+    code.names = {"fallback"};
+    parts_->codes.push_back(std::move(code));
+    fallbacks_[upstream.name] = &parts_->codes.back();
   }
 
   // Routes with the same hooks share the code.
@@ -225,6 +238,7 @@ class Assembler {
   Program::Parts* parts_ = nullptr;
   std::vector<Loaded> loaded_;
   std::map<std::pair<Phase, std::vector<size_t>>, const Code*> shared_;
+  std::map<std::string, const Code*> fallbacks_;  // by upstream
 };
 
 bool HasScripts(const config::Config& config) {
@@ -232,6 +246,10 @@ bool HasScripts(const config::Config& config) {
       !config.lua.exit_worker.empty()) {
     return true;
   }
+  bool falls_back = std::ranges::any_of(config.upstreams, [](const config::Upstream& upstream) {
+    return upstream.breaker && !upstream.breaker->fallback.lua.empty();
+  });
+  if (falls_back) return true;
   return std::ranges::any_of(
       config.routes, [](const config::Route& route) { return !route.policies.empty() || !route.content.empty(); });
 }

@@ -14,6 +14,7 @@ void LinkLimit();
 void LinkAggregate();
 void LinkHttp();
 void LinkRedis();
+void LinkBalancer();
 
 void LinkSurface() {
   LinkContext();
@@ -28,6 +29,7 @@ void LinkSurface() {
   LinkAggregate();
   LinkHttp();
   LinkRedis();
+  LinkBalancer();
 }
 
 }  // namespace mg::script

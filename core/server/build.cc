@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <span>
 
 #include <fmt/format.h>
 
@@ -95,6 +96,40 @@ void BuildTables(proxy::Snapshot& snapshot, const BuildContext& context) {
   }
 }
 
+// The templates of a route whose path is a regular expression name its groups, which are known once it is compiled.
+void CheckCaptures(const config::Route& route, std::span<const std::string> names, config::Diagnostics& diagnostics) {
+  auto check = [&](const std::string& text, std::string_view key) {
+    Result<config::Template> parsed = config::Template::Parse(text);
+    if (!parsed) return;  // an error already
+    for (const config::Template::Piece& piece : parsed->pieces()) {
+      const config::Expression& expression = piece.expression;
+      bool captured = !piece.is_literal && expression.kind == config::Expression::Kind::kPath;
+      if (!captured || expression.name.empty() || std::ranges::find(names, expression.name) != names.end()) continue;
+      diagnostics.Error(route.position, fmt::format("{}.{}", route.path, key),
+                        fmt::format("the route's path \"{}\" has no group {{{}}}", route.match.path, expression.name));
+    }
+  };
+  check(route.rewrite.path, "rewrite.path");
+  check(route.rewrite.host, "rewrite.host");
+  if (route.redirect) check(route.redirect->location, "redirect.location");
+  if (!route.respond || !route.respond->is_template) return;
+  check(route.respond->body, "respond.body");
+  for (const auto& [name, value] : route.respond->headers) check(value, "respond.headers." + name);
+}
+
+void CheckAllCaptures(const proxy::Snapshot& snapshot, config::Diagnostics& diagnostics) {
+  const std::vector<config::Route>& routes = snapshot.config->routes;
+  std::vector<bool> checked(routes.size());
+  for (const auto& table : snapshot.tables) {
+    for (uint32_t i = 0; table->matcher && i < table->routes.size(); i++) {
+      uint32_t index = table->routes[i];
+      if (checked[index] || !routes[index].match.path.starts_with('~')) continue;
+      checked[index] = true;
+      CheckCaptures(routes[index], table->matcher->ParamNames(i), diagnostics);
+    }
+  }
+}
+
 void BuildUpstreams(proxy::Snapshot& snapshot, const BuildContext& context) {
   for (const config::Upstream& conf : snapshot.config->upstreams) {
     Result<std::unique_ptr<upstream::Upstream>> made = context.upstreams.Build(conf);
@@ -134,24 +169,28 @@ void RefuseWhatIsNotServed(const config::Config& conf, config::Diagnostics& diag
       refuse(redis.position, "redis." + redis.name, "clusters and sentinels are not served: give one server's address");
     }
   }
-  for (size_t i = 0; i < conf.listeners.size(); i++) {
-    std::string path = fmt::format("listeners[{}].proxy_protocol", i);
-    if (conf.listeners[i].proxy_protocol) refuse(conf.listeners[i].position, path, "the PROXY protocol is not read");
-  }
   for (const config::Upstream& upstream : conf.upstreams) {
     std::string path = "upstreams." + upstream.name;
     if (upstream.active) refuse(upstream.position, path + ".health.active", "active health checks are not made");
-    if (upstream.breaker) refuse(upstream.position, path + ".circuit_breaker", "there is no circuit breaker");
     if (upstream.balance == config::Upstream::Balance::kEwma)
       refuse(upstream.position, path + ".balance", "ewma is not known");
   }
   if (conf.admin) refuse({}, "admin", "there is no admin listener (`moongate reload` and `stop` need none)");
-  if (conf.limits.per_address != 0) refuse({}, "limits.per_address", "connections are not counted by address");
 }
 
 // A template that Load has checked already.
 config::Template Checked(const std::string& text) {
   return config::Template::Parse(text, config::TemplateUse::kRequest).value_or(config::Template());
+}
+
+// Null: there is nothing to edit.
+std::unique_ptr<proxy::RequestEdit> CompileEdit(const config::HeaderEdit& edit) {
+  if (edit.set.empty() && edit.add.empty() && edit.remove.empty()) return nullptr;
+  auto made = std::make_unique<proxy::RequestEdit>();
+  made->conf = &edit;
+  for (const auto& [name, value] : edit.set) made->set.push_back(Checked(value));
+  for (const auto& [name, value] : edit.add) made->add.push_back(Checked(value));
+  return made;
 }
 
 void FillRoute(proxy::Snapshot& snapshot, const config::Route& route, uint32_t index) {
@@ -168,13 +207,21 @@ void FillRoute(proxy::Snapshot& snapshot, const config::Route& route, uint32_t i
     entry.respond_body = Checked(route.respond->body);
     for (const auto& [name, value] : route.respond->headers) entry.respond_headers.push_back(Checked(value));
   }
+  entry.request_edit = CompileEdit(route.request_headers);
   if (!route.rewrite.path.empty()) entry.rewrite_path = Checked(route.rewrite.path);
   if (!route.rewrite.host.empty()) entry.rewrite_host = Checked(route.rewrite.host);
-  if (entry.upstream != nullptr) {
-    for (const std::string& key : entry.upstream->conf().hash_key) {
-      if (Result<config::Expression> expression = config::ParseExpression(key)) entry.hash_key.push_back(*expression);
+  auto read_key = [](const upstream::Upstream& of, std::vector<config::Expression>& to) {
+    for (const std::string& key : of.conf().hash_key) {
+      if (Result<config::Expression> expression = config::ParseExpression(key)) to.push_back(*expression);
     }
-  }
+  };
+  if (entry.upstream == nullptr) return;
+  read_key(*entry.upstream, entry.hash_key);
+  if (!entry.upstream->conf().breaker) return;
+  auto fallback = snapshot.upstream_names.find(entry.upstream->conf().breaker->fallback.upstream);
+  if (fallback == snapshot.upstream_names.end()) return;
+  entry.fallback = fallback->second;
+  read_key(*entry.fallback, entry.fallback_hash_key);
 }
 
 // Sets of access logs: the gateway's, and those of routes that have their own. Logs that are the same are compiled
@@ -245,13 +292,16 @@ std::shared_ptr<proxy::Snapshot> BuildSnapshot(std::unique_ptr<config::Config> c
     return nullptr;
   }
   BuildTables(*snapshot, context);
+  CheckAllCaptures(*snapshot, context.diagnostics);
   BuildUpstreams(*snapshot, context);
   BuildListeners(*snapshot, context.diagnostics);
   RefuseWhatIsNotServed(conf, context.diagnostics);
   snapshot->identity_headers = proxy::IdentityHeaders(conf.identity_headers);
   snapshot->trusted = proxy::TrustedProxies(conf.trusted_proxies);
+  snapshot->request_edit = CompileEdit(conf.request_headers);
   snapshot->limits = std::make_shared<const config::Limits>(conf.limits);
   snapshot->routes.reserve(conf.routes.size());
+  snapshot->route_names.reserve(conf.routes.size());
   for (uint32_t i = 0; i < conf.routes.size(); i++) {
     FillRoute(*snapshot, conf.routes[i], i);
     snapshot->route_names[conf.routes[i].name] = i;

@@ -15,10 +15,11 @@ struct Message {
     kOpen = 'O',  // worker: "COUNT BACKLOG ADDRESS"; answered by kSockets or kError
     kSockets = 'S',
     kError = 'E',
-    kKeep = 'K',    // worker: the addresses still listened on, a line each
-    kFile = 'F',    // worker, before kReady: "PATH\0CONTENT" of a file of the generation that is live now
-    kReady = 'R',   // worker: a generation is live; the files sent before are the last good ones
-    kFailed = 'X',  // worker: the first configuration was refused (exit code 1)
+    kKeep = 'K',     // worker: the addresses still listened on, a line each
+    kFile = 'F',     // worker, before kReady: "PATH\0CONTENT" of a file of the generation that is live now
+    kPidFile = 'P',  // worker, of the first generation: where the supervisor writes its process id
+    kReady = 'R',    // worker: a generation is live; the files sent before are the last good ones
+    kFailed = 'X',   // worker: the first configuration was refused (exit code 1)
   } kind;
   std::string text;
   std::vector<int> descriptors;

@@ -1,5 +1,6 @@
 #include "server/control_socket.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -29,6 +30,8 @@ bool CanRead(int fd, int timeout) {
   pollfd wait{fd, POLLIN, 0};
   return poll(&wait, 1, timeout) == 1;
 }
+
+int OpenSpare() { return open("/dev/null", O_RDONLY | O_CLOEXEC); }
 
 }  // namespace
 
@@ -66,10 +69,13 @@ Result<ControlSocket> ControlSocket::Open(const std::string& path) {
   return ControlSocket(fd, path);
 }
 
+ControlSocket::ControlSocket(int fd, std::string path) : fd_(fd), spare_(OpenSpare()), path_(std::move(path)) {}
+
 ControlSocket::ControlSocket(ControlSocket&& other) noexcept
-    : fd_(std::exchange(other.fd_, -1)), path_(std::move(other.path_)) {}
+    : fd_(std::exchange(other.fd_, -1)), spare_(std::exchange(other.spare_, -1)), path_(std::move(other.path_)) {}
 
 ControlSocket::~ControlSocket() {
+  if (spare_ >= 0) close(spare_);
   if (fd_ < 0) return;
   close(fd_);
   unlink(path_.c_str());
@@ -77,6 +83,10 @@ ControlSocket::~ControlSocket() {
 
 void ControlSocket::Serve(const std::function<std::string(const std::string&)>& answer) {
   int client = accept4(fd_, nullptr, nullptr, SOCK_CLOEXEC);
+  if (client < 0 && (errno == EMFILE || errno == ENFILE) && spare_ >= 0) {  // who asks is told so
+    close(std::exchange(spare_, -1));
+    client = accept4(fd_, nullptr, nullptr, SOCK_CLOEXEC);
+  }
   if (client < 0) return;
   std::string line;
   char c;
@@ -90,6 +100,7 @@ void ControlSocket::Serve(const std::function<std::string(const std::string&)>& 
     sent += static_cast<size_t>(n);
   }
   close(client);
+  if (spare_ < 0) spare_ = OpenSpare();
 }
 
 Result<std::string> AskGateway(const std::string& path, const std::string& line) {

@@ -28,8 +28,9 @@ class ControlSocket {
   void Serve(const std::function<std::string(const std::string&)>& answer);
 
  private:
-  ControlSocket(int fd, std::string path) : fd_(fd), path_(std::move(path)) {}
+  ControlSocket(int fd, std::string path);
   int fd_;
+  int spare_;  // given up to answer when there is no other descriptor left
   std::string path_;
 };
 

@@ -16,16 +16,24 @@ class FileWatch {
   FileWatch(const FileWatch&) = delete;
   FileWatch& operator=(const FileWatch&) = delete;
 
-  // Watches these files instead of those before.
-  void Watch(const std::vector<std::string>& files);
+  // Watches these files instead of those before, and what matches one of the patterns (glob(7), in their last part).
+  // True: some folder was not watched before, so what happened in it until now has been missed.
+  bool Watch(const std::vector<std::string>& files, const std::vector<std::string>& patterns);
   int fd() const { return fd_; }
   // Reads what happened: whether it concerns one of the files.
   bool Changed();
 
  private:
+  // What is watched for in one folder.
+  struct Names {
+    std::set<std::string> files;
+    std::vector<std::string> patterns;
+    bool Contains(const char* name) const;
+  };
+
   int fd_;
-  std::map<std::string, int> folders_;          // to inotify's watch
-  std::map<int, std::set<std::string>> names_;  // by watch: the files in it
+  std::map<std::string, int> folders_;  // to inotify's watch
+  std::map<int, Names> names_;          // by watch
 };
 
 }  // namespace mg::server

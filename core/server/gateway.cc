@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/ticks.h"
 #include "http/h1_session.h"
+#include "net/doorkeeper.h"
 #include "observe/process_metrics.h"
 #include "proxy/exchange.h"
 #include "redis/redis.h"
@@ -77,7 +78,11 @@ Result<std::vector<int>> OpenSockets(const config::Listener& listener, int count
 
 // A loop thread and what it accepts on. Everything but `thread` is touched on the loop alone once it runs.
 struct Gateway::LoopThread {
-  LoopThread(int index, int count) : context(index, count), factory(context), sessions(context.loop) {}
+  LoopThread(int index, int count, net::ConnectionLimits& limits)
+      : context(index, count),
+        connections(limits),
+        factory(context),
+        sessions(context.loop, &context.counters.handshake_failures) {}
 
   struct Accepting {
     uint32_t number;  // of the listener: the same through reloads
@@ -87,8 +92,14 @@ struct Gateway::LoopThread {
 
   void Listen(const proxy::Snapshot& snapshot, const std::vector<int>& fds);
   void Accept(uint32_t number, int fd, const net::SocketAddress& peer);
+  void Start(uint32_t number, int fd, const net::SocketAddress& client, net::Admission admission);
+  void Refuse(bool tls, int fd, std::string_view why);
+  bool TakesHeadersFrom(const net::SocketAddress& peer) const;
 
   proxy::LoopContext context;
+  net::ConnectionLimits& connections;
+  net::Doorkeeper door{context.loop, &context.counters.refused_proxy};
+  Nanoseconds refused_at = 0;  // when a refusal was logged last
   redis::Connections redis{context.loop, context.resolver};
   proxy::ExchangeFactory factory;
   std::map<uint32_t, std::shared_ptr<const http::SessionOptions>> session_options;  // by listener number
@@ -97,15 +108,64 @@ struct Gateway::LoopThread {
   std::thread thread;
 };
 
+bool Gateway::LoopThread::TakesHeadersFrom(const net::SocketAddress& peer) const {
+  return peer.family() == AF_UNIX || context.current->snapshot->trusted.Contains(peer.Ip());
+}
+
+void Gateway::LoopThread::Refuse(bool tls, int fd, std::string_view why) {
+  Nanoseconds now = context.loop.Now();
+  if (refused_at == 0 || now - refused_at >= 1'000'000'000) {  // one line a second tells
+    MG_LOG(kWarn, "connections are refused: {}", why);
+    refused_at = now;
+  }
+  if (tls) {
+    close(fd);  // a handshake would cost more than the answer is worth
+  } else {
+    door.TurnAway(fd, why);
+  }
+}
+
 void Gateway::LoopThread::Accept(uint32_t number, int fd, const net::SocketAddress& peer) {
   const proxy::Snapshot& snapshot = *context.current->snapshot;
+  proxy::Count(context.counters.accepted);
   auto place = std::ranges::find(snapshot.listener_numbers, number);
-  if (place == snapshot.listener_numbers.end() || sessions.size() >= snapshot.limits->connections) {
-    proxy::Count(context.counters.connections_refused);
+  if (place == snapshot.listener_numbers.end()) {
+    close(fd);
+    return;
+  }
+  const config::Listener& listener = snapshot.config->listeners[place - snapshot.listener_numbers.begin()];
+  net::Admission admission = connections.Enter(snapshot.limits->connections);
+  if (!admission) {
+    proxy::Count(context.counters.refused_connections);
+    Refuse(listener.tls.has_value(), fd, "limits.connections is reached");
+    return;
+  }
+  if (!listener.proxy_protocol) return Start(number, fd, peer, std::move(admission));
+  if (!TakesHeadersFrom(peer)) {
+    MG_LOG(kWarn, "proxy {}: closed: its PROXY header would not count, it is not in trusted_proxies", peer.Ip());
+    proxy::Count(context.counters.refused_proxy);
+    close(fd);
+    return;
+  }
+  door.ReadProxyHeader(fd, peer, std::move(admission), snapshot.limits->head_timeout.count(),
+                       [this, number](int socket, const net::SocketAddress& client, net::Admission taken) {
+                         Start(number, socket, client, std::move(taken));
+                       });
+}
+
+void Gateway::LoopThread::Start(uint32_t number, int fd, const net::SocketAddress& client, net::Admission admission) {
+  const proxy::Snapshot& snapshot = *context.current->snapshot;
+  auto place = std::ranges::find(snapshot.listener_numbers, number);
+  if (place == snapshot.listener_numbers.end()) {  // removed while a PROXY header came
     close(fd);
     return;
   }
   const std::unique_ptr<net::ServerTls>& tls = snapshot.listener_tls[place - snapshot.listener_numbers.begin()];
+  if (!connections.EnterAddress(admission, client, snapshot.limits->per_address)) {
+    proxy::Count(context.counters.refused_address);
+    Refuse(tls != nullptr, fd, "limits.per_address is reached");
+    return;
+  }
   // One for all that this listener accepts, until a reload.
   ssl_ctx_st* tls_context = tls ? tls->context() : nullptr;
   std::shared_ptr<const http::SessionOptions>& options = session_options[number];
@@ -116,7 +176,7 @@ void Gateway::LoopThread::Accept(uint32_t number, int fd, const net::SocketAddre
   http::H1Session& started = *session;
   sessions.Add(std::move(session));
   proxy::Count(context.counters.connections);
-  started.Start(fd, peer);
+  started.Start(fd, client, std::move(admission));
 }
 
 void Gateway::LoopThread::Listen(const proxy::Snapshot& snapshot, const std::vector<int>& fds) {
@@ -155,7 +215,7 @@ std::vector<config::Listener> AllListeners(const config::Config& config) {
 Gateway::Gateway(const GatewayOptions& options) : options_(options) {
   Ticks::Calibrate();
   for (int i = 0; i < options.loops; i++) {
-    loops_.push_back(std::make_unique<LoopThread>(i, options.loops));
+    loops_.push_back(std::make_unique<LoopThread>(i, options.loops, connections_));
     LoopThread& loop = *loops_.back();
     loop.context.access_log = options_.writer;
     loop.context.metrics = &metrics_.NewShard();
@@ -193,6 +253,9 @@ bool Gateway::Load(std::unique_ptr<config::Config> config, config::FileSource& f
   if (next) {
     fds = OpenAll(*next->config, diagnostics);
     OpenAccessLogs(*next, diagnostics);
+  }
+  if (next && !diagnostics.failed() && !snapshot_ && options_.before_first) {
+    options_.before_first(*next->config, diagnostics);
   }
   if (diagnostics.failed() || !next) {
     if (next && snapshot_) options_.sockets->Keep(AllListeners(*snapshot_->config));
@@ -329,8 +392,16 @@ void Gateway::Drain() {
   ready_.store(false, std::memory_order_relaxed);
   OnEveryLoop([](LoopThread& loop) {
     loop.accepting.clear();
+    loop.door.Clear();
     loop.sessions.Drain();
   });
+  // Closed everywhere, but for the status listener's: who connects now is told so at once.
+  config::Config none;
+  if (snapshot_ && snapshot_->config->status) {
+    none.status = snapshot_->config->status;
+    none.status_position = snapshot_->config->status_position;
+  }
+  options_.sockets->Keep(AllListeners(none));
 }
 
 bool Gateway::Drained() {
@@ -345,6 +416,7 @@ void Gateway::Stop() {
   status_.reset();
   OnEveryLoop([](LoopThread& loop) {
     loop.accepting.clear();
+    loop.door.Clear();
     loop.sessions.CloseAll();
     if (loop.context.current && loop.context.current->program) loop.context.current->program->Retire();
   });
@@ -356,6 +428,7 @@ void Gateway::Stop() {
 void Gateway::ClearState() {
   for (const std::shared_ptr<store::SharedDict>& dict : dictionaries_.All()) dict->FlushAll();
   script::Limiters().Clear();
+  upstreams_.Forget();
   OnEveryLoop([](LoopThread& loop) { loop.context.pools.CloseIdle(); });
 }
 

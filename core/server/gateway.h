@@ -5,6 +5,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -15,6 +16,7 @@
 #include "admin/status_server.h"
 #include "config/config.h"
 #include "config/node.h"
+#include "net/connection_limits.h"
 #include "net/listener.h"
 #include "observe/metrics.h"
 #include "proxy/loop_context.h"
@@ -59,6 +61,8 @@ struct GatewayOptions {
   int loops = 1;
   SocketSource* sockets = nullptr;        // outlives the gateway
   observe::LineWriter* writer = nullptr;  // of access logs; null: none are written
+  // Called once, when the first generation has been built and before anything is accepted: to give up privileges.
+  std::function<void(const config::Config&, config::Diagnostics&)> before_first;
 };
 
 // What a LineWriter opens for a log's configuration.
@@ -83,6 +87,7 @@ class Gateway final : public admin::Control {
   void CountRefused();
 
   uint64_t generation() const { return generation_; }
+  size_t open_connections() const { return connections_.open(); }
   const proxy::Snapshot* snapshot() const { return snapshot_.get(); }
 
   // The address a listener is bound to (by its place in the configuration), for port 0.
@@ -120,6 +125,7 @@ class Gateway final : public admin::Control {
   upstream::Registry upstreams_;
   store::SharedDictRegistry dictionaries_;
   std::map<std::string, uint32_t> listener_numbers_;  // by address
+  net::ConnectionLimits connections_;                 // outlives the loops
   std::vector<std::unique_ptr<LoopThread>> loops_;
   std::vector<net::SocketAddress> bound_;
 

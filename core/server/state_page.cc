@@ -49,17 +49,22 @@ void WriteConnections(const StateView& state, MetricsPage& page) {
   using Counters = proxy::LoopCounters;
   uint64_t open = SumOf(state, [](const LoopView& loop) { return loop.sessions->size(); });
   uint64_t waiting = SumOf(state, &Counters::waiting);
-  page.Single(kCounter, "moongate_connections_accepted_total", "Connections of clients that were taken.",
-              SumOf(state, &Counters::connections));
-  page.Single(kCounter, "moongate_connections_refused_total", "Connections that were closed at once, by a limit.",
-              SumOf(state, &Counters::connections_refused));
+  page.Single(kCounter, "moongate_connections_accepted_total", "Connections of clients, those refused included.",
+              SumOf(state, &Counters::accepted));
+  constexpr std::string_view kRefused = "moongate_connections_refused_total";
+  page.Family(kCounter, kRefused, "Connections that were closed at once.");
+  page.Sample(kRefused, {{"reason", "connections"}}, SumOf(state, &Counters::refused_connections));
+  page.Sample(kRefused, {{"reason", "per_address"}}, SumOf(state, &Counters::refused_address));
+  page.Sample(kRefused, {{"reason", "proxy_header"}}, SumOf(state, &Counters::refused_proxy));
+  page.Single(kCounter, "moongate_requests_shed_total", "Requests refused because their loop was late (limits.lag).",
+              SumOf(state, &Counters::shed));
   page.Single(kGauge, "moongate_connections_open", "Open connections of clients.", open);
   page.Single(kGauge, "moongate_connections_idle", "Those of them that wait for a request.",
               open - std::min(open, waiting));
   page.Single(kCounter, "moongate_tls_handshakes_total", "TLS handshakes with clients that were completed.",
               SumOf(state, [](const LoopView& loop) { return loop.sessions->tls_handshakes(); }));
-  page.Single(kCounter, "moongate_tls_handshake_failures_total", "TLS connections that ended before that.",
-              SumOf(state, [](const LoopView& loop) { return loop.sessions->tls_failures(); }));
+  page.Single(kCounter, "moongate_tls_handshake_failures_total", "TLS handshakes with clients that failed.",
+              SumOf(state, &Counters::handshake_failures));
   page.Single(kGauge, "moongate_requests_in_flight", "Requests whose client is due an answer; tunnels too.", waiting);
   page.Single(kCounter, "moongate_requests_begun_total", "Requests whose head was complete, or was refused.",
               SumOf(state, &Counters::requests));
@@ -67,6 +72,49 @@ void WriteConnections(const StateView& state, MetricsPage& page) {
   page.Sample("moongate_requests_incomplete_total", {{"reason", "client_closed"}},
               SumOf(state, &Counters::clients_closed));
   page.Sample("moongate_requests_incomplete_total", {{"reason", "cut"}}, SumOf(state, &Counters::responses_cut));
+}
+
+// The breakers of upstreams and, with a target, of targets.
+void WriteBreakers(const proxy::Snapshot& snapshot, MetricsPage& page) {
+  using upstream::Breaker;
+  auto each = [&](auto&& write) {
+    size_t left = snapshot.config->status_series;
+    for (const auto& upstream : snapshot.upstreams) {
+      if (!upstream->guard().on()) continue;
+      const std::string& name = upstream->conf().name;
+      if (const Breaker* breaker = upstream->guard().upstream()) write(name, "", *breaker);
+      for (const upstream::Target& target : upstream->targets()) {
+        if (left == 0) return;
+        left--;
+        write(name, target.address.text, target.state->breaker);
+      }
+    }
+  };
+  bool any = std::ranges::any_of(snapshot.upstreams, [](const auto& upstream) { return upstream->guard().on(); });
+  if (!any) return;
+  constexpr std::string_view kState = "moongate_upstream_breaker_state";
+  page.Family(kGauge, kState, "Of a circuit breaker: 0 closed, 1 open, 2 half-open.");
+  each([&](std::string_view upstream, std::string_view target, const Breaker& breaker) {
+    page.Sample(kState, {{"upstream", upstream}, {"target", target}}, static_cast<int>(breaker.state()));
+  });
+  constexpr std::string_view kTransitions = "moongate_upstream_breaker_transitions_total";
+  page.Family(kCounter, kTransitions, "How often a circuit breaker came into a state.");
+  each([&](std::string_view upstream, std::string_view target, const Breaker& breaker) {
+    const Breaker::Counters& counters = breaker.counters();
+    auto write = [&](std::string_view to, const std::atomic<uint64_t>& count) {
+      page.Sample(kTransitions, {{"upstream", upstream}, {"target", target}, {"to", to}},
+                  count.load(std::memory_order_relaxed));
+    };
+    write("open", counters.opened);
+    write("half_open", counters.half_opened);
+    write("closed", counters.closed);
+  });
+  constexpr std::string_view kRefused = "moongate_upstream_breaker_refused_total";
+  page.Family(kCounter, kRefused, "Attempts that a circuit breaker did not let through.");
+  each([&](std::string_view upstream, std::string_view target, const Breaker& breaker) {
+    page.Sample(kRefused, {{"upstream", upstream}, {"target", target}},
+                breaker.counters().refused.load(std::memory_order_relaxed));
+  });
 }
 
 // Of at most so many targets as have series of their own.
@@ -116,7 +164,10 @@ void WriteScripts(const StateView& state, MetricsPage& page) {
 void WriteState(const StateView& state, MetricsPage& page) {
   WriteGenerations(state, page);
   WriteConnections(state, page);
-  if (state.snapshot) WriteTargets(*state.snapshot, page);
+  if (state.snapshot) {
+    WriteTargets(*state.snapshot, page);
+    WriteBreakers(*state.snapshot, page);
+  }
   WriteScripts(state, page);
   if (state.writer == nullptr) return;
   page.Single(kCounter, "moongate_log_lines_written_total", "Lines of the error log and of access logs.",

@@ -10,6 +10,8 @@
 
 #include <algorithm>
 #include <csignal>
+#include <filesystem>
+#include <fstream>
 #include <map>
 #include <memory>
 #include <vector>
@@ -50,6 +52,7 @@ class Supervisor {
     StartWorker();
     while (!done_) Turn();
     close(signal_fd_);
+    if (!pid_file_.empty()) unlink(pid_file_.c_str());
     return exit_code_;
   }
 
@@ -125,9 +128,22 @@ class Supervisor {
         coming_.clear();
         was_ready_ = true;
         return;
+      case Message::kPidFile: WritePidFile(message->text); return;
       case Message::kFailed: refused_ = true; return;
       case Message::kSockets:
       case Message::kError: return;
+    }
+  }
+
+  void WritePidFile(const std::string& path) {
+    std::error_code ignored;
+    std::filesystem::create_directories(std::filesystem::path(path).parent_path(), ignored);
+    std::ofstream file(path, std::ios::trunc);
+    file << getpid() << "\n" << std::flush;
+    if (file) {
+      pid_file_ = path;
+    } else {
+      MG_LOG(kError, "the pid file {} cannot be written", path);
     }
   }
 
@@ -212,6 +228,7 @@ class Supervisor {
   }
 
   RunOptions options_;
+  std::string pid_file_;
   sigset_t inherited_mask_{};
   int signal_fd_ = -1;
   pid_t worker_ = -1;

@@ -2,19 +2,20 @@
 
 #include <fmt/format.h>
 #include <grp.h>
+#include <malloc.h>
 #include <poll.h>
 #include <pwd.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
-#include <filesystem>
-#include <fstream>
 #include <optional>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "config/load.h"
+#include "net/tls.h"
 #include "observe/line_writer.h"
 #include "server/control_socket.h"
 #include "server/file_watch.h"
@@ -24,6 +25,7 @@ namespace mg::server {
 
 namespace {
 
+constexpr Nanoseconds kTrimAfter = 1'000'000'000;
 constexpr int kSettle = 8;  // ms without a further change before watched files are read: editors save in several steps
 
 // Listening sockets that the supervisor opens and keeps.
@@ -87,11 +89,14 @@ class Worker {
       supervisor_.Send({Message::kFailed, {}, {}});
       return 1;
     }
-    OpenControl();
-    while (!done_) Turn();
+    while (!done_) {
+      Turn();
+      if (trim_at_ == 0 || MonotonicNow() < trim_at_) continue;
+      malloc_trim(0);
+      trim_at_ = 0;
+    }
     gateway_->Stop();
     SetLogSink(nullptr);
-    if (!pid_file_.empty()) unlink(pid_file_.c_str());
     return 0;
   }
 
@@ -103,13 +108,14 @@ class Worker {
     config::Diagnostics diagnostics;
     std::unique_ptr<config::Config> conf = config::Load(options_.config_file, files, diagnostics);
     if (conf && !gateway_) {
-      gateway_ =
-          std::make_unique<Gateway>(GatewayOptions{static_cast<int>(std::max(conf->workers, 1u)), &sockets_, &writer_});
+      auto before_first = [this](const config::Config& first, config::Diagnostics& errors) { Settle(first, errors); };
+      gateway_ = std::make_unique<Gateway>(
+          GatewayOptions{static_cast<int>(std::max(conf->workers, 1u)), &sockets_, &writer_, before_first});
     }
     if (!conf && gateway_) gateway_->CountRefused();
     if (!conf || !gateway_->Load(std::move(conf), files, diagnostics)) return diagnostics.ToString();
     for (const config::Diagnostic& warning : diagnostics.all()) MG_LOG(kWarn, "{}", warning.ToString());
-    ApplyLog();
+    ApplyLog(*gateway_->snapshot()->config);
     return {};
   }
 
@@ -117,21 +123,27 @@ class Worker {
     config::DiskFiles disk;
     std::string errors = Load(disk);
     if (errors.empty()) {
-      WentLive(disk.files());
+      WentLive(disk.files(), disk.patterns());
     } else if (!options_.last_good.empty()) {
       MG_LOG(kError, "the configuration on disk is refused, the last good one is served instead");
       LogLines(errors);
       config::MemoryFiles memory(config::FileList(options_.last_good.begin(), options_.last_good.end()));
       std::string older = Load(memory);
       if (!older.empty()) return false;
-      WentLive(config::FileList(options_.last_good.begin(), options_.last_good.end()));
+      WentLive(config::FileList(options_.last_good.begin(), options_.last_good.end()), disk.patterns());
     } else {
       std::fputs(errors.c_str(), stderr);
       return false;
     }
-    const config::Config& conf = *gateway_->snapshot()->config;
-    WritePidFile(conf);
-    return DropPrivileges(conf);
+    return true;
+  }
+
+  // What takes the rights that this process began with, and the end of these.
+  void Settle(const config::Config& conf, config::Diagnostics& diagnostics) {
+    ApplyLog(conf);
+    if (!conf.pid_file.empty()) supervisor_.Send({Message::kPidFile, conf.pid_file, {}});
+    if (!control_) OpenControl();  // where root's `moongate reload` looks for it
+    if (!conf.user.empty() && getuid() == 0) DropPrivileges(conf, diagnostics);
   }
 
   // HUP, `moongate reload`, a watched file: the answer for whoever asked.
@@ -145,16 +157,16 @@ class Worker {
       // What was read is watched all the same: the next save may mend it.
       std::vector<std::string> names = live_files_;
       for (const auto& [path, content] : disk.files()) names.push_back(path);
-      if (watching_) watch_.Watch(names);
+      if (watching_) watch_.Watch(names, disk.patterns());
       return "error\n" + errors;
     }
-    WentLive(disk.files());
+    WentLive(disk.files(), disk.patterns());
     double ms = static_cast<double>(MonotonicNow() - began) / 1e6;
     MG_LOG(kNotice, "generation {} is live after {:.1f} ms", gateway_->generation(), ms);
     return fmt::format("ok\ngeneration {} is live after {:.1f} ms\n", gateway_->generation(), ms);
   }
 
-  void WentLive(const config::FileList& files) {
+  void WentLive(const config::FileList& files, const std::vector<std::string>& patterns) {
     live_files_.clear();
     for (const auto& [path, content] : files) {
       live_files_.push_back(path);
@@ -162,11 +174,30 @@ class Worker {
     }
     supervisor_.Send({Message::kReady, {}, {}});
     watching_ = gateway_->snapshot()->config->watch;
-    watch_.Watch(watching_ ? live_files_ : std::vector<std::string>());
+    if (watching_) {
+      if (watch_.Watch(live_files_, patterns)) changed_ = changed_ || DiffersFromDisk(files, patterns);
+    } else {
+      watch_.Watch({}, {});
+    }
+    if (trim_at_ == 0) trim_at_ = MonotonicNow() + kTrimAfter;
   }
 
-  void ApplyLog() {
-    const config::Config& conf = *gateway_->snapshot()->config;
+  // What was saved between reading it and watching it.
+  static bool DiffersFromDisk(const config::FileList& files, const std::vector<std::string>& patterns) {
+    config::DiskFiles disk;
+    std::string content, ignored;
+    for (const auto& [path, known] : files) {
+      if (!disk.Read(path, content, ignored) || content != known) return true;
+    }
+    for (const std::string& pattern : patterns) {
+      for (const std::string& match : disk.Glob(pattern)) {
+        if (std::ranges::find(files, match, &config::FileList::value_type::first) == files.end()) return true;
+      }
+    }
+    return false;
+  }
+
+  void ApplyLog(const config::Config& conf) {
     SetLogLevel(conf.log_level);
     Result<observe::LineWriter::Output> output = writer_.Open(OutputTarget(conf.log_output));
     if (!output) {
@@ -181,31 +212,13 @@ class Worker {
     }
   }
 
-  void WritePidFile(const config::Config& conf) {
-    if (conf.pid_file.empty()) return;
-    std::error_code ignored;
-    std::filesystem::create_directories(std::filesystem::path(conf.pid_file).parent_path(), ignored);
-    std::ofstream file(conf.pid_file, std::ios::trunc);
-    file << getppid() << "\n";
-    if (file) {
-      pid_file_ = conf.pid_file;
-    } else {
-      MG_LOG(kError, "the pid file {} cannot be written", conf.pid_file);
-    }
-  }
-
-  bool DropPrivileges(const config::Config& conf) {
-    if (conf.user.empty() || getuid() != 0) return true;
+  void DropPrivileges(const config::Config& conf, config::Diagnostics& diagnostics) {
     passwd* user = getpwnam(conf.user.c_str());
     if (user == nullptr) {
-      std::fprintf(stderr, "%s: user: there is no user \"%s\" on this machine\n", conf.file.c_str(), conf.user.c_str());
-      return false;
+      diagnostics.ErrorIn(conf.file, 0, 0, "user", fmt::format("there is no user \"{}\" on this machine", conf.user));
+    } else if (initgroups(user->pw_name, user->pw_gid) != 0 || setgid(user->pw_gid) != 0 || setuid(user->pw_uid) != 0) {
+      diagnostics.ErrorIn(conf.file, 0, 0, "user", fmt::format("cannot become \"{}\"", conf.user));
     }
-    if (initgroups(user->pw_name, user->pw_gid) != 0 || setgid(user->pw_gid) != 0 || setuid(user->pw_uid) != 0) {
-      std::fprintf(stderr, "cannot become user \"%s\"\n", conf.user.c_str());
-      return false;
-    }
-    return true;
   }
 
   // --- the control thread's turn
@@ -225,7 +238,10 @@ class Worker {
                      {watch_.fd(), POLLIN, 0},
                      {control_ ? control_->fd() : -1, POLLIN, 0},
                      {supervisor_.fd(), POLLIN, 0}};
-    int timeout = draining_ ? 50 : changed_ ? kSettle : -1;
+    Milliseconds rotation = gateway_->snapshot()->config->ticket_rotation.count();
+    Milliseconds tickets = std::min<Milliseconds>(rotation_.Check(MonotonicNow(), rotation), 3'600'000);
+    int idle = static_cast<int>(trim_at_ != 0 ? std::min<Milliseconds>(tickets, 100) : tickets);
+    int timeout = draining_ ? 50 : changed_ ? kSettle : idle;
     int ready = poll(fds, 4, timeout);
     if (ready == 0 && changed_) {
       changed_ = false;
@@ -282,10 +298,11 @@ class Worker {
   std::unique_ptr<Gateway> gateway_;
   std::optional<ControlSocket> control_;
   FileWatch watch_;
+  net::TicketRotation rotation_;
   std::vector<std::string> live_files_;
-  std::string pid_file_;
   int signal_fd_ = -1;
   bool watching_ = false, changed_ = false, draining_ = false, done_ = false;
+  Nanoseconds trim_at_ = 0;  // when to give back what building took and what the generation before held; 0: not
 };
 
 }  // namespace

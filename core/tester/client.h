@@ -2,6 +2,8 @@
 // reading all the while, with a deadline on everything; never blocks past it.
 #pragma once
 
+#include <sys/types.h>
+
 #include <chrono>
 #include <string>
 #include <string_view>
@@ -11,6 +13,8 @@
 #include "base/result.h"
 #include "net/address.h"
 #include "tester/response_reader.h"
+
+struct ssl_st;
 
 namespace mg::tester {
 
@@ -35,6 +39,16 @@ class Client {
 
   Result<void> Connect(const net::SocketAddress& to, Deadline deadline);
   void Close();
+  // How the client speaks TLS, from --- tls.
+  struct Tls {
+    std::string folder;                     // of certificates.h
+    std::string server_name = "localhost";  // asked for (SNI), and verified
+    std::string certificate;                // its own: "client"; "": none
+    std::string version;                    // the only one it speaks; "": the best
+    std::string alpn;                       // the one protocol it offers; "": none
+  };
+  // Shakes hands on the connection, and verifies the gateway.
+  Result<void> StartTls(const Tls& tls, Deadline deadline);
   // No more will be sent; reading goes on.
   void ShutdownSend();
 
@@ -63,7 +77,12 @@ class Client {
   bool Turn(short events, short& ready, Deadline deadline);
   void ReadWhatIsThere();
 
+  // recv() and send(), or what TLS makes of them: -1 with EAGAIN where one has to wait.
+  ssize_t Receive(char* to, size_t size);
+  ssize_t Transmit(std::string_view bytes);
+
   int fd_ = -1;
+  ssl_st* ssl_ = nullptr;
   bool ended_ = false, reset_ = false;
   ResponseReader reader_;
 };

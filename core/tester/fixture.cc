@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "base/strings.h"
+#include "tester/certificates.h"
 #include "tester/sections.h"
 
 namespace mg::tester {
@@ -53,6 +54,11 @@ Result<void> Fixture::SetUp(const Block& block, const std::string& test_folder, 
   Set("DEAD", fmt::format("127.0.0.1:{}", dead.port()));
   if (const Section* files = block.Find("user_files")) {
     if (auto done = WriteFiles(*files); !done) return done;
+  }
+  if (block.Has("tls")) {
+    certificates_ = std::make_unique<TemporaryFolder>();
+    if (auto done = WriteCertificates(certificates_->path()); !done) return Bad("--- tls: " + done.error().message);
+    Set("TLS", certificates_->path());
   }
   if (auto done = StartUpstreams(block); !done) return done;
   if (const Section* section = block.Find("redis")) {

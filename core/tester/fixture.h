@@ -39,6 +39,8 @@ class Fixture {
 
   // What relative paths of the configuration are relative to: the block's own files, or the .t file's folder.
   const std::string& folder() const { return folder_; }
+  // Where the certificates are: ${TLS}.
+  std::string certificates() const { return certificates_ ? certificates_->path() : ""; }
   std::vector<MockRequest> upstream_requests() const { return journal_.Take(); }
   std::vector<size_t> upstream_connections() const;
 
@@ -49,7 +51,7 @@ class Fixture {
   void Set(const std::string& name, const std::string& value);
 
   std::string folder_;
-  std::unique_ptr<TemporaryFolder> files_;
+  std::unique_ptr<TemporaryFolder> files_, certificates_;
   MockJournal journal_;
   std::vector<std::unique_ptr<MockUpstream>> mocks_;
   struct Variable {

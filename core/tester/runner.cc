@@ -50,6 +50,29 @@ std::optional<LogLevel> LevelOf(std::string_view name) {
   return std::nullopt;
 }
 
+// "server_name: example.com" and the like, a line each.
+Result<Client::Tls> TlsOf(const Section& section) {
+  Client::Tls tls;
+  for (std::string_view line : SplitLines(section.text)) {
+    if (Trim(line).empty()) continue;
+    std::string_view key = Trim(line.substr(0, line.find(':')));
+    std::string value(Trim(line.substr(std::min(line.find(':'), line.size() - 1) + 1)));
+    if (key == "server_name") {
+      tls.server_name = value;
+    } else if (key == "certificate") {
+      tls.certificate = value;
+    } else if (key == "version") {
+      tls.version = value;
+    } else if (key == "alpn") {
+      tls.alpn = value;
+    } else {
+      return Fail(ErrorCode::kInvalid,
+                  "expected server_name, certificate, version or alpn, each with a value, or plain");
+    }
+  }
+  return tls;
+}
+
 }  // namespace
 
 // One run of a block.
@@ -205,6 +228,19 @@ void Runner::SendAndReceive(Attempt& attempt, RequestPlan& plan) {
   if (auto connected = client.Connect(gateway_.BoundAddress(0), deadline); !connected) {
     attempt.Fail(block.line, "request", connected.error().message);
     return;
+  }
+  if (const Section* section = block.Find("tls"); section != nullptr && Trim(section->text) != "plain") {
+    Result<Client::Tls> tls = TlsOf(*section);
+    if (!tls) return attempt.Fail(*section, tls.error().message);
+    tls->folder = attempt.fixture.certificates();
+    if (auto done = client.StartTls(*tls, deadline); !done) {
+      if (block.Has("no_response")) {
+        attempt.observed.closed = true;
+        attempt.observed.outcome = Client::Outcome::kEnded;
+        return;
+      }
+      return attempt.Fail(*section, done.error().message);
+    }
   }
   for (const std::string& method : plan.methods) client.reader().Expect(method);
   attempt.observed.expected_responses = plan.responses;

@@ -17,7 +17,7 @@ constexpr std::string_view kSections[] = {
     "upstream_5", "redis", "log_level",
     // What is sent.
     "request", "requests", "pipelined_requests", "raw_request", "raw_request_middle_delay", "more_headers", "timeout",
-    "abort", "shutdown", "wait",
+    "abort", "shutdown", "wait", "tls",
     // What is expected.
     "response_body", "response_body_like", "response_body_unlike", "response_headers", "response_headers_like",
     "response_trailers", "raw_response_headers_like", "raw_response_headers_unlike", "error_code", "error_code_like",

@@ -86,6 +86,10 @@ class RunningFetch final : public Fetch, public http::ClientHandler {
   void OnInformational(const http::ResponseHead&) override {}
   void OnResponseHead(http::ResponseHead& head) override {
     response_.status = head.status;
+    if (request_.upstream != nullptr) {
+      const Guard& guard = request_.upstream->guard();
+      guard.ReportHead(pass_, guard.IsFailure(head.status, loop_.Now() - began_), loop_.Now());
+    }
     for (const http::Header& header : head.headers) {
       response_.headers.emplace_back(std::string(header.name), std::string(header.value));
     }
@@ -129,16 +133,30 @@ class RunningFetch final : public Fetch, public http::ClientHandler {
   Pools::Reuse Reuse() const { return attempts_ == 0 ? Pools::Reuse::kYes : Pools::Reuse::kNo; }
 
   void PickTarget() {
-    Result<size_t> picked = request_.upstream->Pick(tried_, 0, loop_.Now());
-    if (!picked) return FailLater(picked.error());
-    target_ = *picked;
-    tried_.push_back(static_cast<uint16_t>(target_));
+    const Guard& guard = request_.upstream->guard();
+    began_ = loop_.Now();
+    if (!guard.AdmitUpstream(pass_, began_)) return FailLater(BreakerOpen());
+    for (size_t refused = 0;; refused++) {
+      Result<size_t> picked = request_.upstream->Pick(tried_, 0, began_);
+      if (!picked || refused == request_.upstream->targets().size()) {
+        guard.Abandon(pass_);
+        return FailLater(picked ? BreakerOpen() : picked.error());
+      }
+      target_ = *picked;
+      tried_.push_back(static_cast<uint16_t>(target_));
+      if (guard.AdmitTarget(pass_, request_.upstream->targets()[target_].state->breaker, began_)) break;
+    }
     const Target& target = request_.upstream->targets()[target_];
     address_ = target.address.text;
     authority_ = target.host;
     target.state->active.fetch_add(1, std::memory_order_relaxed);
     counted_ = true;
     Begin(pools_.Acquire(*request_.upstream, target_, Reuse()));
+  }
+
+  Error BreakerOpen() const {
+    return {ErrorCode::kUnavailable, Origin::kUpstream, Retryable::kNo,
+            "the circuit breaker of upstream " + request_.upstream->conf().name + " is open"};
   }
 
   void Begin(Lease lease) {
@@ -177,6 +195,11 @@ class RunningFetch final : public Fetch, public http::ClientHandler {
     lease_.Release();
     if (!std::exchange(counted_, false)) return;
     request_.upstream->targets()[target_].state->active.fetch_sub(1, std::memory_order_relaxed);
+    if (outcome == Outcome::kFailed) {
+      request_.upstream->guard().Report(pass_, true, loop_.Now());
+    } else {
+      request_.upstream->guard().Abandon(pass_);
+    }
     if (outcome == Outcome::kSucceeded) {
       request_.upstream->Succeeded(target_);
     } else if (outcome == Outcome::kFailed) {
@@ -217,6 +240,8 @@ class RunningFetch final : public Fetch, public http::ClientHandler {
   std::string path_, authority_, address_;
   std::vector<uint16_t> tried_;
   size_t target_ = 0;
+  Pass pass_;
+  Nanoseconds began_ = 0;
   int attempts_ = 0;
   bool counted_ = false;
   std::optional<Error> later_;

@@ -87,11 +87,14 @@ Lease Pools::Acquire(const Upstream& upstream, size_t index, Reuse reuse) {
 }
 
 Lease Pools::AcquireAddress(const net::SocketAddress& address, ssl_ctx_st* tls, const std::string& server_name,
-                            Reuse reuse) {
+                            Reuse reuse, const KeepAlive& keep) {
   std::string key = address.ToString();
   if (tls != nullptr) key += fmt::format("|{}|{}", static_cast<const void*>(tls), server_name);
   std::unique_ptr<TargetPool>& pool = by_address_[key];
   if (!pool) pool = std::make_unique<TargetPool>();
+  pool->keep = keep.keep;
+  pool->requests = keep.requests;
+  pool->idle_limit = keep.idle_limit;
   if (reuse == Reuse::kYes) {
     Lease lease = Take(*pool);
     if (lease) return lease;
@@ -113,7 +116,8 @@ Lease Pools::Connect(TargetPool& pool, const net::SocketAddress& address, ssl_ct
 void Pools::GiveBack(std::unique_ptr<http::H1Client> client, TargetPool& pool) {
   pool.leased--;
   if (!sweep_.armed()) sweep_.SetAfter(kSweepEvery);
-  bool keep = client->Detach() && pool.idle_count < pool.keep && client->requests() < pool.requests;
+  bool worn = pool.requests != 0 && client->requests() >= pool.requests;
+  bool keep = client->Detach() && pool.idle_count < pool.keep && !worn;
   if (!keep) {
     client->Close();
     loop_.DestroyLater(std::move(client));

@@ -25,6 +25,13 @@ struct TargetPool {
   Nanoseconds idle_limit = 60'000'000'000;
 };
 
+// How connections are kept for the next request.
+struct KeepAlive {
+  uint32_t keep = 64;
+  uint64_t requests = 10'000;  // 0: no limit
+  Nanoseconds idle_limit = 60'000'000'000;
+};
+
 // A connection on loan. Released at rest when it may serve again, else closed.
 class Lease {
  public:
@@ -58,7 +65,8 @@ class Pools final : public http::IdleOwner {
   // OnFailed with kConnect, kResolve or kTls. Begin() the exchange on it at once.
   Lease Acquire(const Upstream& upstream, size_t target, Reuse reuse);
   // To an address of a script's or a URL's choosing: pooled by address, TLS context and server name.
-  Lease AcquireAddress(const net::SocketAddress& address, ssl_ctx_st* tls, const std::string& server_name, Reuse reuse);
+  Lease AcquireAddress(const net::SocketAddress& address, ssl_ctx_st* tls, const std::string& server_name, Reuse reuse,
+                       const KeepAlive& keep = {});
 
   void OnIdleClosed(http::H1Client& client) override;
   size_t idle() const { return idle_; }

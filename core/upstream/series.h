@@ -18,7 +18,7 @@ struct TargetSeries {
 
 struct UpstreamSeries {
   observe::Histogram duration;  // of an attempt, from its begin to the end of its answer
-  observe::Counter retries;
+  observe::Counter retries, hedges;
   std::vector<TargetSeries> targets;  // by place in the configuration
 };
 

@@ -128,6 +128,12 @@ Result<size_t> Upstream::Pick(std::span<const uint16_t> tried, uint64_t hash, Na
   return Fail(ErrorCode::kUnavailable, "upstream " + conf_.name + " has no target");
 }
 
+uint64_t Upstream::live() const {
+  uint64_t live = 0;
+  for (const Target& target : targets_) live += target.state->active.load(std::memory_order_relaxed);
+  return live;
+}
+
 void Upstream::Succeeded(size_t target) const {
   TargetState& state = *targets_[target].state;
   if (state.failures.load(std::memory_order_relaxed) != 0) state.failures.store(0, std::memory_order_relaxed);
@@ -166,7 +172,8 @@ Result<std::unique_ptr<Upstream>> Registry::Build(const config::Upstream& conf) 
     std::string identity = conf.name + "|" + from.address.text + TlsIdentity(conf.tls, target.server);
     target.state = targets_[identity].lock();
     if (!target.state) {
-      target.state = std::make_shared<TargetState>(identity, next_number_++);
+      target.state = std::make_shared<TargetState>(identity, next_number_++,
+                                                   "upstream " + conf.name + ", target " + from.address.text);
       targets_[identity] = target.state;
     }
     targets.push_back(std::move(target));
@@ -179,7 +186,13 @@ Result<std::unique_ptr<Upstream>> Registry::Build(const config::Upstream& conf) 
     if (!made) return std::unexpected(made.error());
     tls = std::move(*made);
   }
-  return std::make_unique<Upstream>(conf, std::move(targets), shared, std::move(tls));
+  auto upstream = std::make_unique<Upstream>(conf, std::move(targets), shared, std::move(tls));
+  std::shared_ptr<RetryBudget>& budget = budgets_[conf.name];
+  if (!budget) budget = std::make_shared<RetryBudget>();
+  std::shared_ptr<Breaker>& breaker = breakers_[conf.name];
+  if (!breaker) breaker = std::make_shared<Breaker>("upstream " + conf.name);
+  upstream->Protect(conf.breaker ? Guard(*conf.breaker, breaker) : Guard(), budget);
+  return upstream;
 }
 
 }  // namespace mg::upstream

@@ -17,13 +17,16 @@
 #include "config/config.h"
 #include "net/address.h"
 #include "net/tls.h"
+#include "upstream/breaker.h"
+#include "upstream/retry_budget.h"
 #include "upstream/series.h"
 
 namespace mg::upstream {
 
 // What is known of one target, by every loop. Identity: address, TLS and the upstream's name.
 struct TargetState {
-  TargetState(std::string name, uint32_t serial) : identity(std::move(name)), number(serial) {}
+  TargetState(std::string name, uint32_t serial, std::string called)
+      : identity(std::move(name)), number(serial), breaker(std::move(called)) {}
   const std::string identity;
   const uint32_t number;                      // small and unique: indexes a loop's pools
   std::atomic<uint32_t> active{0};            // requests in flight
@@ -31,6 +34,7 @@ struct TargetState {
   std::atomic<Nanoseconds> ejected_until{0};  // monotonic; passive health
   std::atomic<bool> unhealthy{false};         // active health
   std::atomic<uint64_t> requests{0}, errors{0};
+  Breaker breaker;
 };
 
 struct Target {
@@ -65,6 +69,15 @@ class Upstream {
   void Succeeded(size_t target) const;
   void Failed(size_t target, Nanoseconds now) const;
 
+  // Circuit breakers, and what retries may add to the load.
+  const Guard& guard() const { return guard_; }
+  RetryBudget& budget() const { return *budget_; }
+  void Protect(Guard guard, std::shared_ptr<RetryBudget> budget) {
+    guard_ = std::move(guard);
+    budget_ = std::move(budget);
+  }
+  uint64_t live() const;  // requests in flight at its targets, of all loops
+
  private:
   std::optional<size_t> LeastBusy(std::span<const uint16_t> tried, uint64_t turn, Nanoseconds now) const;
   std::optional<size_t> BetterOfTwo(std::span<const uint16_t> tried, Nanoseconds now) const;
@@ -74,6 +87,8 @@ class Upstream {
   std::vector<uint16_t> sequence_;  // smooth weighted round robin, one whole turn
   std::shared_ptr<SharedState> shared_;
   std::unique_ptr<net::ClientTls> tls_;
+  Guard guard_;
+  std::shared_ptr<RetryBudget> budget_;
   UpstreamSeries series_;
 };
 
@@ -81,11 +96,20 @@ class Upstream {
 class Registry {
  public:
   Result<std::unique_ptr<Upstream>> Build(const config::Upstream& conf);
+  // What is built from now on starts anew: between two tests.
+  void Forget() {
+    targets_.clear();
+    shared_.clear();
+    breakers_.clear();
+    budgets_.clear();
+  }
 
  private:
   uint32_t next_number_ = 0;
   std::unordered_map<std::string, std::weak_ptr<TargetState>> targets_;
   std::unordered_map<std::string, std::shared_ptr<SharedState>> shared_;
+  std::unordered_map<std::string, std::shared_ptr<Breaker>> breakers_;
+  std::unordered_map<std::string, std::shared_ptr<RetryBudget>> budgets_;
 };
 
 }  // namespace mg::upstream

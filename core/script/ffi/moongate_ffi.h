@@ -51,6 +51,13 @@ typedef struct {
   int stale, forcible;
 } mg_value;
 
+/* A target of the route's upstream. */
+typedef struct {
+  mg_string address;
+  uint32_t weight, active, failures; /* in flight; failures in a row */
+  int backup, healthy;
+} mg_target;
+
 /* The state of a VM that both sides read; C writes it before each resume. */
 typedef struct {
   uint32_t phase;       /* one bit of MG_PHASE_* */
@@ -154,6 +161,20 @@ int mg_variable_set(const char* name, size_t size, const char* value, size_t val
 
 /* --- filters */
 int mg_filter_output(const char* data, size_t size) MG_NOEXCEPT; /* what the body filters let through */
+
+/* --- balancer: where the next attempt goes; of the balance phase, MG_ERROR with a text elsewhere */
+/* port 0: a unix socket's path, with "unix:", or an address with a port. `name`: for TLS; may be empty. */
+int mg_balancer_set_peer(const char* host, size_t size, int port, const char* name, size_t name_size,
+                         mg_string* error) MG_NOEXCEPT;
+int mg_balancer_targets(mg_target* out, int most) MG_NOEXCEPT; /* their number */
+int mg_balancer_choose(int index, mg_string* error) MG_NOEXCEPT;
+int mg_balancer_more_tries(int count, mg_string* error) MG_NOEXCEPT; /* how many were granted */
+/* 0: this is the first try; 1: a status that is tried again; 2: it failed */
+int mg_balancer_last_failure(int* status) MG_NOEXCEPT;
+int mg_balancer_set_timeouts(double connect, double send, double read, mg_string* error) MG_NOEXCEPT; /* 0: as is */
+int mg_balancer_keepalive(double idle, double requests, mg_string* error) MG_NOEXCEPT;
+int mg_balancer_recreate(mg_string* error) MG_NOEXCEPT;
+int mg_balancer_tls(int on, mg_string* error) MG_NOEXCEPT;
 
 /* --- time, timers */
 double mg_time_now(void) MG_NOEXCEPT; /* cached; seconds since 1970 */
