@@ -283,3 +283,29 @@ listeners:
 --- must_die
 --- error_log
 ca.pem: not an OCSP response in DER (listeners[0].tls)
+
+=== TEST 17: what TLS was is known when it is logged, after the connection has gone
+--- gateway
+listeners:
+  - address: "127.0.0.1:0"
+    tls:
+      certificates: [{ cert: "${TLS}/server.crt", key: "${TLS}/server.key" }]
+      client_auth: { mode: required, ca: "${TLS}/ca.pem" }
+--- config
+- match: { path: "/*" }
+  policies:
+    - lua:
+        log: |
+          ngx.sleep(0.02)
+          local v = ngx.var
+          ngx.log(ngx.NOTICE, "was ", v.scheme, " ", v.ssl_protocol, " ", v.ssl_client_s_dn, " ", v.remote_addr, " ",
+            tonumber(v.remote_port) > 0, " ", v.connection_requests)
+  respond: { body: "in\n" }
+--- tls
+certificate: client
+--- request
+GET /
+--- response_body
+in
+--- error_log
+was https TLSv1.3 O=Moongate,CN=alice 127.0.0.1 true 1

@@ -26,6 +26,7 @@ class Target:
     version: list
     scenarios: dict
     reload_signal: str = ""
+    reload_command: list = field(default_factory=list)  # returns once the new configuration is live
     route: str = ""
     needs: dict = field(default_factory=dict)  # config file -> a path without which that variant is left out
     directory: Path = field(default=None, repr=False)
@@ -138,6 +139,10 @@ class Gateway:
         return str(self.variables["GENERATION"])
 
     def signal_reload(self):
+        if self.target.reload_command:
+            command = [substitute(word, self.variables) for word in self.target.reload_command]
+            subprocess.run(["taskset", "-c", str(LOAD_CPU)] + command, check=True, stdout=subprocess.DEVNULL)
+            return
         self.process.send_signal(getattr(signal, "SIG" + self.target.reload_signal))
 
     def pids(self):

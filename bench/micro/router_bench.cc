@@ -2,6 +2,7 @@
 #include <benchmark/benchmark.h>
 
 #include <array>
+#include <deque>
 #include <string>
 #include <vector>
 
@@ -47,7 +48,7 @@ Matcher Build(int64_t kind, int64_t count) {
 void Find(benchmark::State& state) {
   int64_t kind = state.range(0), count = state.range(1);
   Matcher matcher = Build(kind, count);
-  std::vector<TestRequest> requests;
+  std::deque<TestRequest> requests;
   for (int64_t i = 0; i < 1000; i++) {
     int64_t number = i * 7919 % count;
     std::string host = kind == kHost ? fmt::format("a.h{}.example.org", number) : "api.example.com";

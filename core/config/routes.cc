@@ -183,8 +183,7 @@ void RouteReader::ReadListenerNames(const Value& value, Route& route) {
 
 // A name, or in place a URL or a whole upstream.
 void RouteReader::ReadUpstreamOf(const Value& value, Route& route) {
-  bool in_place = value.kind == Value::Kind::kMap || value.text.find("://") != std::string::npos;
-  if (!in_place && upstreams_.contains(value.text)) {
+  if (value.kind != Value::Kind::kMap && upstreams_.contains(value.text)) {
     route.upstream = value.text;
     return;
   }
@@ -193,7 +192,7 @@ void RouteReader::ReadUpstreamOf(const Value& value, Route& route) {
   if (value.kind == Value::Kind::kMap) {
     anonymous = ReadUpstream("@" + route.name, value, path, reading_);
     CheckFallback(value, path, {upstream_names_.begin(), upstream_names_.end()}, reading_);
-  } else if (in_place) {
+  } else if (value.text.find("://") != std::string::npos) {
     Result<TargetUrl> url = ParseTargetUrl(value.text);
     if (!url) {
       reading_.Error(value, path, Quote(value) + ": " + url.error().message);

@@ -80,7 +80,7 @@ class Socket {
 
   // One read, added to `received`. False: the end, or a reset.
   bool Receive(size_t most = 65536) {
-    if (ended) return false;
+    if (ended || fd_ < 0) return !(ended = true);
     if (!WaitFor(fd_, POLLIN)) return Stuck("receive");
     char piece[65536];
     ssize_t size = recv(fd_, piece, std::min(most, sizeof piece), MSG_DONTWAIT);

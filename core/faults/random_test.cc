@@ -138,7 +138,7 @@ struct Visit {
     if (manner == 0 && Roll(die, 2) == 0) return client.Reset();
     if (manner == 0 || manner == 2) client.EndSending();
     if (manner == 3) {  // reads some, and is gone
-      client.ReceiveSize(die() % 5'000);
+      client.Receive(1 + die() % 5'000);
       if (Roll(die, 2) == 0) return client.Reset();
       return client.Close();
     }

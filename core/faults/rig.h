@@ -2,9 +2,9 @@
 // alone.
 #pragma once
 
+#include <dirent.h>
 #include <gtest/gtest.h>
 
-#include <filesystem>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -21,10 +21,13 @@ inline constexpr std::string_view kClean = "HTTP/1.1 200 OK\r\nContent-Length: 5
 inline constexpr std::string_view kCleanClose =
     "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nclean";
 
-// Of this process, without those of the test's peers.
+// Of this process, without those of the test's peers. Needs none itself, once called.
 inline long OpenDescriptors() {
-  std::filesystem::directory_iterator all("/proc/self/fd");
-  return std::distance(begin(all), end(all)) - Socket::open_sockets;
+  static DIR* all = opendir("/proc/self/fd");
+  rewinddir(all);
+  long count = -Socket::open_sockets;
+  while (readdir(all) != nullptr) count++;
+  return count;
 }
 
 struct RigOptions {

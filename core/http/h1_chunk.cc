@@ -14,7 +14,7 @@ constexpr uint8_t kMaxDigits = 16;  // leading zeros included
 
 constexpr bool IsControl(char c) { return (static_cast<uint8_t>(c) < 0x20 && c != '\t') || c == 0x7F; }
 
-// Lines each ended by CRLF, with no other LF: whether each is a field line.
+// Lines each ended by CRLF, with no other LF: whether each is a field line, and none a framing field (RFC 9110 6.5.1).
 bool ValidFields(std::string_view section) {
   while (!section.empty()) {
     size_t end = section.find('\n') - 1;
@@ -22,6 +22,8 @@ bool ValidFields(std::string_view section) {
     size_t colon = scan::TokenLength(line);
     if (colon == 0 || colon == line.size() || line[colon] != ':') return false;
     if (std::any_of(line.begin(), line.end(), IsControl)) return false;
+    HeaderId id = IdentifyHeader(line.substr(0, colon));  // a framing field that comes too late, but not for everyone
+    if (id == HeaderId::kContentLength || id == HeaderId::kTransferEncoding) return false;
     section.remove_prefix(end + 2);
   }
   return true;

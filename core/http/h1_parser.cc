@@ -267,11 +267,11 @@ ParseError ParseStatusLine(std::string_view line, ResponseHead& out) {
 int StatusFor(ParseError error) {
   switch (error) {
     case ParseError::kVersion: return 505;
+    case ParseError::kConnect:  // for no resource at all
     case ParseError::kTransferCoding: return 501;
     case ParseError::kHeadTooLarge:
     case ParseError::kTooManyHeaders: return 431;
     case ParseError::kTargetTooLong: return 414;
-    case ParseError::kConnect: return 405;
     case ParseError::kExpectation: return 417;
     case ParseError::kHeadTimeout: return 408;
     default: return 400;

@@ -49,7 +49,7 @@ enum class ParseError : uint8_t {
   kHeadTimeout,       // 408
 };
 
-int StatusFor(ParseError error);                    // 400, 405, 408, 414, 417, 431, 501, 505
+int StatusFor(ParseError error);                    // 400, 408, 414, 417, 431, 501, 505
 std::string_view ParseErrorText(ParseError error);  // one line for the log and the problem body's detail
 
 // Finds where a head ends: "\r\n\r\n". `from` is how far an earlier call has looked (0 at first).

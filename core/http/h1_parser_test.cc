@@ -479,7 +479,7 @@ TEST(H1Request, Statuses) {
   EXPECT_EQ(StatusFor(kTargetTooLong), 414);
   EXPECT_EQ(StatusFor(kHeadTooLarge), 431);
   EXPECT_EQ(StatusFor(kTooManyHeaders), 431);
-  EXPECT_EQ(StatusFor(kConnect), 405);
+  EXPECT_EQ(StatusFor(kConnect), 501);
 }
 
 TEST(ScanHead, FindsTheEndWhereverTheBytesAreCut) {

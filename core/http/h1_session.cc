@@ -165,7 +165,8 @@ void H1Session::OnReadable() {
 // A reset that came with the last bytes shows in no event, only in a further read: worth a system call in the middle of
 // a message, not after each request.
 bool H1Session::MayRead() const {
-  return wants_input() && (transport_.readable() || input_ == Input::kBody || input_ == Input::kTunnel);
+  bool within = input_ == Input::kBody || input_ == Input::kTunnel || (input_ == Input::kHead && started_request_);
+  return wants_input() && (transport_.readable() || within);
 }
 
 // Keeps input behind a request that is being served. Each one that waits has an empty line: where bodies have some,

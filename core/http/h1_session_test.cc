@@ -781,6 +781,18 @@ TEST(H1Session, ClosingAllTellsHandlers) {
   EXPECT_EQ(rig.list.size(), 0u);
 }
 
+// A reset that comes with a part of a head ends the session, not only the time for heads.
+TEST(H1Session, AResetBehindAPartOfAHeadIsSeen) {
+  config::Limits limits;
+  limits.head_timeout = std::chrono::minutes(5);
+  SessionRig rig(limits);
+  rig.Open();
+  rig.loop.RunOnce(1);  // what the registration itself tells of is over
+  rig.Send("GET / HT");
+  rig.Reset();
+  EXPECT_TRUE(rig.Gone());
+}
+
 // A client that sends as fast as it is read does not keep the loop to itself.
 TEST(H1Session, ReadsOnlySoMuchInATurn) {
   SessionRig rig;

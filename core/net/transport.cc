@@ -20,6 +20,24 @@ std::string ErrnoText(int error) {
   return strerror_r(error, text, sizeof text);
 }
 
+// A small head and its body cost the kernel less as one piece, even with the copy.
+ssize_t SendPieces(int fd, const iovec* pieces, int count, size_t size) {
+  char together[4096];
+  if (size > sizeof together) {
+    msghdr message{};
+    message.msg_iov = const_cast<iovec*>(pieces);
+    message.msg_iovlen = static_cast<size_t>(count);
+    return sendmsg(fd, &message, MSG_NOSIGNAL);
+  }
+  char* at = together;
+  for (; count > 0; pieces++, count--) {
+    if (pieces->iov_len == 0) continue;  // iov_base may be null
+    std::memcpy(at, pieces->iov_base, pieces->iov_len);
+    at += pieces->iov_len;
+  }
+  return send(fd, together, size, MSG_NOSIGNAL);
+}
+
 }  // namespace
 
 // One registration for the socket's whole life.
@@ -171,13 +189,10 @@ IoResult Transport::Write(const iovec* pieces, int count) {
     if (result.status == IoResult::kError) readable_ = true, drained_ = false;
     return result;
   }
-  msghdr message{};
-  message.msg_iov = const_cast<iovec*>(pieces);
-  message.msg_iovlen = static_cast<size_t>(count);
   ssize_t sent;
   do {
     sent =
-        count == 1 ? send(fd_, pieces->iov_base, pieces->iov_len, MSG_NOSIGNAL) : sendmsg(fd_, &message, MSG_NOSIGNAL);
+        count == 1 ? send(fd_, pieces->iov_base, pieces->iov_len, MSG_NOSIGNAL) : SendPieces(fd_, pieces, count, size);
   } while (sent < 0 && errno == EINTR);
   if (sent < 0 && errno != EAGAIN) {
     error_ = errno;

@@ -12,7 +12,7 @@ namespace {
 
 using http::HeaderId;
 
-constexpr std::string_view kVia = "1.1 moongate";
+constexpr std::string_view kVia = "1.1 moongate", kViaHttp10 = "1.0 moongate";  // the version that was received
 
 // Fields that concern one connection only, whatever Connection says.
 bool IsHopByHop(HeaderId id) {
@@ -316,7 +316,7 @@ std::string_view EncodeUpstreamRequest(Exchange& x, http::BodyFraming& framing) 
     writer.Put(via);
     writer.Put(", ");
   }
-  writer.Put(kVia);
+  writer.Put(request.minor == 0 ? kViaHttp10 : kVia);
   writer.Put("\r\n");
   if (!deadline_header.empty() && up.deadline_at != 0) {
     writer.PutField(deadline_header, FormatDeadline(deadline_header, up.deadline_at - x.context.loop.Now()));

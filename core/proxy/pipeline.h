@@ -30,8 +30,8 @@ struct RequestTarget {
 Result<RequestTarget> TargetFor(Exchange& exchange);
 std::string_view EncodeUpstreamRequest(Exchange& exchange, http::BodyFraming& framing);
 void CleanUpstreamResponse(http::ResponseHead& head);
-// Of a trailer section, what may go on: not what belongs into a head (RFC 9110 6.5.1), nor what `reserved` (may be
-// null) has. Field lines, each with CRLF, in the arena.
+// Of a trailer section, what may go on: not what belongs into a head (RFC 9110 6.5.1), nor what `reserved` has, which
+// may be null. Field lines, each with CRLF, in the arena.
 std::string_view TrailersToForward(std::string_view lines, const IdentityHeaders* reserved, Arena& arena);
 // Removes what the Connection fields name (RFC 9110 7.6.1), but for fields that the gateway knows by name: before any
 // hook, so that a client cannot have fields removed that hooks set.
@@ -49,7 +49,5 @@ bool TurnToErrorPage(Exchange& exchange);
 
 // access_log.cc
 void WriteAccessLog(Exchange& exchange);
-// Those the exchange will be written to; null: none.
-const LogSet* LogsOf(const Exchange& exchange);
 
 }  // namespace mg::proxy

@@ -104,6 +104,7 @@ TEST(Pipeline, ServesHttp10) {
   EXPECT_EQ(BodyOf(answer), "hi");
   EXPECT_THAT(answer, Not(HasSubstr("chunked")));
   EXPECT_THAT(upstream.seen.at(0), HasSubstr("GET / HTTP/1.1\r\nHost: 127.0.0.1:"));
+  EXPECT_THAT(upstream.seen.at(0), HasSubstr("\r\nVia: 1.0 moongate\r\n")) << "the version that was received";
 }
 
 TEST(Pipeline, HeadHasTheLengthAndNoBody) {

@@ -2,8 +2,11 @@
 
 #include <luajit-2.1/lua.hpp>
 
+#include <algorithm>
+#include <cstring>
 #include <fstream>
 #include <mutex>
+#include <optional>
 #include <sstream>
 
 #include "script/embedded.h"
@@ -30,8 +33,113 @@ bool Compile(lua_State* L, const std::string& name, std::string_view text, std::
   return true;
 }
 
+// Reads LuaJIT's own dump (lj_bcdump.h, version 2), to write it again with other line numbers.
+class LineShifter {
+ public:
+  LineShifter(std::string_view dump, uint32_t by) : rest_(dump), by_(by) {}
+
+  // nullopt: another version wrote it.
+  std::optional<std::string> Run() {
+    if (!rest_.starts_with("\x1bLJ\x02")) return std::nullopt;
+    const std::string_view whole = rest_;
+    rest_.remove_prefix(4);
+    constexpr uint64_t kStripped = 2;
+    if ((Number() & kStripped) != 0) return std::nullopt;
+    Skip(Number());  // the chunk's name
+    std::string out(whole.substr(0, whole.size() - rest_.size()));
+    for (uint64_t size = Number(); !failed_ && size != 0; size = Number()) {
+      if (size >= rest_.size()) return std::nullopt;
+      bool is_main = size + 1 == rest_.size();  // the outermost function comes last
+      std::string function = Shift(rest_.substr(0, size), is_main);
+      rest_.remove_prefix(size);
+      Append(function.size(), out);
+      out += function;
+    }
+    out += '\0';
+    if (failed_ || !rest_.empty()) return std::nullopt;
+    return out;
+  }
+
+ private:
+  // A function's dump: flags, parameters, frame size and upvalues; the numbers of constants and instructions; the size
+  // of what debuggers need, the first line and how many there are; the instructions and constants; what debuggers need,
+  // which begins with each instruction's line, counted from the first. The outermost one is known by its first line
+  // being 0.
+  std::string Shift(std::string_view function, bool is_main) {
+    std::string_view after = rest_;
+    rest_ = function;
+    Skip(4);
+    Number();
+    Number();
+    uint64_t instructions = Number();
+    std::string out(function.substr(0, function.size() - rest_.size()));
+    uint64_t debug = Number(), first = Number(), lines = Number();
+    size_t old_width = Width(lines), width = is_main ? Width(lines + by_) : old_width;
+    if (debug > rest_.size() || instructions * old_width > debug) failed_ = true;
+    if (!failed_) {
+      Append(debug + instructions * (width - old_width), out);
+      Append(is_main ? first : first + by_, out);
+      Append(is_main ? lines + by_ : lines, out);
+      out += rest_.substr(0, rest_.size() - debug);
+      rest_ = rest_.substr(rest_.size() - debug);
+      for (uint64_t i = 0; is_main && i < instructions; i++) AppendLine(old_width, width, out);
+      out += rest_;
+    }
+    rest_ = after;
+    return out;
+  }
+
+  static size_t Width(uint64_t lines) { return lines < 256 ? 1 : lines < 65536 ? 2 : 4; }
+  void AppendLine(size_t old_width, size_t width, std::string& out) {
+    uint32_t line = 0;
+    std::memcpy(&line, rest_.data(), old_width);
+    rest_.remove_prefix(old_width);
+    line += by_;
+    out.append(reinterpret_cast<const char*>(&line), width);
+  }
+
+  void Skip(uint64_t size) {
+    failed_ = failed_ || size > rest_.size();
+    rest_.remove_prefix(std::min<uint64_t>(size, rest_.size()));
+  }
+  uint64_t Number() {  // ULEB128
+    uint64_t value = 0;
+    for (int shift = 0; !rest_.empty() && shift < 35; shift += 7) {
+      uint8_t byte = static_cast<uint8_t>(rest_[0]);
+      rest_.remove_prefix(1);
+      value |= static_cast<uint64_t>(byte & 0x7f) << shift;
+      if (byte < 0x80) return value;
+    }
+    failed_ = true;
+    return 0;
+  }
+  static void Append(uint64_t value, std::string& out) {
+    for (; value >= 0x80; value >>= 7) out += static_cast<char>(value | 0x80);
+    out += static_cast<char>(value);
+  }
+
+  std::string_view rest_;
+  uint32_t by_;
+  bool failed_ = false;
+};
+
 bool LoadBytecode(lua_State* L, const std::string& name, const std::string& bytecode) {
   return luaL_loadbufferx(L, bytecode.data(), bytecode.size(), name.c_str(), "b") == 0;
+}
+
+// Compiles `text` as if it began on a later line, in a time that does not grow with that. False: not this way; nothing
+// is on the stack.
+bool CompileAt(lua_State* L, const std::string& name, std::string_view text, uint32_t first_line,
+               std::string& bytecode) {
+  bool compiled = Compile(L, name, text, bytecode);
+  lua_pop(L, 1);
+  if (!compiled) return false;
+  std::optional<std::string> shifted = LineShifter(bytecode, first_line - 1).Run();
+  if (!shifted) return false;
+  bytecode = std::move(*shifted);
+  if (LoadBytecode(L, name, bytecode)) return true;
+  lua_pop(L, 1);
+  return false;
 }
 
 const EmbeddedFile* FindEmbedded(std::string_view name) {
@@ -74,14 +182,14 @@ bool Chunks::Read(const std::string& path, std::string& text, std::string& error
 bool Chunks::LoadText(lua_State* L, const std::string& name, std::string_view text, uint32_t first_line) {
   std::string key = name + '\0' + std::to_string(first_line) + '\0' + std::string(text);
   if (auto known = bytecode_.find(key); known != bytecode_.end()) return LoadBytecode(L, name, known->second);
-  std::string padded;
-  if (first_line > 1) {
-    padded.assign(first_line - 1, '\n');
-    padded += text;
-    text = padded;
-  }
   std::string bytecode;
-  if (!Compile(L, name, text, bytecode)) return false;
+  if (first_line <= 1 || !CompileAt(L, name, text, first_line, bytecode)) {
+    // The lines before stand for themselves, above all in the message of an error.
+    std::string padded(std::max(first_line, 1u) - 1, '\n');
+    padded += text;
+    bytecode.clear();
+    if (!Compile(L, name, padded, bytecode)) return false;
+  }
   if (files_ != nullptr) bytecode_.emplace(std::move(key), std::move(bytecode));
   return true;
 }

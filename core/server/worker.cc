@@ -5,6 +5,7 @@
 #include <malloc.h>
 #include <poll.h>
 #include <pwd.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -73,6 +74,14 @@ void LogLines(std::string_view lines) {
   }
 }
 
+// A connection takes a descriptor, a proxied request a second one: as many as the system lets it have.
+void RaiseDescriptorLimit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max) return;
+  limit.rlim_cur = limit.rlim_max;
+  if (setrlimit(RLIMIT_NOFILE, &limit) != 0) MG_LOG(kWarn, "cannot raise the limit of open files: errno {}", errno);
+}
+
 class Worker {
  public:
   Worker(const WorkerOptions& options, Channel& supervisor)
@@ -84,7 +93,9 @@ class Worker {
     for (int s : {SIGHUP, SIGTERM, SIGINT, SIGQUIT, SIGUSR1}) sigaddset(&signals, s);
     pthread_sigmask(SIG_BLOCK, &signals, nullptr);  // before any thread is made
     signal(SIGPIPE, SIG_IGN);
+    RaiseDescriptorLimit();
     signal_fd_ = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+    RaiseDescriptors();
     if (!Start()) {
       supervisor_.Send({Message::kFailed, {}, {}});
       return 1;
@@ -101,6 +112,14 @@ class Worker {
   }
 
  private:
+  // As many descriptors as may be had: a connection takes one, and one more for its upstream.
+  static void RaiseDescriptors() {
+    rlimit limit{};
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= limit.rlim_max) return;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+  }
+
   // --- generations
 
   // Loads from `files`; the errors, empty when it went live.
