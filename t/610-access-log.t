@@ -88,7 +88,7 @@ ok
 GET /t
 --- error_code: 201
 --- access_log_like
-@route-0 2 502, 201 \| -, 0\.\d{3} \| -, \d\.\d{3} \| \d\.\d{3}, \d\.\d{3} \| gateway mock 2
+@route-0 2 502, 201 \| -, 0\.\d{3} \| -, \d\.\d{3} \| \d\.\d{3}, \d\.\d{3} \| gateway mock 3
 
 === TEST 7: what the gateway itself says of a failure
 --- config

@@ -74,6 +74,8 @@ void AppendEscaped(std::string& line, std::string_view text) {
 LogNeeds NeedsOf(const config::Expression& expression) {
   bool variable = expression.kind == Kind::kBuiltin || expression.kind == Kind::kVar;
   if (expression.kind == Kind::kPhaseTime) return kNeedsPhaseTimes;
+  bool upstream_head = expression.kind == Kind::kVar && expression.name.starts_with("upstream_http_");
+  if (expression.kind == Kind::kUpstreamHeader || upstream_head) return kNeedsUpstreamHead;
   return variable && (expression.name == "server_addr" || expression.name == "server_port") ? kNeedsLocalAddress : 0;
 }
 

@@ -18,6 +18,7 @@ class Exchange;
 using LogNeeds = uint8_t;
 constexpr LogNeeds kNeedsPhaseTimes = 1;    // how long each phase took
 constexpr LogNeeds kNeedsLocalAddress = 2;  // of the connection; a system call
+constexpr LogNeeds kNeedsUpstreamHead = 4;  // as it came, beside what is made of it
 
 class AccessLog {
  public:

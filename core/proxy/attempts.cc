@@ -185,6 +185,12 @@ Next ReadHead(Exchange& x) {
   http::HeaderList earlier = x.response.head.headers;
   x.response.head = up.head;
   http::HeaderList& headers = x.response.head.headers;
+  const LogSet* logs = LogsOf(x);
+  if (x.route->Has(Phase::kLog) || (logs != nullptr && (logs->needs & kNeedsUpstreamHead) != 0)) {
+    headers = {};  // a list of its own: the upstream's stays as it came
+    headers.Reserve(x.arena, up.head.headers.size() + earlier.size());
+    for (const http::Header& header : up.head.headers) headers.Append(x.arena, header);
+  }
   for (const http::Header& header : earlier) {
     if (header.id != http::HeaderId::kSetCookie) headers.Remove(header.name);
   }
