@@ -205,7 +205,7 @@ Schema StatusSchema() {
                  {"series", Integer("Routes, and targets, and policies, that are counted on their own; the others are "
                                     "counted together, as `_other`.")
                                 .AtLeast(1)
-                                .AtMost(10000)
+                                .AtMost(2000)
                                 .Default(d.status_series)},
              })
       .Or(At(""));

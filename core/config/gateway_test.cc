@@ -144,6 +144,12 @@ listeners: [":8080"]
 )",
      R"(g.yaml:1:23: "{" without "}"; "{{" stands for a brace (access_log.format)
 )"},
+    {"StatusSeries", R"(status: { address: "127.0.0.1:9900", series: 5000 }
+listeners: [":80"]
+routes: [{ respond: 204 }]
+)",
+     R"(g.yaml:1:46: expected at most 2000, found 5000 (status.series)
+)"},
     {"AccessOk", R"(access_log: { format: "{status} {bytes_sent} {{x}", output: off }
 listeners: [":8080"]
 )",
