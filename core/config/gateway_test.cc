@@ -148,7 +148,7 @@ listeners: [":8080"]
 listeners: [":80"]
 routes: [{ respond: 204 }]
 )",
-     R"(g.yaml:1:46: expected at most 2000, found 5000 (status.series)
+     R"(g.yaml:1:46: must be at most 2000 (status.series)
 )"},
     {"AccessOk", R"(access_log: { format: "{status} {bytes_sent} {{x}", output: off }
 listeners: [":8080"]
