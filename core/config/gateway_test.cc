@@ -27,7 +27,7 @@ listeners: [":8080"]
     {"UnknownSmall", R"(status: { address: ":1", foo: 2 }
 listeners: [":8080"]
 )",
-     R"(g.yaml:1:26: unknown key "foo"; known here: address, series (status.foo)
+     R"(g.yaml:1:26: unknown key "foo"; known here: address and series (status.foo)
 )"},
     {"NoListeners", R"(watch: true
 listeners: []
