@@ -60,7 +60,7 @@ TEST(StalledUpstream, AHeadInDrops) {
 }
 
 TEST(StalledUpstream, TotalTime) {
-  Rig rig({.upstream = "retries: { attempts: 10, when: [connect, reset, timeout] }, "
+  Rig rig({.upstream = "retries: { attempts: 7, when: [connect, reset, timeout] }, "
                        "timeouts: { first_byte: 50ms, total: 120ms }"});
   Socket client = rig.Connect();
   client.Send(kGet);
@@ -73,7 +73,7 @@ TEST(StalledUpstream, TotalTime) {
   }
   Answer answer = Judge(client);
   EXPECT_TRUE(answer.IsProblem(504)) << answer;
-  EXPECT_LT(ups.size(), 11u);
+  EXPECT_LT(ups.size(), 8u);
   ups.clear();
   rig.ExpectAtRest();
 }

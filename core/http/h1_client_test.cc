@@ -266,6 +266,7 @@ TEST(H1Client, AResetThatAWriteHearsOfIsNoEndOfABody) {
   rig.peer().transport.Write("HTTP/1.1 200 OK\r\n\r\nhalf of");
   rig.Reset();
   rig.client->SendBody("more", End::kNo);
+  rig.client->SendBody("and more", End::kNo);
   ASSERT_TRUE(rig.Over());
   EXPECT_EQ(rig.answer.body, "half of");
   ASSERT_TRUE(rig.answer.failure);

@@ -184,7 +184,7 @@ void H1Session::ProcessStash() {
   size_t used = Process(stash_);
   stash_.erase(0, used);
   if (used > 0) scanned_ = 0;
-  if (input_ == Input::kDone) Stash({});
+  Stash({});  // there may be room again
 }
 
 void H1Session::ReadInput() {
@@ -438,7 +438,7 @@ void H1Session::ResumeBody() {
   if (!body_paused_) return;
   body_paused_ = false;
   if (input_ == Input::kBody) timer_.SetAfter(limits().body_timeout.count());
-  if (!processing_ && (!stash_.empty() || transport_.readable())) ResumeInput();
+  if (!processing_ && (!stash_.empty() || MayRead())) ResumeInput();
 }
 
 void H1Session::WantBody() {

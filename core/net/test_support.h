@@ -52,13 +52,22 @@ class Peer : public TransportHandler {
 
   // Reads as a consumer that stops on a short read does.
   void Drain() {
-    while (transport.open() && transport.readable() && !ended && !failed) {
-      std::span<char> buffer = transport.loop().read_buffer();
-      IoResult result = transport.Read(buffer.data(), buffer.size());
-      if (result.status == IoResult::kOk) received.append(buffer.data(), result.bytes);
-      if (result.status == IoResult::kEnd) ended = true;
-      if (result.status == IoResult::kError) failed = true;
+    while (transport.readable() && ReadSome()) {
     }
+  }
+  // Until there is nothing: a reset that came with the last bytes shows in no event.
+  void DrainAll() {
+    while (ReadSome()) {
+    }
+  }
+  bool ReadSome() {
+    if (!transport.open() || ended || failed) return false;
+    std::span<char> buffer = transport.loop().read_buffer();
+    IoResult result = transport.Read(buffer.data(), buffer.size());
+    if (result.status == IoResult::kOk) received.append(buffer.data(), result.bytes);
+    if (result.status == IoResult::kEnd) ended = true;
+    if (result.status == IoResult::kError) failed = true;
+    return result.status != IoResult::kAgain;
   }
 
   Transport transport;

@@ -195,7 +195,7 @@ IoResult Transport::Write(const iovec* pieces, int count) {
         count == 1 ? send(fd_, pieces->iov_base, pieces->iov_len, MSG_NOSIGNAL) : SendPieces(fd_, pieces, count, size);
   } while (sent < 0 && errno == EINTR);
   if (sent < 0 && errno != EAGAIN) {
-    error_ = errno;
+    if (error_ == 0) error_ = errno;  // the first is the cause: after a reset it is EPIPE
     readable_ = true;  // what there was to read is followed by the end, of which no event may tell
     drained_ = false;
     return {IoResult::kError};

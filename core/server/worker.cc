@@ -95,7 +95,6 @@ class Worker {
     signal(SIGPIPE, SIG_IGN);
     RaiseDescriptorLimit();
     signal_fd_ = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
-    RaiseDescriptors();
     if (!Start()) {
       supervisor_.Send({Message::kFailed, {}, {}});
       return 1;
@@ -112,14 +111,6 @@ class Worker {
   }
 
  private:
-  // As many descriptors as may be had: a connection takes one, and one more for its upstream.
-  static void RaiseDescriptors() {
-    rlimit limit{};
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= limit.rlim_max) return;
-    limit.rlim_cur = limit.rlim_max;
-    setrlimit(RLIMIT_NOFILE, &limit);
-  }
-
   // --- generations
 
   // Loads from `files`; the errors, empty when it went live.
