@@ -1,7 +1,6 @@
 #include "proxy/metrics.h"
 
 #include <algorithm>
-#include <tuple>
 
 #include "proxy/exchange.h"
 
@@ -33,6 +32,17 @@ FailureReason ReasonOf(const Attempt& attempt) {
     case ErrorCode::kUnavailable: return FailureReason::kStatus;
     default: return FailureReason::kOther;
   }
+}
+
+// What is known under `key`, or made; past the limit, what is known, or made, under "_other".
+template <class Map, class Make, class MakeOther>
+typename Map::mapped_type Find(Map& known, const std::string& key, size_t limit, Make&& make, MakeOther&& make_other) {
+  auto found = known.find(key);
+  if (found != known.end()) return found->second;
+  if (known.size() < limit) return known[key] = make();
+  auto [overflow, added] = known.try_emplace(std::string(MetricsRegistry::kOverflow));
+  if (added) overflow->second = make_other();
+  return overflow->second;
 }
 
 }  // namespace
@@ -77,13 +87,9 @@ RouteSeries TrafficMetrics::MakeRoute(const std::string& name) {
 }
 
 RouteSeries TrafficMetrics::OfRoute(const std::string& name) {
-  auto found = routes_.find(name);
-  if (found != routes_.end()) return found->second;
-  if (routes_.size() < limit_) return routes_[name] = MakeRoute(name);
-  std::string other(MetricsRegistry::kOverflow);
-  auto [overflow, added] = routes_.try_emplace(other);
-  if (added) overflow->second = MakeRoute(other);
-  return overflow->second;
+  return Find(
+      routes_, name, limit_, [&] { return MakeRoute(name); },
+      [&] { return MakeRoute(std::string(MetricsRegistry::kOverflow)); });
 }
 
 upstream::TargetSeries TrafficMetrics::MakeTarget(const std::string& upstream, const std::string& target) {
@@ -97,29 +103,24 @@ upstream::TargetSeries TrafficMetrics::MakeTarget(const std::string& upstream, c
   return series;
 }
 
-upstream::UpstreamSeries TrafficMetrics::OfUpstream(const std::string& name, const std::vector<std::string>& targets) {
+upstream::TargetSeries TrafficMetrics::OfTarget(const std::string& upstream, const std::string& target) {
   const std::string other(MetricsRegistry::kOverflow);
-  upstream::UpstreamSeries series;
-  bool own = false;  // one target at least has a series of its own: so has the upstream
-  for (const std::string& target : targets) {
-    std::string key = name + '\0' + target;
-    auto found = targets_.find(key);
-    if (found == targets_.end() && targets_.size() < limit_) {
-      found = targets_.emplace(key, MakeTarget(name, target)).first;
-    }
-    own = own || found != targets_.end();
-    if (found == targets_.end()) {
-      bool is_new;
-      std::tie(found, is_new) = targets_.try_emplace(other);
-      if (is_new) found->second = MakeTarget(other, other);
-    }
-    series.targets.push_back(found->second);
-  }
-  std::string_view value[] = {own ? name : other};
-  series.duration = registry_.GetHistogram(attempt_time_, value);
-  series.retries = registry_.GetCounter(retries_, value);
-  series.hedges = registry_.GetCounter(hedges_, value);
-  return series;
+  std::lock_guard lock(mutex_);
+  return Find(
+      targets_, upstream + '\0' + target, limit_, [&] { return MakeTarget(upstream, target); },
+      [&] { return MakeTarget(other, other); });
+}
+
+upstream::UpstreamSeries TrafficMetrics::MakeUpstream(const std::string& name) {
+  std::string_view value[] = {name};
+  return {registry_.GetHistogram(attempt_time_, value), registry_.GetCounter(retries_, value),
+          registry_.GetCounter(hedges_, value)};
+}
+
+upstream::UpstreamSeries TrafficMetrics::OfUpstream(const std::string& name) {
+  return Find(
+      upstreams_, name, limit_, [&] { return MakeUpstream(name); },
+      [&] { return MakeUpstream(std::string(MetricsRegistry::kOverflow)); });
 }
 
 void CountRequest(Exchange& x) {
@@ -139,8 +140,8 @@ void CountAttempt(Exchange& x, const Attempt& attempt, AttemptResult result) {
   if (shard == nullptr || attempt.upstream == nullptr) return;
   const upstream::UpstreamSeries& series = attempt.upstream->series();
   if (result == AttemptResult::kSucceeded) shard->Observe(series.duration, attempt.ended - attempt.began);
-  if (!attempt.listed || attempt.target >= series.targets.size()) return;
-  const upstream::TargetSeries& target = series.targets[attempt.target];
+  if (!attempt.listed || attempt.target == nullptr) return;
+  const upstream::TargetSeries& target = attempt.target->series;
   shard->Add(target.requests);
   bool failed = result == AttemptResult::kFailed && !attempt.stale;  // a stale connection says nothing about the target
   if (failed) shard->Add(target.failures[static_cast<size_t>(ReasonOf(attempt))]);

@@ -2,10 +2,13 @@
 // count is a few additions to the loop's own memory.
 //
 // TrafficMetrics owns the families and remembers who has series of its own: the first so many names, the others share
-// "_other". Owner: the Gateway. Control thread, but for the functions below, which are the loops'.
+// "_other". Owner: the Gateway. Control thread, but for OfTarget, which is any thread's, and the functions below, which
+// are the loops'.
 #pragma once
 
 #include <array>
+#include <atomic>
+#include <mutex>
 #include <string>
 #include <unordered_map>
 
@@ -32,18 +35,22 @@ class TrafficMetrics {
   void SetLimit(size_t limit) { limit_ = limit; }
   RouteSeries OfRoute(const std::string& name);
   const RouteSeries& OfNoRoute() const { return no_route_; }  // requests that no route matches
-  upstream::UpstreamSeries OfUpstream(const std::string& name, const std::vector<std::string>& targets);
+  upstream::UpstreamSeries OfUpstream(const std::string& name);
+  upstream::TargetSeries OfTarget(const std::string& upstream, const std::string& target);
 
  private:
   RouteSeries MakeRoute(const std::string& name);
+  upstream::UpstreamSeries MakeUpstream(const std::string& name);
   upstream::TargetSeries MakeTarget(const std::string& upstream, const std::string& target);
 
   observe::MetricsRegistry& registry_;
-  size_t limit_ = 1000;
+  std::atomic<size_t> limit_{1000};
   RouteSeries no_route_;
   observe::MetricsRegistry::Family *requests_, *duration_, *received_, *sent_, *attempts_, *failures_, *attempt_time_,
       *retries_, *hedges_;
   std::unordered_map<std::string, RouteSeries> routes_;
+  std::unordered_map<std::string, upstream::UpstreamSeries> upstreams_;
+  std::mutex mutex_;                                                 // of targets_
   std::unordered_map<std::string, upstream::TargetSeries> targets_;  // by "UPSTREAM\0TARGET"
 };
 

@@ -13,7 +13,7 @@
 #include "redis/redis.h"
 #include "script/meter.h"
 #include "store/registry.h"
-#include "upstream/upstream.h"
+#include "upstream/registry.h"
 
 namespace mg::server {
 

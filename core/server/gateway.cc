@@ -212,7 +212,9 @@ std::vector<config::Listener> AllListeners(const config::Config& config) {
 
 }  // namespace
 
-Gateway::Gateway(const GatewayOptions& options) : options_(options) {
+Gateway::Gateway(const GatewayOptions& options) : options_(options), upstreams_(options.loops) {
+  upstreams_.CountBy(
+      [this](const upstream::TargetName& target) { return traffic_.OfTarget(target.upstream, target.text); });
   Ticks::Calibrate();
   for (int i = 0; i < options.loops; i++) {
     loops_.push_back(std::make_unique<LoopThread>(i, options.loops, connections_));
@@ -263,6 +265,7 @@ bool Gateway::Load(std::unique_ptr<config::Config> config, config::FileSource& f
     return false;
   }
   next->generation = ++generation_;
+  monitor_.Watch(next->upstreams, next->config->resolver);
   Publish(std::move(next), fds);
   std::lock_guard lock(state_mutex_);
   load_.generation = generation_;
@@ -371,6 +374,7 @@ void Gateway::Publish(std::shared_ptr<const proxy::Snapshot> next, const std::ve
     auto generation = std::make_unique<proxy::Generation>();
     generation->snapshot = next;
     if (next->programs) generation->program = next->programs->TakeProgram(loop.context.index);
+    loop.context.resolver.Configure(next->config->resolver);
     loop.redis.Reconcile(next->config->redis);
     std::vector<int> mine;
     for (const std::vector<int>& of_listener : std::span(fds).first(conf.listeners.size()))
@@ -420,6 +424,7 @@ void Gateway::Stop() {
     loop.sessions.CloseAll();
     if (loop.context.current && loop.context.current->program) loop.context.current->program->Retire();
   });
+  monitor_.Stop();
   for (auto& loop : loops_) loop->context.loop.Stop();
   for (auto& loop : loops_) loop->thread.join();
   loops_.clear();
@@ -428,6 +433,7 @@ void Gateway::Stop() {
 void Gateway::ClearState() {
   for (const std::shared_ptr<store::SharedDict>& dict : dictionaries_.All()) dict->FlushAll();
   script::Limiters().Clear();
+  monitor_.Watch({}, {});
   upstreams_.Forget();
   OnEveryLoop([](LoopThread& loop) { loop.context.pools.CloseIdle(); });
 }

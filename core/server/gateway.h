@@ -25,7 +25,7 @@
 #include "script/meter.h"
 #include "server/state_page.h"
 #include "store/registry.h"
-#include "upstream/upstream.h"
+#include "upstream/monitor.h"
 
 namespace mg::server {
 
@@ -122,16 +122,17 @@ class Gateway final : public admin::Control {
   GatewayOptions options_;
   uint64_t generation_ = 0;
   std::shared_ptr<const proxy::Snapshot> snapshot_;
+  observe::MetricsRegistry metrics_;
+  proxy::TrafficMetrics traffic_{metrics_};
+  script::PolicyMetrics policies_{metrics_};
   upstream::Registry upstreams_;
+  upstream::MonitorThread monitor_{upstreams_};
   store::SharedDictRegistry dictionaries_;
   std::map<std::string, uint32_t> listener_numbers_;  // by address
   net::ConnectionLimits connections_;                 // outlives the loops
   std::vector<std::unique_ptr<LoopThread>> loops_;
   std::vector<net::SocketAddress> bound_;
 
-  observe::MetricsRegistry metrics_;
-  proxy::TrafficMetrics traffic_{metrics_};
-  script::PolicyMetrics policies_{metrics_};
   std::atomic<bool> ready_{false};
   mutable std::mutex state_mutex_;  // of load_, and of snapshot_ where it is set or read by the status thread
   LoadState load_;

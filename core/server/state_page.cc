@@ -83,10 +83,10 @@ void WriteBreakers(const proxy::Snapshot& snapshot, MetricsPage& page) {
       if (!upstream->guard().on()) continue;
       const std::string& name = upstream->conf().name;
       if (const Breaker* breaker = upstream->guard().upstream()) write(name, "", *breaker);
-      for (const upstream::Target& target : upstream->targets()) {
+      for (const upstream::Member& member : upstream->plan()->members) {
         if (left == 0) return;
         left--;
-        write(name, target.address.text, target.state->breaker);
+        write(name, member.target->text, member.target->breaker);
       }
     }
   };
@@ -123,16 +123,17 @@ void WriteTargets(const proxy::Snapshot& snapshot, MetricsPage& page) {
     size_t left = snapshot.config->status_series;
     page.Family(kGauge, name, help);
     for (const auto& upstream : snapshot.upstreams) {
-      for (const upstream::Target& target : upstream->targets()) {
+      for (const upstream::Member& member : upstream->plan()->members) {
         if (left == 0) return;
         left--;
-        page.Sample(name, {{"upstream", upstream->conf().name}, {"target", target.address.text}}, value(*target.state));
+        page.Sample(name, {{"upstream", upstream->conf().name}, {"target", member.target->text}},
+                    value(*member.target));
       }
     }
   };
   if (snapshot.upstreams.empty()) return;
   Nanoseconds now = MonotonicNow();
-  using State = upstream::TargetState;
+  using State = upstream::Target;
   each("moongate_upstream_target_healthy", "Whether its health check passes; 1 where there is none.",
        [](const State& state) { return state.unhealthy.load(std::memory_order_relaxed) ? 0 : 1; });
   each("moongate_upstream_target_ejected", "Whether it is left out after failures.",

@@ -3,7 +3,7 @@
 #pragma once
 
 #include <array>
-#include <vector>
+#include <cstdint>
 
 #include "observe/metrics.h"
 
@@ -19,7 +19,6 @@ struct TargetSeries {
 struct UpstreamSeries {
   observe::Histogram duration;  // of an attempt, from its begin to the end of its answer
   observe::Counter retries, hedges;
-  std::vector<TargetSeries> targets;  // by place in the configuration
 };
 
 }  // namespace mg::upstream
