@@ -102,6 +102,7 @@ struct Certificate {
 
 struct ListenerTls {
   std::vector<Certificate> certificates;
+  LuaSource client_hello, certificate;  // chunks run within the handshake
   enum class ClientAuth : uint8_t { kNone, kOptional, kRequired } client_auth = ClientAuth::kNone;
   std::string client_ca, client_ca_pem;
   int min_version = 0x0303;  // TLS1_2_VERSION
@@ -113,7 +114,8 @@ struct Listener {
   bool proxy_protocol = false;
   bool keep_identity = false;  // its clients are the gateway itself: Config::identity_headers stay
   int backlog = 4096;
-  std::string name;  // for Route::listeners; may be empty
+  std::string name;              // for Route::listeners; may be empty
+  std::vector<Policy> policies;  // after Config::policies, before the route's
   Position position;
 };
 
@@ -288,13 +290,14 @@ struct Route {
   int priority = 0;
   bool internal = false;
   std::vector<Policy> policies;
-  std::vector<std::pair<std::string, std::string>> vars;
+  std::vector<std::pair<std::string, std::string>> vars;  // templates
+  std::vector<std::pair<std::string, LuaSource>> set;     // variables and the chunks that give their values
   Rewrite rewrite;
   HeaderEdit request_headers;        // of what the upstream gets, after Config::request_headers
   HeaderEdit response_headers;       // after Config::response_headers
   std::optional<size_t> body_limit;  // in place of Limits::body; 0: no limit
   std::map<uint16_t, std::string>
-      error_pages;  // status -> path of a route (may be internal); before Config::error_pages
+      error_pages;  // status -> path of a route (may be internal), or "@" and its name; before Config::error_pages
   ClientAbort client_abort = ClientAbort::kCancel;    // the gateway's where the route gives none
   std::optional<std::vector<AccessLog>> access_logs;  // in place of the gateway's; none of them: off
   std::vector<std::string> listeners;                 // names of the only listeners it is served on; empty: all
@@ -334,6 +337,8 @@ struct Config {
   std::vector<Listener> listeners;
   std::vector<Upstream> upstreams;
   std::vector<Policy> policies;
+  std::vector<std::pair<std::string, std::string>> vars;  // of every route, before its own; templates
+  std::vector<std::pair<std::string, LuaSource>> set;
   HeaderEdit request_headers, response_headers;
   std::map<uint16_t, std::string> error_pages;
   ClientAbort client_abort = ClientAbort::kCancel;

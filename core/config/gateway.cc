@@ -325,6 +325,8 @@ void ReadGateway(const Value& root, Reading& reading) {
   ReadLua(root, reading);
   ReadRedis(root, reading);
   reading.config.policies = ReadPolicies(root.Find("policies"), "policies", reading);
+  reading.config.vars = ReadVars(root.Find("vars"), "vars", reading);
+  reading.config.set = ReadSet(root.Find("set"), "set", reading);
   reading.config.request_headers = ReadRequestHeaderEdit(root.Find("request_headers"), "request_headers", reading);
   reading.config.response_headers = ReadHeaderEdit(root.Find("response_headers"), "response_headers", reading);
   reading.config.error_pages = ReadErrorPages(root.Find("error_pages"), "error_pages", reading);

@@ -22,6 +22,8 @@ class RouteReader {
   RouteReader(Reading& reading, size_t count);
 
   void Read(const Value& value, size_t index);
+  // That the routes are there which error pages name.
+  void CheckErrorPages();
 
  private:
   void ReadName(const Value& value, size_t index, Route& route);
@@ -87,6 +89,18 @@ void RouteReader::Read(const Value& value, size_t index) {
   if (const Value* content = value.Find("content")) route.content = ReadLuaSource(*content, reading_);
 }
 
+void RouteReader::CheckErrorPages() {
+  auto check = [&](const std::map<uint16_t, std::string>& pages, const Position& at, const std::string& path) {
+    for (const auto& [status, page] : pages) {
+      if (!page.starts_with('@') || names_.contains(std::string_view(page).substr(1))) continue;
+      reading_.diagnostics.Error(at, fmt::format("{}error_pages.{}", path, status),
+                                 fmt::format("there is no route \"{}\"", page.substr(1)));
+    }
+  };
+  check(reading_.config.error_pages, {}, "");
+  for (const Route& route : reading_.config.routes) check(route.error_pages, route.position, route.path + ".");
+}
+
 void RouteReader::ReadName(const Value& value, size_t index, Route& route) {
   const Value* name = value.Find("name");
   route.name = name != nullptr ? name->text : fmt::format("route-{}", index);
@@ -124,14 +138,10 @@ void RouteReader::CheckTemplate(const Value& value, const std::string& path, con
 
 void RouteReader::ReadVars(const Value& value, Route& route) {
   const Value* vars = value.Find("vars");
+  route.vars = config::ReadVars(vars, route.path + ".vars", reading_, Templates::kLeave);
+  route.set = ReadSet(value.Find("set"), route.path + ".set", reading_);
   if (vars == nullptr) return;
-  for (const auto& [name, text] : vars->entries) {
-    if (!IsIdentifier(name)) {
-      reading_.diagnostics.Error(KeyPosition(*vars, name), route.path + ".vars",
-                                 fmt::format("\"{}\" is not a variable's name: letters, digits and _", name));
-    }
-    route.vars.emplace_back(name, text.text);
-  }
+  for (const auto& [name, text] : vars->entries) CheckTemplate(text, route.path + ".vars." + name, route);
 }
 
 void RouteReader::ReadRewrite(const Value& value, Route& route) {
@@ -319,7 +329,8 @@ Schema RouteSchema() {
                  {"listeners", OneOrMore("Names of the only listeners it is served on; all where none is given.",
                                          Text("").AtLeast(1))},
                  {"policies", PoliciesSchema()},
-                 {"vars", MapOf("Variables, `ngx.var.NAME`.", Text(""))},
+                 {"vars", VarsSchema()},
+                 {"set", SetSchema()},
                  {"rewrite",
                   Map("Applied when the upstream request is built.",
                       {
@@ -375,6 +386,7 @@ void ReadRoutes(const Value& root, Reading& reading) {
   for (size_t i = 0; i < count; i++) {
     reader.Read(CheckDeferred(schema, *section, i, "routes", reading.files, reading.diagnostics), i);
   }
+  reader.CheckErrorPages();
 }
 
 }  // namespace mg::config

@@ -52,7 +52,7 @@ void Exchange::Reset() {
   generation = nullptr;
   route = nullptr;
   param_count = 0;
-  step = Step::kMatchRoute;
+  step = Step::kServerRewrite;
   in = {};
   response = {};
   static_cast<UpstreamState&>(upstream) = {};
@@ -60,7 +60,7 @@ void Exchange::Reset() {
   timing = {};
   script = {};
   failure = {};
-  parent = nullptr;
+  depth = 0;
   variables = nullptr;
   phase_times = nullptr;
   local_ip = {};
@@ -92,7 +92,7 @@ void Exchange::Begin() {
 // A loop that is late refuses what has not begun, so that what has begun ends in time.
 bool Exchange::Overloaded() {
   Nanoseconds most = snapshot().limits->lag.count() * 1'000'000;
-  return most != 0 && parent == nullptr && context.loop.InTurn() > most;
+  return most != 0 && !is_subrequest() && context.loop.InTurn() > most;
 }
 
 void Exchange::OnRequest() {
@@ -544,6 +544,8 @@ void Exchange::GoOn(Next next) {
 
 void Exchange::HookFinished(Phase phase, HookStatus status) {
   switch (phase) {
+    case Phase::kServerRewrite: GoOn(AfterHook(status, Step::kMatchRoute)); return;
+    case Phase::kSet: GoOn(AfterHook(status, Step::kRewrite)); return;
     case Phase::kRewrite: GoOn(AfterHook(status, Step::kAccess)); return;
     case Phase::kAccess: GoOn(AfterHook(status, Step::kAnswer)); return;
     case Phase::kContent: GoOn(AfterHook(status, Step::kHeaderFilter)); return;
@@ -610,6 +612,12 @@ bool Exchange::Reroute(std::string_view path, std::string_view query) {
   in.is_internal = true;
   in.jumps++;
   return true;
+}
+
+void Exchange::RerouteNamed(std::string_view name) {
+  in.named = arena.Copy(name);
+  in.is_internal = true;
+  in.jumps++;
 }
 
 OutputStatus Exchange::ScriptOutput(std::string_view data) {

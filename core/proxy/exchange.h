@@ -24,7 +24,9 @@ namespace mg::proxy {
 
 // The steps in their order; pipeline.cc has their functions.
 enum class Step : uint8_t {
+  kServerRewrite,
   kMatchRoute,
+  kSet,
   kRewrite,
   kAccess,
   kAnswer,  // respond, redirect or content; an upstream goes on to kPickTarget
@@ -67,6 +69,7 @@ struct RequestPart {
   size_t body_limit = 0;      // 0: none
   uint64_t body_bytes = 0;
   std::string_view original_target;
+  std::string_view named;  // the route to go on with, in place of a match of the path; "": none
 };
 
 struct ResponsePart {
@@ -181,6 +184,7 @@ enum class OutputStatus : uint8_t {
 };
 
 class Hedging;
+struct SubrequestSpec;
 
 class Exchange final : public http::StreamHandler, public http::ClientHandler {
  public:
@@ -193,7 +197,7 @@ class Exchange final : public http::StreamHandler, public http::ClientHandler {
   const RouteEntry* route = nullptr;
   std::array<route::Param, route::kMaxParams> params;
   uint32_t param_count = 0;
-  Step step = Step::kMatchRoute;
+  Step step = Step::kServerRewrite;
   uint32_t listener = 0;  // its number: Snapshot::TableFor
   // As it was when the request began: what is told of it stays readable when the connection has gone.
   http::ConnectionInfo connection;
@@ -204,7 +208,7 @@ class Exchange final : public http::StreamHandler, public http::ClientHandler {
   TimingPart timing;
   ScriptPart script;
   Failure failure;
-  Exchange* parent = nullptr;  // of a subrequest
+  uint8_t depth = 0;  // of subrequests within each other; 0: a client's own request
 
   const Snapshot& snapshot() const { return *generation->snapshot; }
 
@@ -224,6 +228,8 @@ class Exchange final : public http::StreamHandler, public http::ClientHandler {
   void SetMethod(std::string_view method);
   // Match again from the start with another path (exec); counts a jump. False: too many.
   bool Reroute(std::string_view path, std::string_view query);
+  // The same, with the route of that name and the URI as it is.
+  void RerouteNamed(std::string_view name);
 
   // Output of a script. The head is fixed by the first call. What is made is collected: whoever resumes the script
   // calls RunOutputFilters() when it stops (waits or ends) and after kFilter.
@@ -273,6 +279,11 @@ class Exchange final : public http::StreamHandler, public http::ClientHandler {
   void OnRequestDrained() override;
   void OnFailed(const Error& error) override;
   Arena& response_arena() override { return arena; }
+
+  // --- subrequest.cc: this exchange becomes a subrequest of `parent`, whose answer `collector` gets. False: `spec` has
+  // no sound path.
+  bool BecomeSubrequest(Exchange& parent, const SubrequestSpec& spec, http::Stream& collector);
+  bool is_subrequest() const { return depth > 0; }
 
   // --- the pipeline's own
   void Advance();  // runs steps from `step` until one suspends or the exchange is done

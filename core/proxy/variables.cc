@@ -356,6 +356,7 @@ std::string_view Evaluate(Exchange& x, const config::Expression& expression) {
 }
 
 std::string_view Evaluate(Exchange& x, const config::Template& text) {
+  if (text.constant()) return text.pieces().empty() ? std::string_view() : std::string_view(text.pieces()[0].literal);
   std::string whole;
   for (const config::Template::Piece& piece : text.pieces()) {
     whole += piece.is_literal ? std::string_view(piece.literal) : Evaluate(x, piece.expression);

@@ -27,8 +27,12 @@ namespace mg::script {
 struct Context;
 struct Run;
 
-// What a coroutine waits for. Destroying it cancels it; it is destroyed when the coroutine is woken or killed.
-class Operation : public net::Deferred {};
+// What a coroutine waits for. Destroying it cancels it; it is destroyed, at the end of the loop's turn, when the
+// coroutine is woken or killed. Cancel comes at once when it is killed, for what must not outlive the request.
+class Operation : public net::Deferred {
+ public:
+  virtual void Cancel() {}
+};
 
 // Pushes the results of a wait on the stack of the coroutine; answers how many. Runs between runs, without limits.
 using Push = std::function<int(lua_State*)>;

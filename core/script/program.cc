@@ -28,6 +28,8 @@ Group GroupOf(Phase phase) {
 
 Phase PhaseOf(uint32_t bit) {
   switch (bit) {
+    case MG_PHASE_SERVER_REWRITE: return Phase::kServerRewrite;
+    case MG_PHASE_SET: return Phase::kSet;
     case MG_PHASE_REWRITE: return Phase::kRewrite;
     case MG_PHASE_ACCESS: return Phase::kAccess;
     case MG_PHASE_BALANCER: return Phase::kBalance;
@@ -98,7 +100,9 @@ HookStatus Program::FilterBody(Exchange& exchange, std::string_view piece, bool 
 }
 
 HookStatus Program::StartRun(Exchange& exchange, Phase phase, const Push& push) {
-  const Code* code = parts_.routes[exchange.route->index][static_cast<size_t>(phase)];
+  const Code* code = phase == Phase::kServerRewrite
+                         ? parts_.server_rewrite[exchange.snapshot().TableFor(exchange.listener)->hook_block]
+                         : parts_.routes[exchange.route->index][static_cast<size_t>(phase)];
   if (code == nullptr) return HookStatus::kDone;
   Context& context = ContextOf(exchange);
   Scheduler::Outcome outcome = scheduler_->Start(context, GroupOf(phase), *code, push);
@@ -127,7 +131,7 @@ HookStatus Program::StatusOf(Exchange& exchange, Phase phase, Ending ending, int
       return HookStatus::kAnswered;
     default: break;
   }
-  bool output = exchange.response.started && (phase == Phase::kRewrite || phase == Phase::kAccess);
+  bool output = exchange.response.started && phase <= Phase::kAccess;
   return output ? HookStatus::kAnswered : HookStatus::kDone;
 }
 

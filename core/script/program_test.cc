@@ -39,7 +39,7 @@ TEST_F(ScriptTest, OutputIsTextUnlessTheScriptSaysOtherwise) {
 }
 
 TEST_F(ScriptTest, CapturesAreVariables) {
-  ASSERT_EQ(Load("- match: { path: \"/{user}/x/{id}\" }\n  vars: { tier: gold }\n"
+  ASSERT_EQ(Load("- match: { path: \"/{user}/x/{id}\" }\n  vars: { tier: gold, mine: '' }\n"
                  "  content: { lua: \"ngx.var.mine = 5 ngx.say(ngx.var.user, ngx.var[2], ngx.var['1'], ngx.var.tier, "
                  "ngx.var.mine,"
                  " ngx.var[3], ngx.var.absent, pcall(function() ngx.var.uri = 'x' end))\" }\n"),

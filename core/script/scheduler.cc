@@ -133,16 +133,23 @@ void Scheduler::GiveCoroutine(Coroutine& coroutine) {
   coroutine.policy = 0;
   coroutine.joining.clear();
   coroutine.early = nullptr;
-  if (coroutine.operation) loop_.DestroyLater(std::move(coroutine.operation));
+  std::unique_ptr<Operation> operation = std::move(coroutine.operation);
   if (pooled) {
     lua_settop(coroutine.L, 0);
     idle_.push_back(&coroutine);
-    return;
+  } else {
+    luaL_unref(vm_.state(), LUA_REGISTRYINDEX, coroutine.ref);
+    coroutine.L = nullptr;
+    coroutine.ref = LUA_NOREF;
+    free_slots_.push_back(&coroutine);
   }
-  luaL_unref(vm_.state(), LUA_REGISTRYINDEX, coroutine.ref);
-  coroutine.L = nullptr;
-  coroutine.ref = LUA_NOREF;
-  free_slots_.push_back(&coroutine);
+  DropOperation(std::move(operation));
+}
+
+void Scheduler::DropOperation(std::unique_ptr<Operation> operation) {
+  if (!operation) return;
+  operation->Cancel();
+  loop_.DestroyLater(std::move(operation));
 }
 
 Coroutine* Scheduler::Find(Handle handle) {
@@ -482,7 +489,7 @@ Handle Scheduler::BeginWait(std::unique_ptr<Operation> operation) {
 Handle Scheduler::NewWait(Coroutine& coroutine) {
   coroutine.wait++;
   coroutine.woken_early = false;
-  if (coroutine.operation) loop_.DestroyLater(std::move(coroutine.operation));
+  DropOperation(std::move(coroutine.operation));
   return {id_, coroutine.slot, coroutine.generation, coroutine.wait};
 }
 

@@ -73,6 +73,7 @@ class Scheduler {
   Handle NewWait(Coroutine& coroutine);
   Coroutine& TakeCoroutine();
   void GiveCoroutine(Coroutine& coroutine);
+  void DropOperation(std::unique_ptr<Operation> operation);
   void Prepare(Run& run, uint32_t from, const Push& push);
   bool Drive(Run& run);  // true: it has ended (see run.ending)
   void Resume(Run& run, Coroutine& coroutine);

@@ -44,10 +44,12 @@ local phase = {
   LOG = C.MG_PHASE_LOG,
   TIMER = C.MG_PHASE_TIMER,
   EXIT_WORKER = C.MG_PHASE_EXIT_WORKER,
+  SERVER_REWRITE = C.MG_PHASE_SERVER_REWRITE,
+  SET = C.MG_PHASE_SET,
 }
-phase.ENTRY = phase.REWRITE + phase.ACCESS + phase.CONTENT
+phase.ENTRY = phase.SERVER_REWRITE + phase.REWRITE + phase.ACCESS + phase.CONTENT
 phase.FILTERS = phase.HEADER_FILTER + phase.BODY_FILTER
-phase.REQUEST = phase.ENTRY + phase.BALANCER + phase.FILTERS + phase.LOG
+phase.REQUEST = phase.SET + phase.ENTRY + phase.BALANCER + phase.FILTERS + phase.LOG
 runtime.phase = phase
 
 runtime.phase_names = {
@@ -62,6 +64,8 @@ runtime.phase_names = {
   [phase.LOG] = "log",
   [phase.TIMER] = "timer",
   [phase.EXIT_WORKER] = "exit_worker",
+  [phase.SERVER_REWRITE] = "server_rewrite",
+  [phase.SET] = "set",
 }
 
 function runtime.context_name()
@@ -198,6 +202,21 @@ function runtime.make_body_runner(functions, confs)
   end
 end
 
+-- Chunks that give variables their values (`set` of the configuration): what each returns is its variable's.
+function runtime.make_set_runner(functions, names)
+  local count = #functions
+  return function(from)
+    for i = from, count do
+      if i ~= from then
+        C.mg_context_policy(i - 1)
+      end
+      local value = functions[i]()
+      value = value == nil and "" or tostring(value)
+      C.mg_variable_set(names[i], #names[i], value, #value)
+    end
+  end
+end
+
 -- Globals of scripts and policies: what libraries have, but a new one is an error.
 runtime.strict_environment = setmetatable({}, {
   __index = _G,
@@ -262,6 +281,7 @@ for _, group in ipairs {
   "control",
   "variables",
   "request",
+  "location",
   "arguments",
   "time",
   "timer",

@@ -43,6 +43,14 @@ function ngx.redirect(uri, status)
   return operation(OP_EXIT)
 end
 
+-- An internal redirect begins with an empty ngx.ctx.
+local function forget_context()
+  local state = runtime.states[current.slot]
+  if state then
+    state.ctx = nil
+  end
+end
+
 function ngx.exec(uri, args)
   if band(current.phase, ENTRY) == 0 then
     disabled()
@@ -55,6 +63,15 @@ function ngx.exec(uri, args)
   end
   if C.mg_response_started() ~= 0 then
     error("attempt to call ngx.exec after sending out response headers", 2)
+  end
+  if string.byte(uri) == 64 then -- "@": a route by its name; the URI and its arguments stay
+    if C.mg_control_exec_named(string.sub(uri, 2), #uri - 1) ~= 0 then
+      ngx.log(ngx.ERR, 'could not find named location "', uri, '"')
+      C.mg_control_exit(500)
+      return operation(OP_EXIT)
+    end
+    forget_context()
+    return operation(OP_EXIT)
   end
   local query
   if type(args) == "table" then
@@ -72,9 +89,6 @@ function ngx.exec(uri, args)
   if C.mg_control_exec(uri, #uri, query, #query) ~= 0 then
     error("unsafe uri: " .. uri, 2)
   end
-  local state = runtime.states[current.slot]
-  if state then
-    state.ctx = nil
-  end
+  forget_context()
   return operation(OP_EXIT)
 end

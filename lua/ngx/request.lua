@@ -16,6 +16,7 @@ local req = ngx.req
 -- Method -----------------------------------------------------------------------------------------------------------
 
 local methods = {}
+runtime.methods = methods
 for _, name in ipairs {
   "GET", "HEAD", "POST", "PUT", "DELETE", "MKCOL", "COPY", "MOVE", "OPTIONS", "PROPFIND", "PROPPATCH", "LOCK", "UNLOCK",
   "PATCH", "TRACE",
@@ -132,10 +133,18 @@ function req.is_internal()
   return C.mg_request_is_internal() ~= 0
 end
 
-local REWRITE = phase.REWRITE
-local SET_URI = phase.ENTRY + phase.HEADER_FILTER + phase.BODY_FILTER
+local REWRITE = phase.REWRITE + phase.SERVER_REWRITE
+local SET_URI = phase.SET + phase.ENTRY + phase.HEADER_FILTER + phase.BODY_FILTER
 
-function req.set_uri(uri, jump)
+-- Text for an error: control characters as \\xHH.
+function runtime.printable(text)
+  local shown = string.gsub(text, "[%z\1-\31\127]", function(c)
+    return string.format("\\x%02X", string.byte(c))
+  end)
+  return shown
+end
+
+function req.set_uri(uri, jump, binary)
   if band(current.phase, SET_URI) == 0 then
     disabled()
   end
@@ -147,6 +156,12 @@ function req.set_uri(uri, jump)
   end
   if jump and band(current.phase, REWRITE) == 0 then
     error("ngx.req.set_uri can only be called with jump in the context of rewrite_by_lua*", 2)
+  end
+  local unsafe = not binary and string.match(uri, "[%z\1-\31\127]")
+  if unsafe then
+    local byte = string.format("0x%02x", string.byte(unsafe))
+    error('unsafe byte "' .. byte .. '" in uri "' .. runtime.printable(uri) ..
+      '" (maybe you want to set the \'binary\' argument?)', 2)
   end
   if C.mg_request_set_path(uri, #uri) ~= 0 then
     error("unsafe uri: " .. uri, 2)

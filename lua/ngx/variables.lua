@@ -8,6 +8,7 @@ local disabled = runtime.disabled
 local type, tostring = type, tostring
 local REQUEST = phase.REQUEST
 local out = ffi.new("mg_string")
+local DECLINED = C.MG_DECLINED
 
 ngx.var = setmetatable({}, {
   __index = function(_, name)
@@ -42,8 +43,12 @@ ngx.var = setmetatable({}, {
       end
       value = tostring(value)
     end
-    if C.mg_variable_set(name, #name, value, #value) ~= 0 then
+    local code = C.mg_variable_set(name, #name, value, #value)
+    if code == DECLINED then
       error('variable "' .. name .. '" not changeable', 2)
+    elseif code ~= 0 then
+      error('variable "' .. name .. '" not found for writing; maybe it is a built-in variable that is not ' ..
+        "changeable or you forgot to use \"set $" .. name .. " '';\" in the config file to define it first", 2)
     end
   end,
 })

@@ -40,7 +40,8 @@ int mg_control_exit(int status) noexcept {
   mg::proxy::Exchange* exchange = t_active.exchange;
   if (exchange == nullptr) {
     run.status = MG_OK;  // a timer has nothing to answer
-  } else if (status >= 200 && exchange->response.started && run.phase < MG_PHASE_HEADER_FILTER &&
+  } else if (status >= 200 && exchange->response.started &&
+             (run.phase & (MG_PHASE_HEADER_FILTER | MG_PHASE_BODY_FILTER | MG_PHASE_LOG)) == 0 &&
              status != exchange->response.head.status && status >= 300) {
     MG_LOG(kError, "attempt to set status {} via ngx.exit after sending out the response status {}", status,
            exchange->response.head.status);
@@ -51,6 +52,15 @@ int mg_control_exit(int status) noexcept {
 int mg_control_exec(const char* path, size_t path_size, const char* query, size_t query_size) noexcept {
   if (t_active.exchange == nullptr) return MG_NO_REQUEST;
   if (!t_active.exchange->Reroute(View(path, path_size), View(query, query_size))) return MG_ERROR;
+  t_active.coroutine->run->exec = true;
+  return MG_OK;
+}
+
+int mg_control_exec_named(const char* name, size_t size) noexcept {
+  mg::proxy::Exchange* exchange = t_active.exchange;
+  if (exchange == nullptr) return MG_NO_REQUEST;
+  if (!exchange->snapshot().route_names.contains(View(name, size))) return MG_DECLINED;
+  exchange->RerouteNamed(View(name, size));
   t_active.coroutine->run->exec = true;
   return MG_OK;
 }

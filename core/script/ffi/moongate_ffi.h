@@ -51,6 +51,15 @@ typedef struct {
   int stale, forcible;
 } mg_value;
 
+/* A subrequest that is asked for. `slot` is filled in: of its context. */
+typedef struct {
+  mg_string path, query, method, body;
+  int has_body, forward_body;
+  int variables; /* 0: none of the parent's, 1: copies, 2: shared */
+  const mg_header* vars;
+  uint32_t var_count, slot;
+} mg_subrequest;
+
 /* A target of the route's upstream. */
 typedef struct {
   mg_string address;
@@ -95,6 +104,10 @@ enum {
   MG_PHASE_LOG = 0x100,
   MG_PHASE_TIMER = 0x200,
   MG_PHASE_EXIT_WORKER = 0x400,
+  MG_PHASE_SERVER_REWRITE = 0x800,
+  MG_PHASE_SET = 0x1000,
+  MG_PHASE_SSL_CLIENT_HELLO = 0x2000,
+  MG_PHASE_SSL_CERTIFICATE = 0x4000,
 
   /* What a coroutine yields to the scheduler, after the private token. */
   MG_OP_WAIT = 0,   /* until the operation that a call began has ended */
@@ -114,6 +127,7 @@ void mg_context_policy(uint32_t index) MG_NOEXCEPT; /* the next function of the 
 /* --- control */
 int mg_control_exit(int status) MG_NOEXCEPT;
 int mg_control_exec(const char* path, size_t path_size, const char* query, size_t query_size) MG_NOEXCEPT;
+int mg_control_exec_named(const char* name, size_t size) MG_NOEXCEPT; /* MG_DECLINED: no route of that name */
 void mg_control_jump(void) MG_NOEXCEPT; /* match the route again with the URI as it is now */
 int mg_log_enabled(int level) MG_NOEXCEPT;
 void mg_log_write(int level, const char* text, size_t size) MG_NOEXCEPT;
@@ -159,6 +173,9 @@ int mg_request_set_body(const char* data, size_t size) MG_NOEXCEPT;
 int mg_variable_get(const char* name, size_t size, mg_string* out) MG_NOEXCEPT;
 int mg_variable_set(const char* name, size_t size, const char* value, size_t value_size) MG_NOEXCEPT;
 
+/* 1: `vars` or `set` of the configuration define it, or a script has; 0: not, or it is the gateway's own */
+int mg_variable_defined(const char* name, size_t size) MG_NOEXCEPT;
+
 /* --- filters */
 int mg_filter_output(const char* data, size_t size) MG_NOEXCEPT; /* what the body filters let through */
 
@@ -175,6 +192,9 @@ int mg_balancer_set_timeouts(double connect, double send, double read, mg_string
 int mg_balancer_keepalive(double idle, double requests, mg_string* error) MG_NOEXCEPT;
 int mg_balancer_recreate(mg_string* error) MG_NOEXCEPT;
 int mg_balancer_tls(int on, mg_string* error) MG_NOEXCEPT;
+
+/* --- location: subrequests. MG_AGAIN: resumed with a table of {status, header, body, truncated} for each. */
+int mg_location_capture(mg_subrequest* requests, int count, mg_string* error) MG_NOEXCEPT;
 
 /* --- time, timers */
 double mg_time_now(void) MG_NOEXCEPT; /* cached; seconds since 1970 */

@@ -138,7 +138,9 @@ int mg_request_set_path(const char* path, size_t size) noexcept {
   if (t_active.exchange == nullptr) return MG_NO_REQUEST;
   std::string_view text = View(path, size);
   if (text.empty() || text[0] != '/') return MG_ERROR;
-  return t_active.exchange->SetPath(EncodeScriptPath(text)) ? MG_OK : MG_ERROR;
+  if (!t_active.exchange->SetPath(EncodeScriptPath(text))) return MG_ERROR;
+  t_active.exchange->in.is_internal = true;
+  return MG_OK;
 }
 
 int mg_request_read_body(int can_wait) noexcept {
@@ -192,9 +194,16 @@ int mg_variable_get(const char* name, size_t size, mg_string* out) noexcept {
   if (!numbered) value = t_active.exchange->GetVariable(text);
   if (value && value->empty() && !MayBeEmpty(*t_active.exchange, text)) return MG_DECLINED;
   if (!value) value = Capture(*t_active.exchange, text);
+  if (!value && t_active.exchange->snapshot().variable_names.contains(text)) value = "";  // of another route
   if (!value) return MG_DECLINED;
   Give(out, *value);
   return MG_OK;
+}
+
+int mg_variable_defined(const char* name, size_t size) noexcept {
+  if (t_active.exchange == nullptr) return 0;
+  std::string_view text = View(name, size);
+  return IsOwn(*t_active.exchange, text) || t_active.exchange->snapshot().variable_names.contains(text);
 }
 
 int mg_variable_set(const char* name, size_t size, const char* value, size_t value_size) noexcept {
@@ -202,7 +211,7 @@ int mg_variable_set(const char* name, size_t size, const char* value, size_t val
   Exchange& exchange = *t_active.exchange;
   std::string_view text = View(name, size);
   if (SetPart(exchange, text, View(value, value_size))) return MG_OK;
-  if (!IsOwn(exchange, text) && exchange.GetVariable(text)) return MG_DECLINED;
+  if (mg_variable_defined(name, size) == 0) return exchange.GetVariable(text) ? MG_DECLINED : MG_ERROR;
   exchange.SetVariable(text, View(value, value_size));
   return MG_OK;
 }
