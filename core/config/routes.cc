@@ -77,6 +77,10 @@ void RouteReader::Read(const Value& value, size_t index) {
     Get(value, "body_limit", limit);
     route.body_limit = limit;
   }
+  if (size_t most = SIZE_MAX; value.Find("body_buffer") != nullptr) {
+    Get(value, "body_buffer", most);
+    route.body_buffer = most;
+  }
   ReadClientAbort(value, route.client_abort);
   ReadListenerNames(value, route);
   if (const Value* upstream = value.Find("upstream")) ReadUpstreamOf(*upstream, route);
@@ -329,6 +333,7 @@ Schema RouteSchema() {
                  {"response_headers", HeaderEditSchema()},
                  {"error_pages", ErrorPagesSchema()},
                  {"body_limit", Size("In place of `limits.body`; `0`: no limit.")},
+                 {"body_buffer", Size("In place of `limits.body_buffer`; `0`: all in memory.")},
                  {"client_abort", ClientAbortSchema()},
                  {"upstream", std::move(upstream_name)},
                  {"respond", RespondSchema()},

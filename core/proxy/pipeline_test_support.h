@@ -155,6 +155,7 @@ struct ProxyRig {
       entry.index = static_cast<uint32_t>(snapshot->routes.size() - 1);
       entry.hooks = hooks;
       entry.body_limit = r.body_limit.value_or(made.limits.body);
+      entry.body_buffer = r.body_buffer.value_or(made.limits.body_buffer);
       if (!r.upstream.empty()) entry.upstream = snapshot->upstream_names.at(r.upstream);
       if (!r.rewrite.path.empty())
         entry.rewrite_path = *config::Template::Parse(r.rewrite.path, config::TemplateUse::kRequest);

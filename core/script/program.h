@@ -64,6 +64,7 @@ class Program final : public proxy::HookProgram, public SchedulerOwner {
   struct ScriptTimer;
 
   Context& ContextOf(proxy::Exchange& exchange);
+  void ForgetContext(Context& context, const proxy::Exchange& exchange);
   proxy::HookStatus StartRun(proxy::Exchange& exchange, proxy::Phase phase, const Push& push);
   proxy::HookStatus StatusOf(proxy::Exchange& exchange, proxy::Phase phase, Ending ending, int status);
   void Fire(ScriptTimer& timer, bool premature);

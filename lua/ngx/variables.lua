@@ -9,6 +9,10 @@ local type, tostring = type, tostring
 local REQUEST = phase.REQUEST
 local out = ffi.new("mg_string")
 
+local function not_changeable(name)
+  error('variable "' .. name .. '" not changeable', 3)
+end
+
 ngx.var = setmetatable({}, {
   __index = function(_, name)
     if band(current.phase, REQUEST) == 0 then
@@ -35,7 +39,10 @@ ngx.var = setmetatable({}, {
     end
     local kind = type(value)
     if kind == "nil" then
-      value = ""
+      if C.mg_variable_set(name, #name, nil, 0) ~= 0 then
+        not_changeable(name)
+      end
+      return
     elseif kind ~= "string" then
       if kind ~= "number" and kind ~= "boolean" then
         error("bad value type: " .. kind, 2)
@@ -43,7 +50,7 @@ ngx.var = setmetatable({}, {
       value = tostring(value)
     end
     if C.mg_variable_set(name, #name, value, #value) ~= 0 then
-      error('variable "' .. name .. '" not changeable', 2)
+      not_changeable(name)
     end
   end,
 })
