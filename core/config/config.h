@@ -34,6 +34,7 @@ struct Limits {  // 0 is no limit where it says so
   size_t headers = 100;
   size_t uri = 16 * 1024;
   size_t body = 10 * 1024 * 1024;  // 0: no limit
+  size_t body_buffer = 0;          // of a body that a script reads, in memory; 0: all of it
   Duration head_timeout{10'000};
   Duration body_timeout{30'000};  // between two reads of a request body
   Duration send_timeout{30'000};  // between two writes to a client that does not read
@@ -295,7 +296,8 @@ struct Route {
   Rewrite rewrite;
   HeaderEdit request_headers;        // of what the upstream gets, after Config::request_headers
   HeaderEdit response_headers;       // after Config::response_headers
-  std::optional<size_t> body_limit;  // in place of Limits::body; 0: no limit
+  std::optional<size_t> body_limit;   // in place of Limits::body; 0: no limit
+  std::optional<size_t> body_buffer;  // in place of Limits::body_buffer
   std::map<uint16_t, std::string>
       error_pages;  // status -> path of a route (may be internal), or "@" and its name; before Config::error_pages
   ClientAbort client_abort = ClientAbort::kCancel;    // the gateway's where the route gives none

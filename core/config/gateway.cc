@@ -79,6 +79,7 @@ void ReadLimits(const Value& root, Reading& reading) {
   Get(*section, "headers", limits.headers);
   Get(*section, "uri", limits.uri);
   Get(*section, "body", limits.body);
+  Get(*section, "body_buffer", limits.body_buffer);
   Get(*section, "head_timeout", limits.head_timeout);
   Get(*section, "body_timeout", limits.body_timeout);
   Get(*section, "send_timeout", limits.send_timeout);
@@ -235,6 +236,9 @@ Schema LimitsSchema() {
           {"headers", count("Header lines of a request.", 1, d.headers).AtMost(10000)},
           {"uri", Size("Of a request's target; at most `head`.").AtLeast(64).AtMost(1024 * 1024).Default(d.uri)},
           {"body", Size("Of a request's body; `0`: no limit. A route's `body_limit` goes before it.").Default(d.body)},
+          {"body_buffer", Size("How much of a body that a script reads is kept in memory; a larger one is kept in a "
+                               "temporary file. `0`: all in memory.")
+                              .Default(d.body_buffer)},
           {"head_timeout", time("From a request's first byte to the end of its head.", d.head_timeout)},
           {"body_timeout", time("Between two reads of a request's body.", d.body_timeout)},
           {"send_timeout", time("Between two writes to a client that does not read.", d.send_timeout)},

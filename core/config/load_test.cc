@@ -305,6 +305,7 @@ TEST(Values, RoutesAndPolicies) {
   response_headers: { set: { A: "1" }, add: { B: ["2", "3"] }, remove: C }
   error_pages: { 404: /e }
   body_limit: 0
+  body_buffer: 4KiB
   client_abort: ignore
   policies:
     - request_id
@@ -343,6 +344,7 @@ TEST(Values, RoutesAndPolicies) {
   EXPECT_EQ(route.response_headers.remove, Names{"C"});
   EXPECT_EQ(route.error_pages.at(404), "/e");
   EXPECT_EQ(route.body_limit, 0u);
+  EXPECT_EQ(route.body_buffer, 4096u);
   EXPECT_EQ(route.client_abort, ClientAbort::kIgnore);
   ASSERT_EQ(route.policies.size(), 3u);
   EXPECT_EQ(route.policies[0].name, "request_id");

@@ -137,7 +137,12 @@ void Exchange::OnBody(std::string_view data, http::End end) {
   }
   switch (in.body_state) {
     case BodyState::kReading:
-      in.body.Append(data);
+      if (auto kept = KeepBody(data); !kept) {
+        MG_LOG(kError, "a request body could not be kept: {}", kept.error().message);
+        stream->PauseBody();
+        OnBodyFailed({ErrorCode::kSystem, Origin::kGateway, Retryable::kNo, "the request body could not be kept"}, 500);
+        return;
+      }
       if (!last) return;
       in.body_state = BodyState::kRead;
       if (step == Step::kPickTarget && !in_hook) {
@@ -283,6 +288,24 @@ HookStatus Exchange::ReadBody() {
   return HookStatus::kFailed;
 }
 
+// In memory, or, beyond what the route keeps there, in a file.
+Result<void> Exchange::KeepBody(std::string_view data) {
+  size_t most = route != nullptr ? route->body_buffer : 0;
+  if (!in.file && (most == 0 || in.body.size() + data.size() <= most)) {
+    in.body.Append(data);
+    return {};
+  }
+  if (!in.file) {
+    auto made = BodyFile::Create();
+    if (!made) return std::unexpected(made.error());
+    in.file = std::move(*made);
+    for (; !in.body.empty(); in.body.Consume(in.body.Front().size())) {
+      if (auto written = in.file->Append(in.body.Front()); !written) return written;
+    }
+  }
+  return in.file->Append(data);
+}
+
 void Exchange::DiscardBody() {
   if (in.body_state != BodyState::kUnread) return;
   in.body_state = BodyState::kNone;
@@ -292,9 +315,36 @@ void Exchange::DiscardBody() {
 
 void Exchange::ReplaceBody(std::string_view bytes) {
   DiscardBody();
+  in.file.reset();
   in.body.Clear();
   in.body.Append(bytes);
   in.body_state = BodyState::kRead;
+}
+
+void Exchange::ReplaceBody(std::unique_ptr<BodyFile> file) {
+  DiscardBody();
+  in.body.Clear();
+  in.file = std::move(file);
+  in.body_state = BodyState::kRead;
+}
+
+// As fast as the upstream takes it: what it does not take yet is read when it has (OnRequestDrained).
+void Exchange::SendBodyFile() {
+  http::H1Client& client = upstream.lease.client();
+  char piece[32 * 1024];
+  do {
+    auto size = in.file->Read(in.file_sent, piece, sizeof piece);
+    if (!size) {
+      MG_LOG(kError, "a request body could not be sent: {}", size.error().message);
+      Fail(500, "the request body could not be sent");
+      EndAttempt(AttemptEnd::kCancelled);
+      FailNow();
+      return;
+    }
+    in.file_sent += *size;
+    bool last = in.file_sent == in.file->size();
+    client.SendBody({piece, *size}, last ? http::End::kYes : http::End::kNo);
+  } while (in.file_sent < in.file->size() && client.pending() == 0);
 }
 
 void Exchange::SendRequestBody() {
@@ -306,6 +356,11 @@ void Exchange::SendRequestBody() {
     return;
   }
   if (in.body_state != BodyState::kRead) return;
+  if (in.file) {
+    in.file_sent = 0;
+    SendBodyFile();
+    return;
+  }
   iovec pieces[64];
   int count = in.body.Fill(pieces, 64);
   size_t left = in.body.size();

@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "http/h1_client.h"
 #include "http/stream.h"
+#include "proxy/body_file.h"
 #include "proxy/loop_context.h"
 #include "proxy/phase.h"
 #include "proxy/snapshot.h"
@@ -61,7 +62,11 @@ enum class BodyState : uint8_t { kNone, kUnread, kReading, kRead, kStreaming, kS
 struct RequestPart {
   BodyState body_state = BodyState::kNone;
   Buffer body;               // kRead: all of it (and, while streaming, what waits for the upstream to be ready)
-  bool body_ended = false;   // the client has sent all of it
+  std::unique_ptr<BodyFile> file;  // kReading, kRead: it is there, and `body` is empty
+  uint64_t file_sent = 0;          // of it, to the current attempt
+  bool body_ended = false;         // the client has sent all of it
+  bool body_asked = false;         // by a hook: it was read, or replaced
+  bool body_discarded = false;     // by a hook, unread
   bool is_internal = false;  // by exec or a subrequest: may match internal routes
   bool uri_changed = false;  // by a hook: the upstream gets request.path and query instead of the target as received
   uint8_t jumps = 0;
@@ -70,6 +75,8 @@ struct RequestPart {
   uint64_t body_bytes = 0;
   std::string_view original_target;
   std::string_view named;  // the route to go on with, in place of a match of the path; "": none
+
+  uint64_t BodySize() const { return file ? file->size() : body.size(); }  // kRead
 };
 
 struct ResponsePart {
@@ -80,6 +87,7 @@ struct ResponsePart {
   bool head_sent = false;      // handed to the stream
   bool ended = false;          // its last byte was handed to the stream
   bool exited = false;         // a script ended the phase with a status
+  bool status_set = false;     // by a hook, in the head
   bool from_upstream = false;
   bool from_script = false;     // a script makes the body: ScriptOutput
   bool input_ended = false;     // the last of the body is in `queued` or has gone through the filters
@@ -221,6 +229,7 @@ class Exchange final : public http::StreamHandler, public http::ClientHandler {
   HookStatus ReadBody();
   void DiscardBody();
   void ReplaceBody(std::string_view bytes);
+  void ReplaceBody(std::unique_ptr<BodyFile> file);
 
   // A new URI for the rest of the life of the request; checked. False: not a valid one.
   bool SetPath(std::string_view path);
@@ -242,6 +251,9 @@ class Exchange final : public http::StreamHandler, public http::ClientHandler {
   HookStatus RunOutputFilters();
   // Ends the phase with a status (ngx.exit): the hook program answers kAnswered afterwards.
   void ScriptExit(int status);
+
+  // Whether the status in the head stands for anything yet.
+  bool HasStatus() const { return response.started || response.status_set || step >= Step::kHeaderFilter; }
 
   // An answer with a body in one go (a policy's refusal): problem+json when `body` is empty and status >= 400.
   void Fail(int status, std::string_view detail, std::string_view title = {});
@@ -338,6 +350,8 @@ class Exchange final : public http::StreamHandler, public http::ClientHandler {
  private:
   bool NeedsFilter() const;
   HookStatus FilterPiece();
+  Result<void> KeepBody(std::string_view data);
+  void SendBodyFile();
   void SendHead();
   void SendPieces(Buffer& pieces, http::End end);
   void GoOn(Next next);

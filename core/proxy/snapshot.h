@@ -41,6 +41,7 @@ struct RouteEntry {
   PhaseMask hooks = 0;
   const upstream::Upstream* upstream = nullptr;  // null: another kind of answer
   size_t body_limit = 0;
+  size_t body_buffer = 0;
   config::Template redirect, respond_body;
   std::vector<config::Template> respond_headers;  // as in conf, where they are templates
   std::optional<config::Template> rewrite_path, rewrite_host;

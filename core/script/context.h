@@ -96,6 +96,7 @@ struct Context {
   uint32_t slot = 0;  // from 1
   bool live = false;
   bool keeps_state = false;  // Lua has something under the slot
+  uint8_t jumps = 0;         // of the request, when a phase began last
   bool released = false;     // to be recycled when nothing on the stack uses it
   uint32_t uses = 0;
   proxy::Exchange* exchange = nullptr;

@@ -105,11 +105,26 @@ HookStatus Program::StartRun(Exchange& exchange, Phase phase, const Push& push) 
                          : parts_.routes[exchange.route->index][static_cast<size_t>(phase)];
   if (code == nullptr) return HookStatus::kDone;
   Context& context = ContextOf(exchange);
+  if (context.jumps != exchange.in.jumps) ForgetContext(context, exchange);
   Scheduler::Outcome outcome = scheduler_->Start(context, GroupOf(phase), *code, push);
   if (!parts_.vm->around.exiting) loop_->counters.lua_heap.store(parts_.vm->limits().heap(), std::memory_order_relaxed);
   if (outcome.ended) return StatusOf(exchange, phase, outcome.ending, outcome.status);
   if (phase == Phase::kLog) DetachLog(context);
   return HookStatus::kSuspended;
+}
+
+// After an internal redirect (exec, an error page) ngx.ctx is another one.
+void Program::ForgetContext(Context& context, const Exchange& exchange) {
+  context.jumps = exchange.in.jumps;
+  if (!context.keeps_state) return;
+  lua_State* L = parts_.vm->state();
+  parts_.vm->PushRuntime("states");
+  lua_rawgeti(L, -1, static_cast<int>(context.slot));
+  if (lua_istable(L, -1)) {
+    lua_pushnil(L);
+    lua_setfield(L, -2, "ctx");
+  }
+  lua_pop(L, 2);
 }
 
 // How the end of a run looks to the pipeline.
@@ -124,6 +139,10 @@ HookStatus Program::StatusOf(Exchange& exchange, Phase phase, Ending ending, int
       if (phase == Phase::kLog) return HookStatus::kDone;
       if (status < 0) {  // ngx.ERROR
         if (!filter) exchange.Fail(500, "a policy ended the request with an error");
+        return HookStatus::kFailed;
+      }
+      if (phase == Phase::kHeaderFilter && status >= 300 && !exchange.client_gone) {  // that is answered instead
+        exchange.Fail(status, {});
         return HookStatus::kFailed;
       }
       if (filter) return HookStatus::kDone;

@@ -66,6 +66,7 @@ class Program final : public proxy::HookProgram, public SchedulerOwner {
  private:
   struct ScriptTimer;
 
+  void ForgetContext(Context& context, const proxy::Exchange& exchange);
   proxy::HookStatus StartRun(proxy::Exchange& exchange, proxy::Phase phase, const Push& push);
   proxy::HookStatus StatusOf(proxy::Exchange& exchange, proxy::Phase phase, Ending ending, int status);
   void Fire(ScriptTimer& timer, bool premature);

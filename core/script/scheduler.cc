@@ -92,6 +92,7 @@ void Scheduler::Recycle(Context& context) {
     lua_pop(vm_.state(), 1);
   }
   context.keeps_state = false;
+  context.jumps = 0;
   context.live = false;
   context.released = false;
   context.cut_at = 0;

@@ -202,6 +202,7 @@ void FillRoute(proxy::Snapshot& snapshot, const config::Route& route, uint32_t i
   entry.conf = &route;
   entry.index = index;
   entry.body_limit = route.body_limit.value_or(snapshot.config->limits.body);
+  entry.body_buffer = route.body_buffer.value_or(snapshot.config->limits.body_buffer);
   if (!route.upstream.empty()) {
     auto found = snapshot.upstream_names.find(route.upstream);
     if (found != snapshot.upstream_names.end()) entry.upstream = found->second;

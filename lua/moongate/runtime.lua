@@ -90,6 +90,17 @@ function runtime.bad_argument(number, name, expected, value, level)
   error("bad argument #" .. number .. " to '" .. name .. "' (" .. reason .. ")", level + 1)
 end
 
+-- An argument that must be a text: a number is taken for one.
+function runtime.text_argument(number, name, value)
+  local kind = type(value)
+  if kind == "string" then
+    return value
+  elseif kind == "number" then
+    return tostring(value)
+  end
+  error("bad argument #" .. number .. " to '" .. name .. "' (string expected, got " .. kind .. ")", 3)
+end
+
 function runtime.check(mask)
   if band(current.phase, mask) == 0 then
     error("API disabled in the context of " .. runtime.context_name(), 3)
@@ -191,9 +202,6 @@ function runtime.make_body_runner(functions, confs)
       run(from)
     end
     local out = state.piece
-    if type(out) == "table" then
-      out = runtime.flatten(out)
-    end
     if out ~= nil and out ~= "" then
       C.mg_filter_output(out, #out)
     end

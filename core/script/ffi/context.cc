@@ -12,6 +12,9 @@ using mg::script::View;
 
 namespace {
 
+// Statuses that are no answer but an end of the connection: they may come after one.
+bool ClosesAnyway(int status) { return status == 408 || status == 444 || status == 499; }
+
 // The level of ngx.log: 0 (STDERR) is written always, as an emergency.
 mg::LogLevel LevelOf(int level) { return static_cast<mg::LogLevel>(level < 1 ? 1 : level > 8 ? 8 : level); }
 
@@ -40,11 +43,10 @@ int mg_control_exit(int status) noexcept {
   mg::proxy::Exchange* exchange = t_active.exchange;
   if (exchange == nullptr) {
     run.status = MG_OK;  // a timer has nothing to answer
-  } else if (status >= 200 && exchange->response.started &&
+  } else if (status >= 300 && !ClosesAnyway(status) && exchange->response.started &&
              (run.phase & (MG_PHASE_HEADER_FILTER | MG_PHASE_BODY_FILTER | MG_PHASE_LOG)) == 0 &&
-             status != exchange->response.head.status && status >= 300) {
-    MG_LOG(kError, "attempt to set status {} via ngx.exit after sending out the response status {}", status,
-           exchange->response.head.status);
+             status != exchange->response.head.status) {
+    return exchange->response.head.status;
   }
   return MG_OK;
 }
@@ -69,6 +71,7 @@ void mg_control_jump(void) noexcept {
   mg::proxy::Exchange* exchange = t_active.exchange;
   if (exchange == nullptr) return;
   exchange->in.jumps++;
+  t_active.context->jumps = exchange->in.jumps;  // not an internal redirect: ngx.ctx stays
   t_active.coroutine->run->exec = true;
 }
 

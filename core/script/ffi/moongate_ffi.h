@@ -86,6 +86,9 @@ enum {
   MG_ENDED = -13,      /* the response is complete */
   MG_FILTER = -14,     /* yield MG_OP_FILTER: filters must run over what was written */
   MG_BUSY = -15,       /* too many of them */
+  MG_HEADER_ONLY = -16, /* the response has no body */
+  MG_UNREAD = -17,      /* the request's body was not read */
+  MG_IN_FILE = -18,     /* the request's body is in a file */
 
   MG_NIL = 0,
   MG_BOOLEAN = 1,
@@ -125,6 +128,7 @@ void mg_context_keep(void) MG_NOEXCEPT;           /* Lua keeps state under the s
 void mg_context_policy(uint32_t index) MG_NOEXCEPT; /* the next function of the phase begins: new limits */
 
 /* --- control */
+/* The status that the client has been sent already, if it is another one; else MG_OK, MG_ERROR. */
 int mg_control_exit(int status) MG_NOEXCEPT;
 int mg_control_exec(const char* path, size_t path_size, const char* query, size_t query_size) MG_NOEXCEPT;
 int mg_control_exec_named(const char* name, size_t size) MG_NOEXCEPT; /* MG_DECLINED: no route of that name */
@@ -143,10 +147,10 @@ int mg_response_set_status(int status) MG_NOEXCEPT;
 int mg_response_started(void) MG_NOEXCEPT; /* output was made: status and fields are fixed */
 int mg_response_head_sent(void) MG_NOEXCEPT;
 int mg_response_ended(void) MG_NOEXCEPT;
-/* The values of a field, at most `most`; their number. */
+/* The values of a field, at most `most`; how many there are. */
 int mg_response_header(const char* name, size_t size, mg_string* values, int most) MG_NOEXCEPT;
-/* Replaces all fields of that name; no values: removes them. MG_ERROR: a name or value that may not stand in a head. */
-int mg_response_set_header(const char* name, size_t size, const mg_string* values, int count) MG_NOEXCEPT;
+/* Replaces all fields of that name (or, with `add`, comes beside them); no values: removes them. */
+int mg_response_set_header(const char* name, size_t size, const mg_string* values, int count, int add) MG_NOEXCEPT;
 int mg_response_headers(mg_header* out, int most) MG_NOEXCEPT;
 
 /* --- request */
@@ -159,6 +163,7 @@ int mg_request_raw_header(int without_line, mg_string* out) MG_NOEXCEPT;
 double mg_request_http_version(void) MG_NOEXCEPT; /* 0: no request */
 double mg_request_start_time(void) MG_NOEXCEPT;
 int mg_request_is_internal(void) MG_NOEXCEPT;
+int mg_request_is_subrequest(void) MG_NOEXCEPT;
 int mg_request_query(mg_string* out) MG_NOEXCEPT;
 int mg_request_set_query(const char* query, size_t size) MG_NOEXCEPT;
 int mg_request_set_path(const char* path, size_t size) MG_NOEXCEPT;
@@ -166,11 +171,17 @@ int mg_request_set_path(const char* path, size_t size) MG_NOEXCEPT;
 int mg_request_read_body(int can_wait) MG_NOEXCEPT;
 int mg_request_body_error(void) MG_NOEXCEPT;
 int mg_request_discard_body(void) MG_NOEXCEPT;
-int mg_request_body(mg_string* out) MG_NOEXCEPT; /* MG_DECLINED: not read, or empty */
-int mg_request_set_body(const char* data, size_t size) MG_NOEXCEPT;
+int mg_request_body(mg_string* out) MG_NOEXCEPT; /* MG_DECLINED: empty or discarded; MG_UNREAD, MG_IN_FILE */
+int mg_request_body_file(mg_string* out) MG_NOEXCEPT; /* its name; MG_DECLINED: not in a file */
+/* How the body may be replaced: MG_OK, MG_UNREAD, MG_DECLINED: discarded */
+int mg_request_body_ready(void) MG_NOEXCEPT;
+/* `may_file`: in a file, where it is larger than the route keeps in memory */
+int mg_request_set_body(const char* data, size_t size, int may_file, mg_string* error) MG_NOEXCEPT;
+int mg_request_set_body_file(const char* name, size_t size, int clean, mg_string* error) MG_NOEXCEPT;
 
 /* --- variables */
 int mg_variable_get(const char* name, size_t size, mg_string* out) MG_NOEXCEPT;
+/* `value` null: it has none from now on. */
 int mg_variable_set(const char* name, size_t size, const char* value, size_t value_size) MG_NOEXCEPT;
 
 /* 1: `vars` or `set` of the configuration define it, or a script has; 0: not, or it is the gateway's own */

@@ -51,7 +51,8 @@ void mg_time_update(void) noexcept {
 }
 
 void mg_time_format(int kind, double time, mg_string* out) noexcept {
-  time_t seconds = static_cast<time_t>(time);
+  constexpr double kFarthest = 253402300799;  // the end of the year 9999; NaN is no time either
+  time_t seconds = time > -kFarthest ? static_cast<time_t>(std::min(time, kFarthest)) : 0;
   tm parts{};
   if (kind == 0 || kind == 1) {
     localtime_r(&seconds, &parts);
