@@ -264,7 +264,7 @@ GET /t
 bad argument #1 to 'set_uri' \(string expected, got nil\)
 bad argument #2 to 'set_uri' \(boolean expected, got number\)
 API disabled in the context of content_by_lua\*
-ngx.req.set_uri unsafe byte "0x00" in "/x\\x00foo" \(maybe you want to set the 'binary' argument\?\)
+unsafe byte "0x00" in uri "/x\\x00foo" \(maybe you want to set the 'binary' argument\?\)
 /x\tfoo /t
 /foo
 2

@@ -174,6 +174,13 @@ proxy::HookProgram::AbortOutcome Program::Aborted(Exchange& exchange) {
   auto* context = static_cast<Context*>(exchange.script.state);
   if (context == nullptr) return AbortOutcome::kEnded;
   struct Run& entry = RunOf(*context, Group::kEntry);
+  if (context->on_abort != Context::OnAbort::kNone && entry.code != nullptr && entry.ending == Ending::kNone) {
+    if (context->on_abort == Context::OnAbort::kSet) {
+      context->on_abort = Context::OnAbort::kCalled;
+      loop_->loop.Defer([name = scheduler_->Name(*context)] { Scheduler::RunOnAbort(name); });
+    }
+    return AbortOutcome::kContinues;
+  }
   if (parts_.vm->running() || entry.driving || RunOf(*context, Group::kFilter).driving) {
     // A call of its own has found the client gone: it ends when it waits next, as after ngx.exit.
     for (Group group : {Group::kEntry, Group::kFilter}) {
@@ -315,7 +322,7 @@ void Program::StartDetached(const Code& code, Context::Kind kind, const Push& pu
 bool Program::StartTimer(uint32_t id, Nanoseconds delay, bool every) {
   if (timers_.size() >= kPendingTimers) return false;
   auto timer = std::make_unique<ScriptTimer>(*this, loop_->loop, id, every ? delay : 0);
-  timer->timer.SetAt(loop_->loop.Now() + delay);
+  timer->timer.SetAt(scheduler_->DueIn(delay));
   timers_.emplace(id, std::move(timer));
   return true;
 }
@@ -323,7 +330,7 @@ bool Program::StartTimer(uint32_t id, Nanoseconds delay, bool every) {
 void Program::Fire(ScriptTimer& timer, bool premature) {
   uint32_t id = timer.id;
   if (timer.every != 0 && !premature) {
-    timer.timer.SetAt(loop_->loop.Now() + timer.every);
+    timer.timer.SetAt(scheduler_->DueIn(timer.every));
   } else {
     timers_.erase(id);
   }

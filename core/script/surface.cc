@@ -16,6 +16,7 @@ void LinkHttp();
 void LinkRedis();
 void LinkBalancer();
 void LinkLocation();
+void LinkSemaphore();
 
 void LinkSurface() {
   LinkContext();
@@ -32,6 +33,7 @@ void LinkSurface() {
   LinkRedis();
   LinkBalancer();
   LinkLocation();
+  LinkSemaphore();
 }
 
 }  // namespace mg::script

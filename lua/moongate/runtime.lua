@@ -296,6 +296,7 @@ for _, group in ipairs {
   "thread",
   "encoding",
   "worker",
+  "semaphore",
   "shared",
 } do
   load("ngx/" .. group .. ".lua", ngx, runtime)

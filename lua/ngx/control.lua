@@ -38,6 +38,25 @@ function runtime.log_escaped(text)
   end))
 end
 
+-- The callback runs as a light thread of the running phase when the client goes away.
+function ngx.on_abort(callback)
+  if band(current.phase, ENTRY) == 0 then
+    disabled()
+  end
+  if type(callback) ~= "function" then
+    runtime.bad_argument(1, "on_abort", "function", callback, 2)
+  end
+  local state = runtime.state()
+  if state.on_abort ~= nil then
+    return nil, "duplicate call"
+  end
+  if C.mg_control_on_abort() ~= 0 then
+    return nil, "lua_check_client_abort is off"
+  end
+  state.on_abort = runtime.new_thread(callback)
+  return 1
+end
+
 local redirects = { [301] = true, [302] = true, [303] = true, [307] = true, [308] = true }
 
 function ngx.redirect(...)

@@ -47,28 +47,6 @@ ngx.var = setmetatable({}, {
     if kind == "nil" then
       return written(name, C.mg_variable_set(name, #name, nil, 0))
     elseif kind ~= "string" then
-      error("bad variable name", 2)
-    end
-    if C.mg_variable_get(name, #name, out) ~= 0 then
-      return nil
-    end
-    local value = ffi_string(out.data, out.size)
-    return value
-  end,
-  __newindex = function(_, name, value)
-    if band(current.phase, REQUEST) == 0 then
-      disabled()
-    end
-    if type(name) ~= "string" then
-      error("bad variable name", 2)
-    end
-    local kind = type(value)
-    if kind == "nil" then
-      if C.mg_variable_set(name, #name, nil, 0) ~= 0 then
-        not_changeable(name)
-      end
-      return
-    elseif kind ~= "string" then
       if kind ~= "number" and kind ~= "boolean" then
         error("bad value type: " .. kind, 2)
       end

@@ -75,6 +75,13 @@ void mg_control_jump(void) noexcept {
   t_active.coroutine->run->exec = true;
 }
 
+int mg_control_on_abort(void) noexcept {
+  if (t_active.exchange == nullptr) return MG_NO_REQUEST;
+  if (t_active.exchange->IgnoresAbort()) return MG_DECLINED;
+  t_active.context->on_abort = mg::script::Context::OnAbort::kSet;
+  return MG_OK;
+}
+
 int mg_log_enabled(int level) noexcept { return mg::LogEnabled(LevelOf(level)); }
 
 void mg_log_write(int level, const char* text, size_t size) noexcept { mg::LogLine(LevelOf(level), View(text, size)); }

@@ -73,6 +73,7 @@ typedef struct {
   uint32_t slot;        /* of the context; 0: none (init) */
   uint32_t has_request; /* the context is a request's */
   uint32_t policy;      /* index of the function that runs, in its phase */
+  uint32_t serial;      /* of the context, unlike its slot never used again; 0: none (init) */
 } mg_current;
 
 enum {
@@ -116,9 +117,9 @@ enum {
   MG_OP_WAIT = 0,   /* until the operation that a call began has ended */
   MG_OP_EXIT = 1,   /* never to be resumed: mg_control_exit or mg_control_exec told how it ends */
   MG_OP_FILTER = 2, /* run the output filters */
-  MG_OP_SPAWN = 3,  /* coroutine, arguments... */
-  MG_OP_JOIN = 4,   /* coroutines...: until the first of them has ended */
-  MG_OP_KILL = 5,   /* coroutine */
+  MG_OP_SPAWN = 3,  /* coroutine, who spawns, arguments... */
+  MG_OP_JOIN = 4,   /* who waits, coroutines...: until the first of them has ended */
+  MG_OP_KILL = 5,   /* who kills, coroutine */
   MG_OP_END = 6     /* the response is complete (ngx.eof) */
 };
 
@@ -133,6 +134,7 @@ int mg_control_exit(int status) MG_NOEXCEPT;
 int mg_control_exec(const char* path, size_t path_size, const char* query, size_t query_size) MG_NOEXCEPT;
 int mg_control_exec_named(const char* name, size_t size) MG_NOEXCEPT; /* MG_DECLINED: no route of that name */
 void mg_control_jump(void) MG_NOEXCEPT; /* match the route again with the URI as it is now */
+int mg_control_on_abort(void) MG_NOEXCEPT; /* states[slot].on_abort is a thread to run; MG_DECLINED: aborts are ignored */
 int mg_log_enabled(int level) MG_NOEXCEPT;
 void mg_log_write(int level, const char* text, size_t size) MG_NOEXCEPT;
 
@@ -218,6 +220,14 @@ int mg_sleep(double seconds) MG_NOEXCEPT;
 int mg_timer_start(double seconds, uint32_t id, int every) MG_NOEXCEPT;
 int mg_timer_pending(void) MG_NOEXCEPT;
 int mg_timer_running(void) MG_NOEXCEPT;
+
+/* --- semaphores, by number; they live as long as the VM, or until freed */
+double mg_semaphore_new(double count) MG_NOEXCEPT;
+void mg_semaphore_free(double number) MG_NOEXCEPT;
+void mg_semaphore_post(double number, double count) MG_NOEXCEPT;
+/* MG_OK: taken; MG_DECLINED: none, and no time to wait; MG_AGAIN: resumed with true, or nil and "timeout" */
+int mg_semaphore_wait(double number, double seconds) MG_NOEXCEPT;
+double mg_semaphore_count(double number) MG_NOEXCEPT; /* less than 0: so many wait */
 
 /* --- worker: to scripts, a loop is a worker */
 int mg_worker_id(void) MG_NOEXCEPT; /* -1: none (init) */
