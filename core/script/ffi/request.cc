@@ -141,7 +141,7 @@ double mg_request_start_time(void) noexcept {
 int mg_request_is_internal(void) noexcept { return t_active.exchange != nullptr && t_active.exchange->in.is_internal; }
 
 int mg_request_is_subrequest(void) noexcept {
-  return t_active.exchange != nullptr && t_active.exchange->parent != nullptr;
+  return t_active.exchange != nullptr && t_active.exchange->is_subrequest();
 }
 
 int mg_request_query(mg_string* out) noexcept {
