@@ -718,7 +718,8 @@ std::optional<std::string_view> Exchange::GetVariable(std::string_view name) {
 }
 
 void Exchange::SetVariable(std::string_view name, std::string_view value) {
-  std::string_view kept = arena.Copy(value);
+  // An empty text is a value, no text at all is none.
+  std::string_view kept = value.data() != nullptr && value.empty() ? std::string_view("") : arena.Copy(value);
   for (Variable* v = variables; v != nullptr; v = v->next) {
     if (v->name == name) {
       v->value = kept;
