@@ -327,7 +327,7 @@ void Exchange::ReplaceBody(std::unique_ptr<BodyFile> file) {
 }
 
 // As fast as the upstream takes it: what it does not take yet is read when it has (OnRequestDrained).
-void Exchange::SendBodyFile() {
+bool Exchange::SendBodyFile() {
   http::H1Client& client = upstream.lease.client();
   char piece[32 * 1024];
   do {
@@ -336,28 +336,27 @@ void Exchange::SendBodyFile() {
       MG_LOG(kError, "a request body could not be sent: {}", size.error().message);
       Fail(500, "the request body could not be sent");
       EndAttempt(AttemptEnd::kCancelled);
-      FailNow();
-      return;
+      return false;
     }
     in.file_sent += *size;
     bool last = in.file_sent == in.file->size();
     client.SendBody({piece, *size}, last ? http::End::kYes : http::End::kNo);
   } while (in.file_sent < in.file->size() && client.pending() == 0);
+  return true;
 }
 
-void Exchange::SendRequestBody() {
+bool Exchange::SendRequestBody() {
   http::H1Client& client = upstream.lease.client();
   if (in.body_state == BodyState::kUnread) {
     in.body_state = BodyState::kStreaming;
     stream->WantBody();
     stream->ResumeBody();
-    return;
+    return true;
   }
-  if (in.body_state != BodyState::kRead) return;
+  if (in.body_state != BodyState::kRead) return true;
   if (in.file) {
     in.file_sent = 0;
-    SendBodyFile();
-    return;
+    return SendBodyFile();
   }
   iovec pieces[64];
   int count = in.body.Fill(pieces, 64);
@@ -369,6 +368,7 @@ void Exchange::SendRequestBody() {
   }
   if (left > 0) client.SendBody(in.body.ToString().substr(in.body.size() - left), http::End::kYes);
   if (in.body.empty()) client.SendBody({}, http::End::kYes);
+  return true;
 }
 
 // --- the response's body from the upstream
