@@ -239,7 +239,7 @@ This is our own content
 === TEST 18: another status after the head is out
 --- config
 - match: { path: /t }
-  content: { lua: { file: late.lua } }
+  content: { file: late.lua }
 --- user_files
 >>> late.lua
 ngx.say("out")

@@ -10,7 +10,7 @@ a11.5niltruefalsenullznil
 
 === TEST 2: the line names file, line and function
 --- config
-- { match: { path: /t }, content: { lua: { file: where.lua } } }
+- { match: { path: /t }, content: { file: where.lua } }
 --- user_files
 >>> where.lua
 local function inner()

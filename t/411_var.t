@@ -6,6 +6,7 @@
   content:
     lua: |
       local v = ngx.var
+      local status = v.status
       ngx.say(v.request, "|", v.request_uri, "|", v.uri, "|", v.document_uri, "|", v.args, "|", v.query_string, "|", v.is_args)
       ngx.say(v.arg_a, "|", v.arg_none, "|", v.ARG_A, "|", v.http_x_a, "|", v.HTTP_X_A, "|", v.cookie_c, "|", v.cookie_none)
       ngx.say(v.scheme, "|", v.host, "|", v.http_host, "|", v.server_name, "|", v.server_protocol, "|", v.request_method)
@@ -16,7 +17,7 @@
         v.request_time:match("^%d+%.%d%d%d$") ~= nil, "|", v.msec:match("^%d+%.%d%d%d$") ~= nil)
       ngx.say(v.time_iso8601:match("^%d%d%d%d%-%d%d%-%d%dT%d%d:%d%d:%d%d[+-]%d%d:%d%d$") ~= nil, "|",
         v.time_local:match("^%d%d/%a%a%a/%d%d%d%d:%d%d:%d%d:%d%d [+-]%d%d%d%d$") ~= nil)
-      ngx.say(v.status, "|", v.body_bytes_sent, "|", v.no_such_variable, "|", v.request_completion)
+      ngx.say(status, "|", v.status, "|", v.body_bytes_sent, "|", v.no_such_variable, "|", v.request_completion)
 --- request
 POST /a%20b//c/../d?a=1%20&b
 body
@@ -32,9 +33,9 @@ POST /a%20b//c/../d?a=1%20&b HTTP/1.1|/a%20b//c/../d?a=1%20&b|/a b/d|/a b/d|a=1%
 http|example.org|Example.ORG:8080|example.org|HTTP/1.1|POST
 text/plain|4|user|nil||true
 127.0.0.1|true|127.0.0.1|true|4|127.0.0.1|true|1.27.1
-true|1|198|32|true|true
+true|1|192|32|true|true
 true|true
-000|0|nil|nil
+000|200|0|nil|nil
 
 === TEST 2: of the response and the upstream
 --- upstream
@@ -62,7 +63,7 @@ upstreams: { one: { targets: ["${UPSTREAM}"] } }
 --- request
 GET /t
 --- error_log
-seen 200 1 a, b 7 200 5 true true true true true OK
+seen 200 1 a, b 7 200 6 true true true true true OK
 
 === TEST 3: none of them before there is an upstream
 --- config
@@ -134,7 +135,7 @@ bad variable name
 
 === TEST 7: captures by number
 --- config
-- { match: { regex: "^/(?<kind>[a-z]+)/([0-9]+)$" }, content: { lua: "ngx.say(ngx.var[1], ' ', ngx.var[2], ' ', ngx.var['1'], ' ', ngx.var.kind, ' ', ngx.var[0], ' ', ngx.var[3])" } }
+- { match: { path: "~ ^/(?<kind>[a-z]+)/([0-9]+)$" }, content: { lua: "ngx.say(ngx.var[1], ' ', ngx.var[2], ' ', ngx.var['1'], ' ', ngx.var.kind, ' ', ngx.var[0], ' ', ngx.var[3])" } }
 --- request
 GET /item/7
 --- response_body

@@ -329,7 +329,7 @@ void Exchange::ReplaceBody(std::unique_ptr<BodyFile> file) {
 }
 
 // As fast as the upstream takes it: what it does not take yet is read when it has (OnRequestDrained).
-void Exchange::SendBodyFile() {
+bool Exchange::SendBodyFile() {
   http::H1Client& client = upstream.lease.client();
   char piece[32 * 1024];
   do {
@@ -338,28 +338,27 @@ void Exchange::SendBodyFile() {
       MG_LOG(kError, "a request body could not be sent: {}", size.error().message);
       Fail(500, "the request body could not be sent");
       EndAttempt(AttemptEnd::kCancelled);
-      FailNow();
-      return;
+      return false;
     }
     in.file_sent += *size;
     bool last = in.file_sent == in.file->size();
     client.SendBody({piece, *size}, last ? http::End::kYes : http::End::kNo);
   } while (in.file_sent < in.file->size() && client.pending() == 0);
+  return true;
 }
 
-void Exchange::SendRequestBody() {
+bool Exchange::SendRequestBody() {
   http::H1Client& client = upstream.lease.client();
   if (in.body_state == BodyState::kUnread) {
     in.body_state = BodyState::kStreaming;
     stream->WantBody();
     stream->ResumeBody();
-    return;
+    return true;
   }
-  if (in.body_state != BodyState::kRead) return;
+  if (in.body_state != BodyState::kRead) return true;
   if (in.file) {
     in.file_sent = 0;
-    SendBodyFile();
-    return;
+    return SendBodyFile();
   }
   iovec pieces[64];
   int count = in.body.Fill(pieces, 64);
@@ -371,6 +370,7 @@ void Exchange::SendRequestBody() {
   }
   if (left > 0) client.SendBody(in.body.ToString().substr(in.body.size() - left), http::End::kYes);
   if (in.body.empty()) client.SendBody({}, http::End::kYes);
+  return true;
 }
 
 // --- the response's body from the upstream
@@ -746,7 +746,8 @@ std::optional<std::string_view> Exchange::GetVariable(std::string_view name) {
 }
 
 void Exchange::SetVariable(std::string_view name, std::string_view value) {
-  std::string_view kept = arena.Copy(value);
+  // An empty text is a value, no text at all is none.
+  std::string_view kept = value.data() != nullptr && value.empty() ? std::string_view("") : arena.Copy(value);
   for (Variable* v = variables; v != nullptr; v = v->next) {
     if (v->name == name) {
       v->value = kept;

@@ -61,13 +61,13 @@ enum class BodyState : uint8_t { kNone, kUnread, kReading, kRead, kStreaming, kS
 
 struct RequestPart {
   BodyState body_state = BodyState::kNone;
-  Buffer body;               // kRead: all of it (and, while streaming, what waits for the upstream to be ready)
+  Buffer body;                     // kRead: all of it (and, while streaming, what waits for the upstream to be ready)
   std::unique_ptr<BodyFile> file;  // kReading, kRead: it is there, and `body` is empty
   uint64_t file_sent = 0;          // of it, to the current attempt
   bool body_ended = false;         // the client has sent all of it
   bool body_asked = false;         // by a hook: it was read, or replaced
   bool body_discarded = false;     // by a hook, unread
-  bool is_internal = false;  // by exec or a subrequest: may match internal routes
+  bool is_internal = false;        // by exec or a subrequest: may match internal routes
   bool uri_changed = false;  // by a hook: the upstream gets request.path and query instead of the target as received
   uint8_t jumps = 0;
   uint16_t error_status = 0;  // an error page is made: the status it stands for
@@ -300,9 +300,9 @@ class Exchange final : public http::StreamHandler, public http::ClientHandler {
   // --- the pipeline's own
   void Advance();  // runs steps from `step` until one suspends or the exchange is done
   Next AfterHook(HookStatus status, Step next);
-  HookStatus Pump();  // moves the body through the filters to the client
-  void SendRequestBody();
-  void SetDeadline();  // for what the upstream owes next; none while it is the client's turn
+  HookStatus Pump();         // moves the body through the filters to the client
+  bool SendRequestBody();    // false: it cannot be read from its file; `failure` tells, the attempt has ended
+  void SetDeadline();        // for what the upstream owes next; none while it is the client's turn
   void BeginPhase(Phase phase) {
     if (phase_times != nullptr) [[unlikely]]
       phase_times->Begin(phase);
@@ -351,7 +351,7 @@ class Exchange final : public http::StreamHandler, public http::ClientHandler {
   bool NeedsFilter() const;
   HookStatus FilterPiece();
   Result<void> KeepBody(std::string_view data);
-  void SendBodyFile();
+  bool SendBodyFile();
   void SendHead();
   void SendPieces(Buffer& pieces, http::End end);
   void GoOn(Next next);

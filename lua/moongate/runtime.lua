@@ -161,14 +161,14 @@ function runtime.make_runner(functions, confs)
     wants[i] = wants_context(functions[i])
   end
   if count == 1 then
-    local f, conf = functions[1], confs[1]
+    local entry, conf = functions[1], confs[1]
     if wants[1] then
       return function()
-        f(conf, context_table())
+        entry(conf, context_table())
       end
     end
     return function()
-      f(conf)
+      entry(conf)
     end
   end
   return function(from)

@@ -20,7 +20,8 @@ function ngx.exit(status)
   end
   local sent = C.mg_control_exit(number)
   if sent > 0 then
-    ngx.log(ngx.ERR, "attempt to set status ", number, " via ngx.exit after sending out the response status ", sent)
+    runtime.complain(2, "attempt to set status " .. number ..
+      " via ngx.exit after sending out the response status " .. sent)
   end
   return operation(OP_EXIT)
 end
@@ -33,7 +34,7 @@ end
 
 -- As nginx writes a text into its log: what cannot be read there as \xHH.
 function runtime.log_escaped(text)
-  return (gsub(text, '[^ !#-%[%]-~]', function(c)
+  return (gsub(text, '[%c"\\\128-\255]', function(c)
     return format("\\x%02X", string.byte(c))
   end))
 end

@@ -7,7 +7,6 @@ local current, phase = runtime.current, runtime.phase
 local disabled = runtime.disabled
 local type, tostring, lower, gsub, find = type, tostring, string.lower, string.gsub, string.find
 local REQUEST = phase.REQUEST
-local ERR = ngx.ERR
 local LATE = C.MG_LATE
 
 -- Status -----------------------------------------------------------------------------------------------------------
@@ -29,7 +28,7 @@ function runtime.setters.status(value)
   end
   local code = C.mg_response_set_status(status)
   if code == LATE then
-    ngx.log(ERR, "attempt to set ngx.status after sending out response headers")
+    runtime.complain(3, "attempt to set ngx.status after sending out response headers")
   elseif code ~= 0 then
     error("bad status: from 100 to 999 expected, got " .. tostring(value), 3)
   end
@@ -140,6 +139,10 @@ end
 
 local found = ffi_new("mg_string[?]", MOST_VALUES)
 
+local function complain_late(name)
+  runtime.complain(3, "attempt to set ngx.header.HEADER after sending out response headers: " .. name)
+end
+
 ngx.header = setmetatable({}, {
   __index = function(_, name)
     if band(current.phase, REQUEST) == 0 then
@@ -173,7 +176,7 @@ ngx.header = setmetatable({}, {
     local values, count = fill_values(value)
     local code = C.mg_response_set_header(name, #name, values, count, 0)
     if code == LATE then
-      ngx.log(ERR, "attempt to set ngx.header.HEADER after sending out response headers: ", name)
+      complain_late(name)
     end
   end,
 })
@@ -201,7 +204,7 @@ function ngx.resp.add_header(name, value)
     error("invalid header value", 2)
   end
   if C.mg_response_set_header(name, #name, values, count, 1) == LATE then
-    ngx.log(ERR, "attempt to set ngx.header.HEADER after sending out response headers: ", name)
+    complain_late(name)
   end
 end
 

@@ -31,7 +31,8 @@ end
 local function write(level, stack_level, text)
   local info = getinfo(stack_level + 1, "nSl")
   if info ~= nil and info.currentline > 0 then
-    local name = info.name and (info.name .. "(): ") or ""
+    local called = info.what ~= "main" and info.name ~= "entry" and info.name -- "entry": the runner's, of a policy
+    local name = called and called .. "(): " or ""
     text = "[lua] " .. info.short_src .. ":" .. info.currentline .. ": " .. name .. text
   else
     text = "[lua] " .. text
@@ -54,6 +55,11 @@ function ngx.log(level, ...)
     return
   end
   write(level, 2, text_of("log", ...))
+end
+
+-- An error of the API's own that raises none: at the line of the script, `depth` functions above the caller.
+function runtime.complain(depth, text)
+  write(ngx.ERR, depth + 1, text)
 end
 
 local NOTICE = ngx.NOTICE

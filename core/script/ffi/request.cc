@@ -42,19 +42,14 @@ bool SetPart(Exchange& exchange, std::string_view name, std::string_view value) 
   return false;
 }
 
-mg::proxy::Variable* FindOwn(const Exchange& exchange, std::string_view name) {
-  for (mg::proxy::Variable* v = exchange.variables; v != nullptr; v = v->next) {
-    if (v->name == name) return v;
-  }
-  return nullptr;
-}
-
 // What the route's path has captured: by name, or by its number from 1. Decoded, in the arena.
 std::optional<std::string_view> Capture(Exchange& exchange, std::string_view name) {
   std::optional<std::string_view> value = exchange.PathParam(name);
   if (!value) {
     std::optional<uint32_t> number = mg::ParseDecimal<uint32_t>(name);
-    if (!number || *number == 0 || *number > exchange.param_count) return std::nullopt;
+    // The groups of a regular expression have their numbers for names.
+    bool named = exchange.param_count > 0 && mg::ParseDecimal<uint32_t>(exchange.params[0].name);
+    if (!number || *number == 0 || *number > exchange.param_count || named) return std::nullopt;
     value = exchange.params[*number - 1].value;
   }
   if (value->find('%') == std::string_view::npos) return value;
@@ -70,7 +65,12 @@ void BodyReplaced(Exchange& exchange) {
               exchange.arena.Copy(std::to_string(exchange.in.BodySize())));
 }
 
-bool IsOwn(const Exchange& exchange, std::string_view name) { return FindOwn(exchange, name) != nullptr; }
+bool IsOwn(const Exchange& exchange, std::string_view name) {
+  for (const mg::proxy::Variable* v = exchange.variables; v != nullptr; v = v->next) {
+    if (v->name == name) return true;
+  }
+  return false;
+}
 
 // Names of the gateway's variables may be written in any case.
 bool HasUpper(std::string_view name) {
@@ -283,8 +283,6 @@ int mg_variable_set(const char* name, size_t size, const char* value, size_t val
   if (SetPart(exchange, text, View(value, value_size))) return MG_OK;
   if (mg_variable_defined(name, size) == 0) return exchange.GetVariable(text) ? MG_DECLINED : MG_ERROR;
   exchange.SetVariable(text, View(value, value_size));
-  // An empty text is a value; without a place of its own it would look like none.
-  if (value != nullptr && value_size == 0) FindOwn(exchange, text)->value = std::string_view("", 0);
   return MG_OK;
 }
 

@@ -31,7 +31,10 @@ double ParseHttpTime(const std::string& text) {
   for (const char* form : {"%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %d %H:%M:%S %Y"}) {
     tm parts{};
     const char* end = strptime(text.c_str(), form, &parts);
-    if (end != nullptr && *end == '\0') return static_cast<double>(timegm(&parts));
+    if (end == nullptr || *end != '\0') continue;
+    int day = parts.tm_mday;
+    time_t time = timegm(&parts);
+    return parts.tm_mday == day ? static_cast<double>(time) : -1;  // no 31st of February
   }
   return -1;
 }
