@@ -207,6 +207,7 @@ changed world
 - match: { path: /sub }
   policies:
     - lua:
+        rewrite: ngx.sleep(0.001)
         access: ngx.exit(403)
         header_filter: ngx.header.x_filter = "filtered"
         body_filter: ngx.arg[1] = string.upper(ngx.arg[1])
@@ -430,3 +431,23 @@ true
 --- request
 GET /t
 --- response_body_like: ^1 sub 2 sub 3 sub $
+
+=== TEST 21: the client goes away: its subrequests end
+--- config
+- match: { path: /t }
+  content: { lua: 'ngx.location.capture_multi { { "/slow" }, { "/up" } }' }
+- match: { path: /slow }
+  internal: true
+  content: { lua: 'ngx.log(ngx.ERR, "begun") ngx.sleep(0.3) ngx.log(ngx.ERR, "went on")' }
+- { match: { path: /up }, internal: true, upstream: "http://${UPSTREAM}" }
+--- upstream: stall
+--- request
+GET /t
+--- timeout: 0.1
+--- abort
+--- ignore_response
+--- wait: 0.5
+--- error_log
+begun
+--- no_error_log
+went on

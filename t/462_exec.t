@@ -160,3 +160,22 @@ GET /late
 ^b
 ---8<---
 attempt to call ngx.exec after sending out response headers
+
+=== TEST 13: an error page of a name, after the body has gone to an upstream
+--- config
+- { match: { path: /a }, error_pages: { 502: "@page" }, upstream: "http://${UPSTREAM_1}" }
+- { name: page, match: { path: /never }, internal: true, upstream: "http://${UPSTREAM_2}" }
+--- upstream_1
+>>> POST /a
+close
+--- upstream_2
+>>> POST /a
+200 OK
+
+from the other
+--- request
+POST /a
+some body
+--- error_code: 502
+--- response_body
+from the other

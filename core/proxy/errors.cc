@@ -59,7 +59,11 @@ bool TurnToErrorPage(Exchange& x) {
   x.response = {};
   x.response.head.headers = kept;
   x.response.head.status = status;  // what the page's scripts read, and what is sent unless they say otherwise
-  if (!named) {                     // a named route has the request as it was
+  if (x.in.body_state == BodyState::kStreaming || x.in.body_state == BodyState::kStreamed) {
+    x.in.body_state = BodyState::kUnread;  // what has gone to an upstream cannot be sent again
+    x.DiscardBody();
+  }
+  if (!named) {  // a named route has the request as it was
     if (x.request.method != http::Method::kHead) x.SetMethod("GET");
     x.DiscardBody();
   }

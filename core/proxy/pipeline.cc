@@ -115,9 +115,12 @@ Next MatchRoute(Exchange& x) {
 
 Next Set(Exchange& x) { return RunHook(x, Phase::kSet, Step::kRewrite); }
 
-Next Rewrite(Exchange& x) { return RunHook(x, Phase::kRewrite, x.is_subrequest() ? Step::kAnswer : Step::kAccess); }
+Next Rewrite(Exchange& x) { return RunHook(x, Phase::kRewrite, Step::kAccess); }
 
-Next Access(Exchange& x) { return RunHook(x, Phase::kAccess, Step::kAnswer); }
+Next Access(Exchange& x) {
+  if (x.is_subrequest()) return Go(x, Step::kAnswer);
+  return RunHook(x, Phase::kAccess, Step::kAnswer);
+}
 
 // --- answer: what the route itself says
 
