@@ -57,8 +57,8 @@ struct Coroutine {
   bool light = false;  // a script's thread: its state is not pooled
   bool ended_well = false;
   lua_State* parent = nullptr;  // of a light thread: who spawned it; an identity, never used
-  int arguments = 0;    // on its stack, for the next resume
-  uint32_t policy = 0;  // index into Code::names
+  int arguments = 0;            // on its stack, for the next resume
+  uint32_t policy = 0;          // index into Code::names
   Run* run = nullptr;
   std::unique_ptr<Operation> operation;
   std::vector<Coroutine*> joining;  // waits for the first of these to end

@@ -16,6 +16,9 @@ void LinkHttp();
 void LinkRedis();
 void LinkBalancer();
 void LinkSemaphore();
+void LinkErrorLog();
+void LinkPipe();
+void LinkWorkerThread();
 
 void LinkSurface() {
   LinkContext();
@@ -32,6 +35,9 @@ void LinkSurface() {
   LinkRedis();
   LinkBalancer();
   LinkSemaphore();
+  LinkErrorLog();
+  LinkPipe();
+  LinkWorkerThread();
 }
 
 }  // namespace mg::script
