@@ -125,8 +125,9 @@ $
   content:
     lua: |
       local proc = require("ngx.pipe").spawn("printf part; sleep 10", { wait_timeout = 5 })
-      proc:set_timeouts(5, 20, 5)
       ngx.say(proc:wait())
+      ngx.say(proc:stdout_read_bytes(2))
+      proc:set_timeouts(5, 5, 5)
       ngx.say(proc:stdout_read_line())
       ngx.say(proc:stderr_read_all())
       ngx.say(proc:write(("x"):rep(1000000)))
@@ -136,7 +137,8 @@ $
 GET /t
 --- response_body_like
 ^niltimeout
-niltimeoutpart
+pa
+niltimeoutrt
 niltimeout
 niltimeout
 false.*bad write_timeout option

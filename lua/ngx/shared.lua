@@ -8,6 +8,7 @@ local value_in = ffi.new("mg_value")
 local out = ffi.new("mg_string")
 local NIL, BOOLEAN, NUMBER, STRING = C.MG_NIL, C.MG_BOOLEAN, C.MG_NUMBER, C.MG_STRING
 local ALWAYS, NEW, EXISTING = 0, 1, 2
+local MOST_KEY = 65535
 
 local messages = {}
 local function message_of(status)
@@ -109,6 +110,11 @@ local function store(self, key, value, ttl, flags, mode, safe)
   key = checked_key(key)
   if key == nil then
     return nil, "nil key"
+  end
+  if #key == 0 then
+    return nil, "empty key"
+  elseif #key > MOST_KEY then
+    return nil, "key too long"
   end
   if not put(value) then
     return nil, "bad value type"
