@@ -430,3 +430,61 @@ $
 ^nillua_check_client_abort is off
 --- no_error_log
 aborted
+
+=== TEST 19: the callback of ngx.on_abort is a thread beside the others; the request goes on
+--- config
+- match: { path: /goes-on }
+  content:
+    lua: |
+      ngx.on_abort(function() ngx.log(ngx.ERR, "callback ran, stays") end)
+      ngx.sleep(0.2)
+      ngx.log(ngx.ERR, "went on to its end")
+--- request
+GET /goes-on
+--- timeout: 50ms
+--- abort
+--- wait: 0.4
+--- error_log
+callback ran, stays
+went on to its end
+
+=== TEST 20: ngx.exit(499) in the callback
+--- config
+- match: { path: /ends }
+  policies:
+  - lua: { log: "ngx.log(ngx.ERR, 'logged status ', ngx.status)" }
+  content:
+    lua: |
+      ngx.on_abort(function()
+        ngx.sleep(0.001)
+        ngx.log(ngx.ERR, "callback ran, exits")
+        ngx.exit(499)
+      end)
+      ngx.sleep(0.2)
+      ngx.log(ngx.ERR, "went on after 499")
+--- request
+GET /ends
+--- timeout: 50ms
+--- abort
+--- wait: 0.3
+--- error_log
+callback ran, exits
+logged status 499
+--- no_error_log
+went on after 499
+
+=== TEST 21: without a callback a client that goes ends it
+--- config
+- match: { path: /none }
+  content:
+    lua: |
+      ngx.thread.spawn(function() ngx.sleep(0.2) ngx.log(ngx.ERR, "went on") end)
+      ngx.sleep(0.2)
+      ngx.log(ngx.ERR, "went on")
+--- request
+GET /none
+--- timeout: 50ms
+--- abort
+--- wait: 0.3
+--- no_error_log
+went on

@@ -53,6 +53,11 @@ struct LuaLimits {
   size_t memory = 256 * 1024 * 1024;
 };
 
+// Timers of scripts, of each loop.
+struct LuaTimers {
+  int pending = 4096, running = 1024;
+};
+
 // Lua text: a file, or a chunk in place (its position makes errors point into the YAML).
 struct LuaSource {
   std::string file;         // absolute; empty for a chunk in place
@@ -71,6 +76,9 @@ struct Lua {
   Duration drain{30'000};
   bool strict_globals = true;
   LuaLimits limits;
+  LuaTimers timers;
+  std::map<std::string, int> worker_threads;  // pools of ngx.run_worker_thread: how many threads each
+  size_t capture_error_log = 0;               // what ngx.errlog.get_logs keeps, of each loop; 0: nothing
 };
 
 // A policy as written: its module's schema (Lua) checks `conf` when the generation is built.

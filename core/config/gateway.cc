@@ -143,6 +143,14 @@ void ReadLua(const Value& root, Reading& reading) {
   source("exit_worker", lua.exit_worker);
   Get(*section, "drain", lua.drain);
   Get(*section, "strict_globals", lua.strict_globals);
+  if (const Value* timers = section->Find("timers")) {
+    Get(*timers, "pending", lua.timers.pending);
+    Get(*timers, "running", lua.timers.running);
+  }
+  if (const Value* pools = section->Find("worker_threads")) {
+    for (const auto& [name, count] : pools->entries) lua.worker_threads[name] = static_cast<int>(count.integer);
+  }
+  Get(*section, "capture_error_log", lua.capture_error_log);
   if (const Value* limits = section->Find("limits")) {
     Get(*limits, "cpu", lua.limits.cpu);
     Get(*limits, "growth", lua.limits.growth);
@@ -283,6 +291,17 @@ Schema LuaSchema() {
           {"strict_globals",
            Bool("Setting an undeclared global in a policy or a script is an error; never in libraries.")
                .Default(d.strict_globals)},
+          {"timers",
+           Map("Timers of scripts, of each event loop.",
+               {
+                   {"pending",
+                    Integer("How many may wait for their time.").AtLeast(1).AtMost(1e6).Default(d.timers.pending)},
+                   {"running", Integer("How many may run at once.").AtLeast(1).AtMost(1e6).Default(d.timers.running)},
+               })},
+          {"worker_threads", MapOf("Pools of threads for `ngx.run_worker_thread`, and how many threads each may have.",
+                                   Integer("").AtLeast(1).AtMost(256))},
+          {"capture_error_log", Size("What `ngx.errlog.get_logs` keeps of the log, of each event loop; 0: nothing.")
+                                    .Default(d.capture_error_log)},
           {"limits",
            Map("Of each run of a hook.",
                {

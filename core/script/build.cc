@@ -348,6 +348,7 @@ std::unique_ptr<proxy::HookPrograms> BuildPrograms(const config::Config& config,
   auto conf = std::make_shared<const config::Lua>(config.lua);
   auto chunks = std::make_shared<Chunks>(&files, config.lua.path);
   std::optional<PolicySet> policies;
+  std::shared_ptr<WorkerThreads> worker_threads;
   std::vector<std::unique_ptr<Program>> programs;
   std::vector<proxy::PhaseMask> masks;
   std::vector<bool> server_rewrite;
@@ -360,6 +361,13 @@ std::unique_ptr<proxy::HookPrograms> BuildPrograms(const config::Config& config,
     around.config = &config;
     around.prefix = config.file.substr(0, config.file.rfind('/') + 1);
     if (static_cast<size_t>(loop) < options.redis.size()) around.redis = options.redis[static_cast<size_t>(loop)];
+    if (!worker_threads) {
+      Surroundings of_threads;
+      of_threads.dicts = around.dicts;
+      of_threads.workers = around.workers;
+      of_threads.prefix = around.prefix;
+      worker_threads = std::make_shared<WorkerThreads>(conf, chunks, std::move(of_threads));
+    }
     auto vm = Vm::Create(*conf, *chunks, std::move(around));
     if (!vm) {
       diagnostics.ErrorIn(config.file, 1, 1, "lua", vm.error().message);
@@ -368,6 +376,7 @@ std::unique_ptr<proxy::HookPrograms> BuildPrograms(const config::Config& config,
     Program::Parts parts;
     parts.chunks = chunks;
     parts.conf = conf;
+    parts.worker_threads = worker_threads;
     if (!diagnostics.failed()) RunInit(config, **vm, diagnostics);
     if (!policies) {
       policies.emplace(config, **vm, files, diagnostics);

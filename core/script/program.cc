@@ -12,7 +12,6 @@ using proxy::Phase;
 
 namespace {
 
-constexpr size_t kPendingTimers = 4096, kRunningTimers = 1024;
 constexpr size_t kDetachedLogs = 10'000;
 constexpr Nanoseconds kLogTime = 5'000'000'000;
 constexpr int kClientClosed = 499;
@@ -69,7 +68,10 @@ Program::Program(Parts parts) : parts_(std::move(parts)) {
   fire_.budget = {std::chrono::nanoseconds(parts_.conf->limits.cpu).count(), parts_.conf->limits.growth};
 }
 
-Program::~Program() = default;
+Program::~Program() {
+  std::lock_guard lock(mailbox_->mutex);
+  mailbox_->loop = nullptr;
+}
 
 const proxy::Snapshot* Program::snapshot() const {
   if (loop_ == nullptr) return nullptr;
@@ -320,7 +322,7 @@ void Program::StartDetached(const Code& code, Context::Kind kind, const Push& pu
 }
 
 bool Program::StartTimer(uint32_t id, Nanoseconds delay, bool every) {
-  if (timers_.size() >= kPendingTimers) return false;
+  if (timers_.size() >= static_cast<size_t>(parts_.conf->timers.pending)) return false;
   auto timer = std::make_unique<ScriptTimer>(*this, loop_->loop, id, every ? delay : 0);
   timer->timer.SetAt(scheduler_->DueIn(delay));
   timers_.emplace(id, std::move(timer));
@@ -334,8 +336,9 @@ void Program::Fire(ScriptTimer& timer, bool premature) {
   } else {
     timers_.erase(id);
   }
-  if (timers_running_ >= kRunningTimers) {
-    MG_LOG(kAlert, "ngx.timer: {} timers run already, one is left out", kRunningTimers);
+  if (timers_running_ >= static_cast<size_t>(parts_.conf->timers.running)) {
+    MG_LOG(kAlert, "{} lua_max_running_timers are not enough (lua.timers.running): a timer is left out",
+           parts_.conf->timers.running);
     return;
   }
   StartDetached(fire_, Context::Kind::kTimer, [id, premature](lua_State* L) {
@@ -350,6 +353,11 @@ void Program::Start(proxy::LoopContext& loop) {
   parts_.vm->around.worker = loop.index;
   parts_.vm->around.workers = loop.count;
   scheduler_ = std::make_unique<Scheduler>(*parts_.vm, loop.loop, *this);
+  {
+    std::lock_guard lock(mailbox_->mutex);
+    mailbox_->loop = &loop.loop;
+  }
+  CaptureErrorLog(parts_.conf->capture_error_log);
   parts_.vm->meter().SetShard(loop.metrics);
   loop.counters.lua_heap.store(parts_.vm->limits().heap(), std::memory_order_relaxed);
   if (parts_.init_worker.runner >= 0) StartDetached(parts_.init_worker, Context::Kind::kWorker, {});

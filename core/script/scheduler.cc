@@ -20,9 +20,7 @@ constinit thread_local Active t_active;
 // Fires once on the loop; cancelled by its destruction.
 class Scheduler::SleepOperation final : public Operation {
  public:
-  SleepOperation(net::Loop& loop, Nanoseconds due) : timer_(loop, OnDue, this) {
-    timer_.SetAt(due);
-  }
+  SleepOperation(net::Loop& loop, Nanoseconds due) : timer_(loop, OnDue, this) { timer_.SetAt(due); }
   void SetHandle(Handle handle) { handle_ = handle; }
 
  private:

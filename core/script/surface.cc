@@ -17,6 +17,9 @@ void LinkRedis();
 void LinkBalancer();
 void LinkLocation();
 void LinkSemaphore();
+void LinkErrorLog();
+void LinkPipe();
+void LinkWorkerThread();
 
 void LinkSurface() {
   LinkContext();
@@ -34,6 +37,9 @@ void LinkSurface() {
   LinkBalancer();
   LinkLocation();
   LinkSemaphore();
+  LinkErrorLog();
+  LinkPipe();
+  LinkWorkerThread();
 }
 
 }  // namespace mg::script

@@ -1,9 +1,9 @@
 -- coroutine.* for scripts: a wait inside a script's own coroutine passes up, through whoever resumed it, to the
 -- scheduler, and its results pass down again; a plain coroutine.yield goes to the resumer as ever.
 --
--- `owners` tells whose a coroutine is: a number, a script's own, made in the context of that serial (0: in init); false,
--- a script's own that waits somewhere below; "main" and "thread", the scheduler's, never resumed by a script; "dead", a
--- thread that was waited for or killed. The scheduler marks its own (Scheduler::Mark).
+-- `owners` tells whose a coroutine is: a number, a script's own, made in the context of that serial (0: in init);
+-- false, a script's own that waits somewhere below; "main" and "thread", the scheduler's, never resumed by a script;
+-- "dead", a thread that was waited for or killed. The scheduler marks its own (Scheduler::Mark).
 local runtime = ...
 local token, current = runtime.token, runtime.current
 local raw_create, raw_resume, raw_yield = coroutine.create, coroutine.resume, coroutine.yield

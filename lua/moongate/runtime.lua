@@ -278,8 +278,6 @@ load("moongate/coroutines.lua", runtime)
 local ngx = {}
 rawset(_G, "ngx", ngx)
 package.loaded["ngx"] = ngx
--- What libraries ask for to make the API faster is the API itself here.
-package.loaded["resty.core"] = { version = "0.1.29" }
 for _, group in ipairs {
   "constants",
   "phase",
@@ -297,6 +295,11 @@ for _, group in ipairs {
   "encoding",
   "worker",
   "semaphore",
+  "errlog",
+  "pipe",
+  "worker_thread",
+  "process",
+  "modules",
   "shared",
 } do
   load("ngx/" .. group .. ".lua", ngx, runtime)

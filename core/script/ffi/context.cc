@@ -1,5 +1,9 @@
 // Who runs, how it ends, what it logs; the worker.
+#include <limits.h>
+#include <signal.h>
 #include <unistd.h>
+
+#include <cstring>
 
 #include "base/log.h"
 #include "proxy/exchange.h"
@@ -90,6 +94,18 @@ int mg_worker_id(void) noexcept { return t_active.vm->around.worker; }
 int mg_worker_count(void) noexcept { return t_active.vm->around.workers; }
 int mg_worker_pid(void) noexcept { return static_cast<int>(getpid()); }
 int mg_worker_exiting(void) noexcept { return t_active.vm->around.exiting; }
+int mg_worker_master_pid(void) noexcept {
+  static const int pid = [] {
+    char own[PATH_MAX], parents[PATH_MAX];
+    ssize_t own_size = readlink("/proc/self/exe", own, sizeof own);
+    std::string parent = "/proc/" + std::to_string(getppid()) + "/exe";
+    ssize_t parents_size = readlink(parent.c_str(), parents, sizeof parents);
+    bool supervised = own_size > 0 && own_size == parents_size && memcmp(own, parents, own_size) == 0;
+    return static_cast<int>(supervised ? getppid() : getpid());
+  }();
+  return pid;
+}
+void mg_worker_stop(void) noexcept { kill(getpid(), SIGQUIT); }
 void mg_worker_prefix(mg_string* out) noexcept { Give(out, t_active.vm->around.prefix); }
 
 }  // extern "C"

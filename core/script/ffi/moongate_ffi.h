@@ -235,6 +235,33 @@ int mg_worker_count(void) MG_NOEXCEPT;
 int mg_worker_pid(void) MG_NOEXCEPT;
 int mg_worker_exiting(void) MG_NOEXCEPT;
 void mg_worker_prefix(mg_string* out) MG_NOEXCEPT;
+int mg_worker_master_pid(void) MG_NOEXCEPT; /* of the supervisor; the process itself where it has none */
+void mg_worker_stop(void) MG_NOEXCEPT;      /* serves what is open, then ends */
+
+/* --- child processes, by number; streams 0 to 2 as usual, 3: its end. Those that can wait: resumed with results */
+/* variables -1: the gateway's own environment. The number, or MG_ERROR. */
+double mg_pipe_spawn(const mg_string* command, int count, const mg_string* environment, int variables, int merge_stderr,
+                     double buffer_size, mg_string* error) MG_NOEXCEPT;
+void mg_pipe_free(double number) MG_NOEXCEPT;
+int mg_pipe_pid(double number) MG_NOEXCEPT;
+void mg_pipe_timeout(double number, int stream, double milliseconds) MG_NOEXCEPT; /* 0: none */
+int mg_pipe_kill(double number, int signal, mg_string* error) MG_NOEXCEPT;
+int mg_pipe_close(double number, int stream, mg_string* error) MG_NOEXCEPT;
+int mg_pipe_write(double number, const char* data, size_t size, mg_string* error) MG_NOEXCEPT;
+/* how 0: all, 1: a line, 2: so many bytes, 3: what there is */
+int mg_pipe_read(double number, int stream, int how, double size, mg_string* error) MG_NOEXCEPT;
+int mg_pipe_wait(double number, mg_string* error) MG_NOEXCEPT;
+
+/* --- worker threads: MG_AGAIN: resumed with true and text, or false and an error */
+int mg_worker_thread_run(const mg_string* pool, const mg_string* module, const mg_string* function,
+                         const mg_string* arguments, mg_string* error) MG_NOEXCEPT;
+
+/* --- the error log, as far as it is kept (lua.capture_error_log); of this loop */
+int mg_errlog_captures(void) MG_NOEXCEPT;
+int mg_errlog_level(void) MG_NOEXCEPT; /* of the whole log */
+void mg_errlog_filter(int level) MG_NOEXCEPT;
+/* Takes the oldest line away; its level, or MG_DECLINED: there is none. */
+int mg_errlog_take(double* time, mg_string* line) MG_NOEXCEPT;
 
 /* --- encoding, digests: results in scratch */
 /* kind 0: a URI as a whole (ngx.escape_uri with 0), 2: a component */

@@ -12,8 +12,8 @@ namespace mg::script {
 // The waiter's place in the queue, and its time. Numbers are never used again: one that was freed is found no more.
 class Semaphores::WaitOperation final : public Operation {
  public:
-  WaitOperation(std::shared_ptr<Semaphores> all, uint64_t number, std::list<Handle>::iterator place,
-                net::Loop& loop, Nanoseconds due)
+  WaitOperation(std::shared_ptr<Semaphores> all, uint64_t number, std::list<Handle>::iterator place, net::Loop& loop,
+                Nanoseconds due)
       : all_(std::move(all)), number_(number), place_(place), handle_(*place), timer_(loop, OnDue, this) {
     timer_.SetAt(due);
   }
@@ -53,9 +53,8 @@ void Semaphores::Wait(uint64_t number, Nanoseconds duration, Scheduler& schedule
   std::list<Handle>& waiters = all_[number].waiters;
   Handle handle = Scheduler::BeginWait(nullptr);
   waiters.push_back(handle);
-  Scheduler::SetOperation(
-      handle, std::make_unique<WaitOperation>(shared_from_this(), number, std::prev(waiters.end()), scheduler.loop(),
-                                              scheduler.DueIn(duration)));
+  Scheduler::SetOperation(handle, std::make_unique<WaitOperation>(shared_from_this(), number, std::prev(waiters.end()),
+                                                                  scheduler.loop(), scheduler.DueIn(duration)));
 }
 
 void Semaphores::Post(uint64_t number, int64_t count, net::Loop* loop) {
