@@ -39,6 +39,7 @@ void SetBody(Exchange& child, const Exchange& parent, const SubrequestSpec& spec
     return;
   }
   child.in.body_state = BodyState::kRead;
+  child.in.body_asked = true;
   child.in.body_ended = true;
   child.request.framing = http::BodyFraming::kLength;
   child.request.content_length = child.in.body.size();

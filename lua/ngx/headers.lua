@@ -208,4 +208,3 @@ function ngx.resp.add_header(name, value)
   end
 end
 
-package.loaded["ngx.resp"] = ngx.resp
