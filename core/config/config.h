@@ -53,6 +53,15 @@ struct LuaLimits {
 };
 
 // Lua text: a file, or a chunk in place (its position makes errors point into the YAML).
+// Of cosockets, where a script says nothing else.
+struct LuaSocket {
+  Duration connect_timeout{60'000}, send_timeout{60'000}, read_timeout{60'000};
+  size_t buffer = 16 * 1024;  // read at once
+  uint32_t pool_size = 30;
+  Duration keepalive_timeout{60'000};  // 0: none
+  bool log_errors = true;
+  std::string ca_pem;  // empty: the system's
+};
 struct LuaSource {
   std::string file;         // absolute; empty for a chunk in place
   std::string chunk;        // the text in place
@@ -70,6 +79,7 @@ struct Lua {
   Duration drain{30'000};
   bool strict_globals = true;
   LuaLimits limits;
+  LuaSocket socket;
 };
 
 // A policy as written: its module's schema (Lua) checks `conf` when the generation is built.

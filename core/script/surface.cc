@@ -15,6 +15,8 @@ void LinkAggregate();
 void LinkHttp();
 void LinkRedis();
 void LinkBalancer();
+void LinkSocket();
+void LinkUdp();
 
 void LinkSurface() {
   LinkContext();
@@ -30,6 +32,8 @@ void LinkSurface() {
   LinkHttp();
   LinkRedis();
   LinkBalancer();
+  LinkSocket();
+  LinkUdp();
 }
 
 }  // namespace mg::script

@@ -49,6 +49,7 @@ class Vm {
   lua_State* state() { return L_; }
   Chunks& chunks() { return *chunks_; }
   mg_current& current() { return current_; }
+  const config::Lua& conf() const { return conf_; }
   Limits& limits() { return limits_; }
   Surroundings around;
   // What surface calls return text in; valid until the next one.

@@ -269,6 +269,8 @@ for _, group in ipairs {
   "encoding",
   "worker",
   "shared",
+  "socket",
+  "socket_udp",
 } do
   load("ngx/" .. group .. ".lua", ngx, runtime)
 end
