@@ -471,7 +471,7 @@ void Exchange::SendHead() {
     BeginTunnel();
     return;
   }
-  bool switching = head.status == 101 && response.from_script && !request.headers.Get(http::HeaderId::kUpgrade).empty();
+  bool switching = head.status == 101 && response.from_script && request.upgrade;
   if (head.status < 200 && !switching) head.status = 500;
   if (stream == nullptr) return;
   if (switching) stream->DisableKeepAlive();  // what follows is the script's, through ngx.req.socket(true)

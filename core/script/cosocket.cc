@@ -16,8 +16,6 @@ SocketPools& PoolsOf(proxy::LoopContext& loop) {
   return static_cast<SocketPools&>(*loop.cosockets);
 }
 
-Milliseconds TimeoutOf(uint32_t wanted, config::Duration otherwise) { return wanted > 0 ? wanted : otherwise.count(); }
-
 }  // namespace
 
 Cosocket& Cosocket::Make(Context& context, mg_socket& handle, proxy::LoopContext& loop, const config::LuaSocket& conf) {

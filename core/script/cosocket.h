@@ -24,7 +24,7 @@ struct SocketTarget {
 };
 
 struct TlsWish {
-  void* session = nullptr;  // mg_socket_session's; may be null
+  mg_tls_session* session = nullptr;  // mg_socket_session's; may be null
   std::string server_name;
   bool verify = false, ask_status = false;
 };
@@ -144,10 +144,10 @@ class Cosocket final : public SocketObject, public net::TransportHandler, privat
 // The context that cosockets of this loop use, or why there is none.
 Result<ssl_ctx_st*> CosocketTls(const config::LuaSocket& conf);
 // Gives the session to the connection, and has the sessions that come kept for TakeTlsSession.
-void BeginTlsSession(ssl_st* tls, void* session);
+void BeginTlsSession(ssl_st* tls, mg_tls_session* session);
 // The connection's session, a reference for Lua; null: there is none. FreeTlsSession ends it.
-void* TakeTlsSession(ssl_st* tls);
-void FreeTlsSession(void* session);
+mg_tls_session* TakeTlsSession(ssl_st* tls);
+void FreeTlsSession(mg_tls_session* session);
 // Puts the client's certificate to use. False: the key does not belong to it.
 bool UseTlsCertificate(ssl_st* tls, void* chain, void* key);
 void KeepTlsCertificate(void*& chain, void*& key);  // takes references, in place

@@ -12,8 +12,6 @@ namespace {
 
 constexpr size_t kMostUnread = 256 * 1024 * 1024;  // of one answer
 
-Milliseconds TimeoutOf(uint32_t wanted, config::Duration otherwise) { return wanted > 0 ? wanted : otherwise.count(); }
-
 }  // namespace
 
 // --- reading
@@ -156,7 +154,7 @@ void Cosocket::OnReadTimer() {
 
 Cosocket::Outcome Cosocket::Send(std::string_view data, const mg_socket& handle) {
   if (IsBusy(Busy::kConnecting) || IsBusy(Busy::kWriting)) return Outcome::kFailed;
-  if (state_ != State::kOpen || write_closed_) {
+  if (state_ != State::kOpen || write_closed_ || (downstream_ && !raw_)) {
     if (conf_.log_errors) MG_LOG(kError, "attempt to send data on a closed socket");
     return Fail("closed");
   }

@@ -9,18 +9,19 @@
 #include "net/tls.h"
 #include "script/cosocket.h"
 
+// What Lua's session object stands for. Sessions come when they want to (TLS 1.3: after the handshake): the connection
+// puts each here. One thread.
+struct mg_tls_session {
+  size_t references = 1;
+  SSL_SESSION* session = nullptr;
+};
+
 namespace mg::script {
 
 namespace {
 
+using TlsSession = mg_tls_session;
 constexpr size_t kContexts = 8;  // certificates of authorities that are in use at a time
-
-// What Lua's session object stands for. Sessions come when they want to (TLS 1.3: after the handshake): the connection
-// puts each here. One thread.
-struct TlsSession {
-  size_t references = 1;
-  SSL_SESSION* session = nullptr;
-};
 
 void Release(TlsSession* session) {
   if (session == nullptr || --session->references > 0) return;
@@ -74,13 +75,12 @@ void PrepareTls(ssl_st* tls, bool ask_status) {
   if (ask_status) SSL_set_tlsext_status_type(tls, TLSEXT_STATUSTYPE_ocsp);
 }
 
-void BeginTlsSession(ssl_st* tls, void* session) {
-  auto* given = static_cast<TlsSession*>(session);
+void BeginTlsSession(ssl_st* tls, TlsSession* given) {
   SSL_set_ex_data(tls, SessionIndex(), new TlsSession);
   if (given != nullptr && given->session != nullptr) SSL_set_session(tls, given->session);
 }
 
-void* TakeTlsSession(ssl_st* tls) {
+TlsSession* TakeTlsSession(ssl_st* tls) {
   if (tls == nullptr) return nullptr;
   TlsSession* kept = SessionOf(tls);
   if (kept == nullptr) return nullptr;
@@ -90,7 +90,7 @@ void* TakeTlsSession(ssl_st* tls) {
   return kept;
 }
 
-void FreeTlsSession(void* session) { Release(static_cast<TlsSession*>(session)); }
+void FreeTlsSession(TlsSession* session) { Release(session); }
 
 bool UseTlsCertificate(ssl_st* tls, void* chain, void* key) {
   auto* certificates = static_cast<STACK_OF(X509)*>(chain);

@@ -2,6 +2,7 @@
 // that is left over finds nothing. Owner: its context. Thread: its loop's.
 #pragma once
 
+#include "config/config.h"
 #include "script/context.h"
 #include "script/ffi/moongate_ffi.h"
 
@@ -25,6 +26,10 @@ class SocketObject : public Belonging {
   // Writes where it is found into the handle.
   SocketObject(Kind kind, Context& context, mg_socket& handle);
 
+  // A handle's timeout, 0 standing for the configured one.
+  static Milliseconds TimeoutOf(uint32_t wanted, config::Duration configured) {
+    return wanted > 0 ? wanted : configured.count();
+  }
   uint32_t slot() const { return slot_; }
   uint32_t generation() const { return generation_; }
 

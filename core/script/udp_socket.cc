@@ -87,7 +87,7 @@ UdpSocket::Outcome UdpSocket::SetPeer(const std::string& host, uint16_t port, co
   starting_ = false;
   if (!resolving_) return error_.empty() ? Outcome::kDone : Outcome::kFailed;
   query_ = std::move(query);
-  timer_.SetAfter(handle.read_timeout > 0 ? handle.read_timeout : conf_.read_timeout.count());
+  timer_.SetAfter(TimeoutOf(handle.read_timeout, conf_.read_timeout));
   waiter_.Begin();
   return Outcome::kWait;
 }
@@ -164,7 +164,7 @@ UdpSocket::Outcome UdpSocket::Receive(size_t size, const mg_socket& handle) {
   }
   size_ = std::min(size, kLongest);
   if (ReadOne()) return error_.empty() ? Outcome::kDone : Outcome::kFailed;
-  timer_.SetAfter(handle.read_timeout > 0 ? handle.read_timeout : conf_.read_timeout.count());
+  timer_.SetAfter(TimeoutOf(handle.read_timeout, conf_.read_timeout));
   waiter_.Begin();
   return Outcome::kWait;
 }

@@ -1,5 +1,6 @@
--- ngx.socket.tcp, stream, connect, ngx.req.socket: TCP and unix sockets, and the client's side, that wait without holding the loop. The object is a table, as
--- libraries expect; its first element is the handle by which the gateway knows the socket.
+-- ngx.socket.tcp, stream, connect, ngx.req.socket: TCP and unix sockets, and the client's side of a request, that wait
+-- without holding the loop. The object is a table, as libraries expect; its first element is the handle by which the
+-- gateway knows the socket.
 local ngx, runtime = ...
 local ffi = require "ffi"
 local C, ffi_string, ffi_new, ffi_gc, ffi_cast = ffi.C, ffi.string, ffi.new, ffi.gc, ffi.cast
@@ -17,6 +18,8 @@ local message, data_place = ffi_new("mg_string"), ffi_new("mg_string")
 local number_place = ffi_new("int[1]")
 local new_handle = ffi.metatype("mg_socket", { __gc = C.mg_socket_collect })
 
+local session_type = ffi.typeof("mg_tls_session *")
+
 local socket = {}
 ngx.socket = socket
 runtime.sockets = { new_handle = new_handle }
@@ -27,7 +30,7 @@ local meta = { __index = methods }
 -- A call that was refused: nil and the reason.
 local function failed(code)
   if code == STALE then
-    error("bad request", 3)
+    error("bad request", 2) -- all are tail calls
   end
   local text = ffi_string(message.data, message.size)
   return nil, text
@@ -207,7 +210,7 @@ function methods:sslhandshake(...)
     error("bad argument #2 to 'sslhandshake' (string expected, got " .. type(name) .. ")", 2)
   end
   check_wait()
-  local session = type(reused) == "cdata" and ffi_cast("void *", reused) or nil
+  local session = ffi.istype(session_type, reused) and reused or nil
   name = name or ""
   local code = C.mg_socket_handshake(self[1], session, name, #name, verify and 1 or 0, ask_status and 1 or 0, message)
   if code == AGAIN then
@@ -267,7 +270,7 @@ local function received(code)
   elseif code == AGAIN then
     return wait()
   elseif code == STALE then
-    error("bad request", 3)
+    error("bad request", 2)
   end
   local text = ffi_string(message.data, message.size)
   if data_place.data == nil then
@@ -294,7 +297,7 @@ function methods:receive(...)
     size = tonumber(pattern)
     if size ~= nil then
       size = floor(size)
-      if not (size >= 0) then
+      if size ~= size or size < 0 then
         bad_pattern(pattern)
       end
       mode = SIZE

@@ -17,7 +17,7 @@ local meta = { __index = methods }
 
 local function failed(code)
   if code == STALE then
-    error("bad request", 3)
+    error("bad request", 2) -- all are tail calls
   end
   local text = ffi_string(message.data, message.size)
   return nil, text

@@ -265,6 +265,7 @@ typedef struct {
   uint32_t slot, generation;                            /* 0: none yet */
   uint32_t connect_timeout, send_timeout, read_timeout; /* milliseconds; 0: as configured */
 } mg_socket;
+typedef struct mg_tls_session mg_tls_session;
 
 enum {
   MG_STALE = -16, /* the socket is another request's */
@@ -282,10 +283,10 @@ void mg_socket_collect(mg_socket* handle) MG_NOEXCEPT; /* nothing holds the hand
 int mg_socket_connect(mg_socket* handle, const char* host, size_t host_size, int port, const char* pool,
                       size_t pool_length, double pool_size, double backlog, mg_string* error) MG_NOEXCEPT;
 int mg_socket_bind(mg_socket* handle, const char* ip, size_t size) MG_NOEXCEPT;
-int mg_socket_handshake(mg_socket* handle, void* session, const char* name, size_t size, int verify, int ask_status,
-                        mg_string* error) MG_NOEXCEPT;
-void* mg_socket_session(mg_socket* handle) MG_NOEXCEPT; /* null: none; else until mg_socket_free_session */
-void mg_socket_free_session(void* session) MG_NOEXCEPT;
+int mg_socket_handshake(mg_socket* handle, mg_tls_session* session, const char* name, size_t size, int verify,
+                        int ask_status, mg_string* error) MG_NOEXCEPT;
+mg_tls_session* mg_socket_session(mg_socket* handle) MG_NOEXCEPT; /* null: none; else until mg_socket_free_session */
+void mg_socket_free_session(mg_tls_session* session) MG_NOEXCEPT;
 int mg_socket_certificate(mg_socket* handle, void* chain, void* key) MG_NOEXCEPT;
 /* MG_AGAIN: resumed with the size, or nil and an error */
 int mg_socket_send(mg_socket* handle, const char* data, size_t size, mg_string* error) MG_NOEXCEPT;

@@ -34,6 +34,15 @@ Cosocket* Own(const mg_socket& handle, int& code, mg_string* error) {
   return nullptr;
 }
 
+// The same for what only a connection to a peer can do.
+Cosocket* OwnPeer(const mg_socket& handle, int& code, mg_string* error) {
+  Cosocket* socket = Own(handle, code, error);
+  if (socket == nullptr || !socket->downstream()) return socket;
+  code = MG_ERROR;
+  Give(error, "closed");
+  return nullptr;
+}
+
 int StatusOf(Cosocket::Outcome outcome, const Cosocket& socket, mg_string* error) {
   if (outcome == Cosocket::Outcome::kDone) return MG_OK;
   if (outcome == Cosocket::Outcome::kWait) return MG_AGAIN;
@@ -49,7 +58,7 @@ Cosocket* Usable(mg_socket& handle, int& code, mg_string* error) {
     code = MG_ERROR;
     return nullptr;
   }
-  if (FindTcp(handle) != nullptr) return Own(handle, code, error);
+  if (FindTcp(handle) != nullptr) return OwnPeer(handle, code, error);
   return &Cosocket::Make(*t_active.context, handle, *program->loop(), t_active.vm->conf().socket);
 }
 
@@ -128,21 +137,21 @@ int mg_socket_bind(mg_socket* handle, const char* ip, size_t size) noexcept {
   return MG_OK;
 }
 
-int mg_socket_handshake(mg_socket* handle, void* session, const char* name, size_t size, int verify, int ask_status,
-                        mg_string* error) noexcept {
+int mg_socket_handshake(mg_socket* handle, mg_tls_session* session, const char* name, size_t size, int verify,
+                        int ask_status, mg_string* error) noexcept {
   int code = MG_OK;
-  Cosocket* socket = Own(*handle, code, error);
+  Cosocket* socket = OwnPeer(*handle, code, error);
   if (socket == nullptr) return code;
   TlsWish wish{session, std::string(View(name, size)), verify != 0, ask_status != 0};
   return StatusOf(socket->Handshake(std::move(wish), *handle), *socket, error);
 }
 
-void* mg_socket_session(mg_socket* handle) noexcept {
+mg_tls_session* mg_socket_session(mg_socket* handle) noexcept {
   Cosocket* socket = FindTcp(*handle);
   return socket == nullptr ? nullptr : TakeTlsSession(socket->tls());
 }
 
-void mg_socket_free_session(void* session) noexcept { FreeTlsSession(session); }
+void mg_socket_free_session(mg_tls_session* session) noexcept { FreeTlsSession(session); }
 
 int mg_socket_certificate(mg_socket* handle, void* chain, void* key) noexcept {
   mg_string error{};
@@ -179,7 +188,7 @@ int mg_socket_receive(mg_socket* handle, int mode, double size, const char* patt
 
 int mg_socket_keep(mg_socket* handle, double timeout, double pool_size, mg_string* error) noexcept {
   int code = MG_OK;
-  Cosocket* socket = Own(*handle, code, error);
+  Cosocket* socket = OwnPeer(*handle, code, error);
   if (socket == nullptr) return code;
   mg::Milliseconds wait = timeout < 0 ? t_active.vm->conf().socket.keepalive_timeout.count()
                                       : static_cast<mg::Milliseconds>(SizeOf(timeout));
@@ -188,13 +197,13 @@ int mg_socket_keep(mg_socket* handle, double timeout, double pool_size, mg_strin
 
 int mg_socket_close(mg_socket* handle, mg_string* error) noexcept {
   int code = MG_OK;
-  Cosocket* socket = Own(*handle, code, error);
+  Cosocket* socket = OwnPeer(*handle, code, error);
   return socket == nullptr ? code : StatusOf(socket->Close(), *socket, error);
 }
 
 int mg_socket_shutdown(mg_socket* handle, mg_string* error) noexcept {
   int code = MG_OK;
-  Cosocket* socket = Own(*handle, code, error);
+  Cosocket* socket = OwnPeer(*handle, code, error);
   return socket == nullptr ? code : StatusOf(socket->ShutdownWrite(), *socket, error);
 }
 
@@ -222,7 +231,7 @@ int mg_request_socket(mg_socket* handle, int raw, mg_string* error) noexcept {
 
 int mg_socket_set_option(mg_socket* handle, int option, int value, mg_string* error) noexcept {
   int code = MG_OK;
-  Cosocket* socket = Own(*handle, code, error);
+  Cosocket* socket = OwnPeer(*handle, code, error);
   if (socket == nullptr) return code == MG_ERROR ? MG_CLOSED : code;
   if (socket->fd() < 0) return MG_CLOSED;
   const Option& what = kOptions[option];
@@ -231,7 +240,7 @@ int mg_socket_set_option(mg_socket* handle, int option, int value, mg_string* er
 
 int mg_socket_get_option(mg_socket* handle, int option, int* value, mg_string* error) noexcept {
   int code = MG_OK;
-  Cosocket* socket = Own(*handle, code, error);
+  Cosocket* socket = OwnPeer(*handle, code, error);
   if (socket == nullptr) return code == MG_ERROR ? MG_CLOSED : code;
   if (socket->fd() < 0) return MG_CLOSED;
   const Option& what = kOptions[option];
