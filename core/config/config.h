@@ -59,6 +59,15 @@ struct LuaTimers {
 };
 
 // Lua text: a file, or a chunk in place (its position makes errors point into the YAML).
+// Of cosockets, where a script says nothing else.
+struct LuaSocket {
+  Duration connect_timeout{60'000}, send_timeout{60'000}, read_timeout{60'000};
+  size_t buffer = 16 * 1024;  // read at once
+  uint32_t pool_size = 30;
+  Duration keepalive_timeout{60'000};  // 0: none
+  bool log_errors = true;
+  std::string ca_pem;  // empty: the system's
+};
 struct LuaSource {
   std::string file;         // absolute; empty for a chunk in place
   std::string chunk;        // the text in place
@@ -79,6 +88,7 @@ struct Lua {
   LuaTimers timers;
   std::map<std::string, int> worker_threads;  // pools of ngx.run_worker_thread: how many threads each
   size_t capture_error_log = 0;               // what ngx.errlog.get_logs keeps, of each loop; 0: nothing
+  LuaSocket socket;
 };
 
 // A policy as written: its module's schema (Lua) checks `conf` when the generation is built.

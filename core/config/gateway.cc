@@ -126,6 +126,17 @@ void ReadNetworks(const Value& root, Reading& reading) {
   }
 }
 
+void ReadLuaSocket(const Value& value, LuaSocket& socket, Reading& reading) {
+  Get(value, "connect_timeout", socket.connect_timeout);
+  Get(value, "send_timeout", socket.send_timeout);
+  Get(value, "read_timeout", socket.read_timeout);
+  Get(value, "buffer", socket.buffer);
+  Get(value, "pool_size", socket.pool_size);
+  Get(value, "keepalive_timeout", socket.keepalive_timeout);
+  Get(value, "log_errors", socket.log_errors);
+  ReadFile(value, "ca", "lua.socket.ca", socket.ca_pem, reading);
+}
+
 void ReadLua(const Value& root, Reading& reading) {
   const Value* section = root.Find("lua");
   if (section == nullptr) return;
@@ -151,6 +162,7 @@ void ReadLua(const Value& root, Reading& reading) {
     for (const auto& [name, count] : pools->entries) lua.worker_threads[name] = static_cast<int>(count.integer);
   }
   Get(*section, "capture_error_log", lua.capture_error_log);
+  if (const Value* socket = section->Find("socket")) ReadLuaSocket(*socket, lua.socket, reading);
   if (const Value* limits = section->Find("limits")) {
     Get(*limits, "cpu", lua.limits.cpu);
     Get(*limits, "growth", lua.limits.growth);
@@ -275,6 +287,23 @@ Schema TlsSchema() {
       });
 }
 
+Schema LuaSocketSchema() {
+  const LuaSocket d;
+  auto time = [](std::string doc, Duration value) { return Time(std::move(doc)).AtLeast(kMillisecond).Default(value); };
+  return Map(
+      "Of cosockets (`ngx.socket`), where a script says nothing else.",
+      {
+          {"connect_timeout", time("For a connection, or a TLS handshake.", d.connect_timeout)},
+          {"send_timeout", time("Between two parts of what is sent that the peer takes.", d.send_timeout)},
+          {"read_timeout", time("Between two parts of what is received.", d.read_timeout)},
+          {"buffer", Size("How much is read at once.").AtLeast(1).AtMost(61440).Default(d.buffer)},
+          {"pool_size", Integer("Idle connections that a pool keeps, on each loop.").AtLeast(1).Default(d.pool_size)},
+          {"keepalive_timeout", Time("How long one of them is kept; 0: for ever.").Default(d.keepalive_timeout)},
+          {"log_errors", Bool("Whether what fails is written to the error log, too.").Default(d.log_errors)},
+          {"ca", File("Certificates to verify servers with; the system's unless told.")},
+      });
+}
+
 Schema LuaSchema() {
   const Lua d;
   const double mib = 1024.0 * 1024;
@@ -302,6 +331,7 @@ Schema LuaSchema() {
                                    Integer("").AtLeast(1).AtMost(256))},
           {"capture_error_log", Size("What `ngx.errlog.get_logs` keeps of the log, of each event loop; 0: nothing.")
                                     .Default(d.capture_error_log)},
+          {"socket", LuaSocketSchema()},
           {"limits",
            Map("Of each run of a hook.",
                {

@@ -297,6 +297,13 @@ listeners: [":8080"]
 )",
      R"(g.yaml:1:16: growth, of one run, is larger than memory, of the whole VM (lua.limits)
 )"},
+    {"LuaSocket", R"(lua: { socket: { read_timeout: 0s, buffer: 1m, pool_size: 0, ca: none.pem } }
+listeners: [":8080"]
+)",
+     R"(g.yaml:1:32: must be at least 1ms (lua.socket.read_timeout)
+g.yaml:1:44: must be at most 60KiB (lua.socket.buffer)
+g.yaml:1:59: must be at least 1 (lua.socket.pool_size)
+)"},
     {"LuaMemory", R"(lua: { limits: { memory: 1m } }
 listeners: [":8080"]
 )",

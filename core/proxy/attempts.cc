@@ -62,6 +62,10 @@ Next PickTarget(Exchange& x) {
     return Go(x, Step::kLog);
   }
   if (x.in.body_state == BodyState::kReading) return Next::kSuspend;  // a hook left it half read: OnBody goes on
+  if (x.in.body_state == BodyState::kPulled) {                        // what a script has taken cannot go on
+    x.ReplaceBody({});
+    x.BodyPulled();
+  }
   if (up.upstream == nullptr && BeginUpstream(x) == Next::kFail) return Next::kFail;
   if (!x.route->Has(Phase::kBalance) || up.fell_back) return Go(x, Step::kConnect);
   up.balance.address.reset();

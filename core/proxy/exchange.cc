@@ -14,6 +14,7 @@ namespace mg::proxy {
 
 namespace {
 constexpr size_t kOutputAtOnce = 32 * 1024;  // of script output collected before it is sent
+constexpr size_t kPulledAtOnce = 64 * 1024;  // of a body that a script has not taken yet
 constexpr Milliseconds kAbortGrace = 1'000;  // a client that only half-closed is still answered within
 constexpr int kClientClosed = 499;           // nginx's, for the log
 }  // namespace
@@ -128,9 +129,11 @@ void Exchange::OnRefused(http::ParseError error) {
 void Exchange::OnBody(std::string_view data, http::End end) {
   bool last = end == http::End::kYes;
   in.body_ended = last;
-  if (in.body_state != BodyState::kReading && in.body_state != BodyState::kStreaming) return;  // nobody wants it
+  bool wanted = in.body_state == BodyState::kReading || in.body_state == BodyState::kStreaming ||
+                in.body_state == BodyState::kPulled;
+  if (!wanted) return;
   in.body_bytes += data.size();
-  if (in.body_limit != 0 && in.body_bytes > in.body_limit && !upstream.tunnel) {
+  if (in.body_limit != 0 && in.body_bytes > in.body_limit && !upstream.tunnel && !in.raw) {
     stream->PauseBody();
     OnBodyFailed({ErrorCode::kTooLarge, Origin::kDownstream, Retryable::kNo, "the request body is too large"}, 413);
     return;
@@ -150,6 +153,11 @@ void Exchange::OnBody(std::string_view data, http::End end) {
       } else if (generation->program) {
         generation->program->BodyArrived(*this);
       }
+      return;
+    case BodyState::kPulled:
+      in.body.Append(data);
+      if (in.body.size() >= kPulledAtOnce && !last) stream->PauseBody();
+      if (generation->program) generation->program->BodyArrived(*this);
       return;
     case BodyState::kStreaming: {
       if (last) in.body_state = BodyState::kStreamed;
@@ -276,6 +284,7 @@ HookStatus Exchange::ReadBody() {
     case BodyState::kRead:
     case BodyState::kStreamed: return HookStatus::kDone;
     case BodyState::kFailed:
+    case BodyState::kPulled:
     case BodyState::kStreaming: return HookStatus::kFailed;
     case BodyState::kUnread:
       if (stream == nullptr) return HookStatus::kFailed;
@@ -319,6 +328,45 @@ void Exchange::ReplaceBody(std::string_view bytes) {
   in.body.Clear();
   in.body.Append(bytes);
   in.body_state = BodyState::kRead;
+}
+
+bool Exchange::PullBody() {
+  if (in.body_state == BodyState::kPulled) return true;
+  if (in.body_state != BodyState::kUnread || stream == nullptr) return false;
+  in.body_state = BodyState::kPulled;
+  stream->WantBody();
+  stream->ResumeBody();
+  return true;
+}
+
+void Exchange::BodyPulled() {
+  if (stream != nullptr && !in.body_ended) stream->ResumeBody();
+}
+
+bool Exchange::TakeOver() {
+  bool reading = in.body_state == BodyState::kReading || in.body_state == BodyState::kPulled;
+  bool unsent = response.started && (!response.head_sent || !response.queued.empty() || response.ended);
+  if (stream == nullptr || in.raw || reading || unsent || upstream.count > 0) return false;
+  if (in.body_state == BodyState::kUnread) stream->WantBody();
+  in.body_state = BodyState::kPulled;
+  in.body.Clear();
+  in.raw = true;
+  in.body_ended = false;
+  if (!response.head_sent) response.head.status = 200;
+  response.started = response.from_script = true;
+  response.head_edited = response.head_filtered = response.head_sent = response.last_filtered = true;
+  stream->Flush();
+  stream->StartTunnel();
+  stream->ResumeBody();
+  return true;
+}
+
+OutputStatus Exchange::SendRaw(std::string_view data) {
+  if (response.ended) return OutputStatus::kEnded;
+  if (stream == nullptr) return OutputStatus::kClosed;
+  body_bytes_sent_ += data.size();
+  stream->SendBody(data, http::End::kNo);
+  return stream->pending() > 0 ? OutputStatus::kWait : OutputStatus::kOk;
 }
 
 void Exchange::ReplaceBody(std::unique_ptr<BodyFile> file) {
@@ -484,8 +532,10 @@ void Exchange::SendHead() {
     BeginTunnel();
     return;
   }
-  if (head.status < 200) head.status = 500;  // no hook can switch protocols
+  bool switching = head.status == 101 && response.from_script && request.upgrade;
+  if (head.status < 200 && !switching) head.status = 500;
   if (stream == nullptr) return;
+  if (switching) stream->DisableKeepAlive();  // what follows is the script's, through ngx.req.socket(true)
   if (FiltersBody()) {
     head.headers.Remove(http::HeaderId::kContentLength);  // filters may change it
   } else if (response.from_script && response.input_ended && http::ResponseHasBody(request.method, head.status) &&
@@ -676,7 +726,7 @@ void Exchange::RerouteNamed(std::string_view name) {
 }
 
 OutputStatus Exchange::ScriptOutput(std::string_view data) {
-  if (response.ended || response.input_ended) return OutputStatus::kEnded;
+  if (response.ended || response.input_ended || in.raw) return OutputStatus::kEnded;
   if (stream == nullptr) return OutputStatus::kClosed;
   response.started = response.from_script = true;
   response.queued.Append(data);

@@ -56,8 +56,8 @@ struct Failure {            // what the client is told, and what the log is
   std::string_view detail;  // for the client; in the arena or static
 };
 
-// How the request body stands.
-enum class BodyState : uint8_t { kNone, kUnread, kReading, kRead, kStreaming, kStreamed, kFailed };
+// How the request body stands. kPulled: a script takes it from in.body, piece by piece.
+enum class BodyState : uint8_t { kNone, kUnread, kReading, kRead, kStreaming, kStreamed, kPulled, kFailed };
 
 struct RequestPart {
   BodyState body_state = BodyState::kNone;
@@ -67,6 +67,7 @@ struct RequestPart {
   bool body_ended = false;         // the client has sent all of it
   bool body_asked = false;         // by a hook: it was read, or replaced
   bool body_discarded = false;     // by a hook, unread
+  bool raw = false;                // a script has taken the connection over: bytes as they are, both ways
   bool is_internal = false;        // by exec or a subrequest: may match internal routes
   bool uri_changed = false;  // by a hook: the upstream gets request.path and query instead of the target as received
   uint8_t jumps = 0;
@@ -230,6 +231,16 @@ class Exchange final : public http::StreamHandler, public http::ClientHandler {
   void DiscardBody();
   void ReplaceBody(std::string_view bytes);
   void ReplaceBody(std::unique_ptr<BodyFile> file);
+
+  // A script takes the body itself (ngx.req.socket), out of in.body; HookProgram::BodyArrived tells of more, and
+  // BodyPulled() says that there is room again. False: it was read, or is being read, already.
+  bool PullBody();
+  void BodyPulled();
+  // The same for the whole connection, both ways, as raw bytes from here on: no head is sent, and the connection ends
+  // with the request. A head that was sent and flushed may stand before it. False: that is not so, or a body is being
+  // read.
+  bool TakeOver();
+  OutputStatus SendRaw(std::string_view data);  // kWait: taken, but not by the client yet
 
   // A new URI for the rest of the life of the request; checked. False: not a valid one.
   bool SetPath(std::string_view path);

@@ -44,6 +44,7 @@ struct LoopContext {
   net::Loop loop;
   net::Resolver resolver{loop};
   upstream::Pools pools{loop};
+  std::unique_ptr<net::Deferred> cosockets;  // the connections that scripts keep; made and known by the script module
   std::unique_ptr<Generation> current;
   std::vector<std::unique_ptr<Generation>> retired;
   observe::LineWriter* access_log = nullptr;

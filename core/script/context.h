@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "base/list.h"
 #include "net/loop.h"
 #include "script/limits.h"
 #include "script/meter.h"
@@ -40,6 +41,16 @@ using Push = std::function<int(lua_State*)>;
 // Names one wait of a coroutine.
 struct Handle {
   uint32_t scheduler = 0, slot = 0, generation = 0, wait = 0;
+};
+
+// What a context has beyond its runs (a cosocket). The end of the context is told; then it sees to its own destruction.
+class Belonging : public ListNode<Context> {
+ public:
+  virtual ~Belonging() = default;
+  virtual void ContextEnded() = 0;
+  // Of the client's side of a request: more of the body has come, or it failed; all output was taken.
+  virtual void BodyArrived() {}
+  virtual void OutputDrained() {}
 };
 
 // The hooks that one route has in one phase, compiled in one VM.
@@ -104,7 +115,9 @@ struct Context {
   std::array<Run, static_cast<size_t>(Group::kCount)> runs;
   std::vector<Handle> output_waiters, body_waiters;
   enum class OnAbort : uint8_t { kNone, kSet, kCalled } on_abort = OnAbort::kNone;
-  Nanoseconds cut_at = 0;  // a detached log phase is cut then; 0: no
+  List<Belonging, Context> belongings;
+  Belonging* downstream = nullptr;  // one of them: ngx.req.socket
+  Nanoseconds cut_at = 0;           // a detached log phase is cut then; 0: no
 };
 
 }  // namespace mg::script

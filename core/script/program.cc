@@ -207,6 +207,7 @@ void Program::Release(Exchange& exchange) {
 void Program::BodyArrived(Exchange& exchange) {
   auto* context = static_cast<Context*>(exchange.script.state);
   if (context == nullptr) return;
+  if (context->downstream != nullptr) return context->downstream->BodyArrived();
   bool failed = exchange.in.body_state == proxy::BodyState::kFailed;
   std::vector<Handle> waiters;
   waiters.swap(context->body_waiters);
@@ -226,6 +227,7 @@ void Program::BodyArrived(Exchange& exchange) {
 void Program::OutputDrained(Exchange& exchange) {
   auto* context = static_cast<Context*>(exchange.script.state);
   if (context == nullptr) return;
+  if (context->downstream != nullptr) context->downstream->OutputDrained();
   std::vector<Handle> waiters;
   waiters.swap(context->output_waiters);
   for (Handle handle : waiters) {

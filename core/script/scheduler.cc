@@ -78,6 +78,8 @@ void Scheduler::Release(Context& context) {
   context.released = true;
   context.exchange = nullptr;
   for (Run& run : context.runs) Abort(run);
+  while (Belonging* belonging = context.belongings.PopFront()) belonging->ContextEnded();
+  context.downstream = nullptr;
   if (context.uses == 0) Recycle(context);
 }
 
@@ -523,6 +525,11 @@ void Scheduler::SetOperation(Handle handle, std::unique_ptr<Operation> operation
   Scheduler* scheduler = Of(handle.scheduler);
   Coroutine* coroutine = scheduler != nullptr ? scheduler->Find(handle) : nullptr;
   if (coroutine != nullptr) coroutine->operation = std::move(operation);
+}
+
+bool Scheduler::Waits(Handle handle) {
+  Scheduler* scheduler = Of(handle.scheduler);
+  return scheduler != nullptr && scheduler->Find(handle) != nullptr;
 }
 
 // Timers of equal length fire in the order they were set: a nanosecond apart within a turn.

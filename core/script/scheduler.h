@@ -56,6 +56,8 @@ class Scheduler {
   // Resumes the coroutine with what `push` pushes, if it still waits. Inside Lua (an operation that ended at once) it
   // is put off until the coroutine has yielded. Whatever the run does next happens within this call.
   static void Wake(Handle handle, Push push = {});
+  // Whether the coroutine still waits for what the handle names.
+  static bool Waits(Handle handle);
   // The running coroutine as a handle; for operations that are about to begin. `operation` may be null.
   static Handle BeginWait(std::unique_ptr<Operation> operation);
   static void SetOperation(Handle handle, std::unique_ptr<Operation> operation);

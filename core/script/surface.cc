@@ -20,6 +20,8 @@ void LinkSemaphore();
 void LinkErrorLog();
 void LinkPipe();
 void LinkWorkerThread();
+void LinkSocket();
+void LinkUdp();
 
 void LinkSurface() {
   LinkContext();
@@ -40,6 +42,8 @@ void LinkSurface() {
   LinkErrorLog();
   LinkPipe();
   LinkWorkerThread();
+  LinkSocket();
+  LinkUdp();
 }
 
 }  // namespace mg::script

@@ -54,6 +54,7 @@ class Vm {
   lua_State* state() { return L_; }
   Chunks& chunks() { return *chunks_; }
   mg_current& current() { return current_; }
+  const config::Lua& conf() const { return conf_; }
   Limits& limits() { return limits_; }
   Meter& meter() { return meter_; }
   Surroundings around;

@@ -301,6 +301,8 @@ for _, group in ipairs {
   "process",
   "modules",
   "shared",
+  "socket",
+  "socket_udp",
 } do
   load("ngx/" .. group .. ".lua", ngx, runtime)
 end

@@ -329,6 +329,56 @@ int mg_redis_send(const mg_string* name, const mg_string* arguments, const int* 
 int mg_redis_eval(const mg_string* name, const mg_string* script, const char* sha, const mg_string* arguments, int keys,
                   int count, double timeout, mg_string* error) MG_NOEXCEPT;
 
+/* --- sockets: a handle finds its socket as long as the context that connected it lives */
+typedef struct {
+  uint32_t slot, generation;                            /* 0: none yet */
+  uint32_t connect_timeout, send_timeout, read_timeout; /* milliseconds; 0: as configured */
+} mg_socket;
+typedef struct mg_tls_session mg_tls_session;
+
+enum {
+  MG_STALE = -16, /* the socket is another request's */
+
+  MG_READ_SIZE = 0,
+  MG_READ_LINE = 1,
+  MG_READ_ALL = 2,
+  MG_READ_ANY = 3,
+  MG_READ_UNTIL = 4
+};
+
+void mg_socket_collect(mg_socket* handle) MG_NOEXCEPT; /* nothing holds the handle any more */
+/* MG_OK, MG_STALE, MG_ERROR, or MG_AGAIN: resumed with what is true, or nil and an error. `pool` may be empty; sizes
+ * and backlogs below 0 are not given. */
+int mg_socket_connect(mg_socket* handle, const char* host, size_t host_size, int port, const char* pool,
+                      size_t pool_length, double pool_size, double backlog, mg_string* error) MG_NOEXCEPT;
+int mg_socket_bind(mg_socket* handle, const char* ip, size_t size) MG_NOEXCEPT;
+int mg_socket_handshake(mg_socket* handle, mg_tls_session* session, const char* name, size_t size, int verify,
+                        int ask_status, mg_string* error) MG_NOEXCEPT;
+mg_tls_session* mg_socket_session(mg_socket* handle) MG_NOEXCEPT; /* null: none; else until mg_socket_free_session */
+void mg_socket_free_session(mg_tls_session* session) MG_NOEXCEPT;
+int mg_socket_certificate(mg_socket* handle, void* chain, void* key) MG_NOEXCEPT;
+/* MG_AGAIN: resumed with the size, or nil and an error */
+int mg_socket_send(mg_socket* handle, const char* data, size_t size, mg_string* error) MG_NOEXCEPT;
+/* MG_ENDED: the pattern was met behind `data`. MG_ERROR: `data` is what has come all the same, without an address where
+ * nothing can have. MG_AGAIN: resumed with data, nil, nil, met; or nil, an error and what has come. */
+int mg_socket_receive(mg_socket* handle, int mode, double size, const char* pattern, size_t pattern_size, int inclusive,
+                      mg_string* data, mg_string* error) MG_NOEXCEPT;
+int mg_socket_keep(mg_socket* handle, double timeout, double pool_size, mg_string* error) MG_NOEXCEPT;
+int mg_socket_close(mg_socket* handle, mg_string* error) MG_NOEXCEPT;
+int mg_socket_shutdown(mg_socket* handle, mg_string* error) MG_NOEXCEPT;
+int mg_socket_reused(mg_socket* handle) MG_NOEXCEPT; /* MG_CLOSED: not connected */
+/* option 0: keepalive, 1: reuseaddr, 2: tcp-nodelay, 3: sndbuf, 4: rcvbuf. MG_CLOSED: not connected */
+int mg_socket_set_option(mg_socket* handle, int option, int value, mg_string* error) MG_NOEXCEPT;
+int mg_socket_get_option(mg_socket* handle, int option, int* value, mg_string* error) MG_NOEXCEPT;
+/* The client's side of the request into a new handle: its body or, raw, all of the connection, both ways. */
+int mg_request_socket(mg_socket* handle, int raw, mg_string* error) MG_NOEXCEPT;
+
+int mg_udp_connect(mg_socket* handle, const char* host, size_t size, int port, mg_string* error) MG_NOEXCEPT;
+int mg_udp_bind(mg_socket* handle, const char* ip, size_t size) MG_NOEXCEPT;
+int mg_udp_send(mg_socket* handle, const char* data, size_t size, mg_string* error) MG_NOEXCEPT;
+int mg_udp_receive(mg_socket* handle, double size, mg_string* data, mg_string* error) MG_NOEXCEPT;
+int mg_udp_close(mg_socket* handle, mg_string* error) MG_NOEXCEPT;
+
 /* ffi.cdef: to here */
 
 #ifdef __cplusplus
