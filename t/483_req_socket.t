@@ -37,11 +37,12 @@ nilduplicate call
       ngx.say(sock:receive(7), "|", sock:receive("*a"))
       ngx.say(sock:receive())
 --- raw_request
-POST /t HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n5\r\nhello\r\n
+POST /t HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n6\r\nhello
 ---8<---
-6\r\n world\r\n0\r\n\r\n
+\r\n5\r\nworld\r\n0\r\n\r\n
 --- response_body
-hello w|orld
+hello
+w|orld
 nilclosed
 
 === TEST 3: no body
@@ -91,12 +92,13 @@ X-Err: .*API disabled in the context of header_filter_by_lua\*
       sock:settimeout(2000)
       ngx.say(sock:receive(7))
 --- raw_request
-POST /t HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\nConnection: close\r\n\r\nabc
+POST /t HTTP/1.1\r\nHost: a\r\nContent-Length: 11\r\nConnection: close\r\n\r\nabc
 ---8<---
 defghij
 --- raw_request_middle_delay: 100ms
 --- response_body
 niltimeoutabc
+
 defghij
 
 === TEST 7: raw, both ways, without a head of the gateway's

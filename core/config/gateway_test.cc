@@ -303,6 +303,7 @@ listeners: [":8080"]
      R"(g.yaml:1:32: must be at least 1ms (lua.socket.read_timeout)
 g.yaml:1:44: must be at most 60KiB (lua.socket.buffer)
 g.yaml:1:59: must be at least 1 (lua.socket.pool_size)
+g.yaml:1:66: cannot read /conf/none.pem: no such file (lua.socket.ca)
 )"},
     {"LuaMemory", R"(lua: { limits: { memory: 1m } }
 listeners: [":8080"]

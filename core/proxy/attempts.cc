@@ -63,7 +63,7 @@ Next PickTarget(Exchange& x) {
   }
   if (x.in.body_state == BodyState::kReading) return Next::kSuspend;  // a hook left it half read: OnBody goes on
   if (x.in.body_state == BodyState::kPulled) {                        // what a script has taken cannot go on
-    x.ReplaceBody({});
+    x.ReplaceBody(std::string_view());
     x.BodyPulled();
   }
   if (up.upstream == nullptr && BeginUpstream(x) == Next::kFail) return Next::kFail;

@@ -345,8 +345,8 @@ void Exchange::BodyPulled() {
 
 bool Exchange::TakeOver() {
   bool reading = in.body_state == BodyState::kReading || in.body_state == BodyState::kPulled;
-  bool unsent = response.started && (!response.head_sent || !response.queued.empty() || response.ended);
-  if (stream == nullptr || in.raw || reading || unsent || upstream.count > 0) return false;
+  bool not_out = response.started && (!response.head_sent || !response.queued.empty() || response.ended);
+  if (stream == nullptr || in.raw || reading || not_out || upstream.count > 0) return false;
   if (in.body_state == BodyState::kUnread) stream->WantBody();
   in.body_state = BodyState::kPulled;
   in.body.Clear();

@@ -529,7 +529,8 @@ void Scheduler::SetOperation(Handle handle, std::unique_ptr<Operation> operation
 
 bool Scheduler::Waits(Handle handle) {
   Scheduler* scheduler = Of(handle.scheduler);
-  return scheduler != nullptr && scheduler->Find(handle) != nullptr;
+  Coroutine* coroutine = scheduler != nullptr ? scheduler->Find(handle) : nullptr;
+  return coroutine != nullptr && coroutine->state == Coroutine::State::kWaiting;
 }
 
 // Timers of equal length fire in the order they were set: a nanosecond apart within a turn.
@@ -549,12 +550,6 @@ void Scheduler::Sleep(Nanoseconds duration) {
   auto sleep = std::make_unique<SleepOperation>(loop_, DueIn(duration));
   SleepOperation& operation = *sleep;
   operation.SetHandle(BeginWait(std::move(sleep)));
-}
-
-bool Scheduler::Waits(Handle handle) {
-  Scheduler* scheduler = Of(handle.scheduler);
-  Coroutine* coroutine = scheduler != nullptr ? scheduler->Find(handle) : nullptr;
-  return coroutine != nullptr && coroutine->state == Coroutine::State::kWaiting;
 }
 
 // The callback of ngx.on_abort, a thread that Lua keeps: it runs beside what waits.

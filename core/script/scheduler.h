@@ -62,9 +62,6 @@ class Scheduler {
   static Handle BeginWait(std::unique_ptr<Operation> operation);
   static void SetOperation(Handle handle, std::unique_ptr<Operation> operation);
 
-  // Whether the coroutine still waits for that.
-  static bool Waits(Handle handle);
-
   // Makes the running coroutine wait for a time.
   void Sleep(Nanoseconds duration);
   // When a timer that is set now is due.

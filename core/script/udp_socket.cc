@@ -135,7 +135,7 @@ UdpSocket::Outcome UdpSocket::Send(std::string_view data) {
   }
   ssize_t sent;
   do {
-    sent = send(fd_, data.data(), data.size(), MG_NOSIGNAL);
+    sent = send(fd_, data.data(), data.size(), MSG_NOSIGNAL);
   } while (sent < 0 && errno == EINTR);
   return sent < 0 ? Fail(ErrnoText()) : Outcome::kDone;
 }

@@ -21,7 +21,7 @@ class EchoPeer {
     socklen_t length = sizeof bound;
     getsockname(fd_, reinterpret_cast<sockaddr*>(&bound), &length);
     address_ = net::SocketAddress::FromRaw(reinterpret_cast<sockaddr*>(&bound), length);
-    thread_ = std::thread([this] { Run(); });
+    thread_ = std::thread([this] { RunLua(); });
   }
   ~EchoPeer() {
     int fd = socket(address_.family(), SOCK_DGRAM, 0);
@@ -33,7 +33,7 @@ class EchoPeer {
   uint16_t port() const { return address_.port(); }
 
  private:
-  void Run() {
+  void RunLua() {
     std::vector<char> bytes(70'000);
     for (;;) {
       sockaddr_storage from{};
@@ -50,7 +50,7 @@ class EchoPeer {
   std::thread thread_;
 };
 
-std::string Run(const std::string& chunk) {
+std::string RunLua(const std::string& chunk) {
   ScriptHarness harness;
   std::string text;
   for (size_t at = 0; at < chunk.size();) {
@@ -66,7 +66,7 @@ std::string Run(const std::string& chunk) {
 
 TEST(UdpSocket, SendsAndReceives) {
   EchoPeer peer(*net::SocketAddress::FromIp("127.0.0.1", 0));
-  EXPECT_EQ(Run("local port = " + std::to_string(peer.port()) + R"(
+  EXPECT_EQ(RunLua("local port = " + std::to_string(peer.port()) + R"(
 local sock = ngx.socket.udp()
 ngx.say(sock:bind("127.0.0.1"), sock:setpeername("127.0.0.1", port))
 ngx.say(sock:send("one"), sock:receive())
@@ -87,8 +87,8 @@ TEST(UdpSocket, SpeaksToUnixSockets) {
   std::string path = "/tmp/mg-udp-" + std::to_string(getpid()) + ".sock";
   unlink(path.c_str());
   EchoPeer peer(*net::SocketAddress::FromUnix(path));
-  EXPECT_EQ(Run("local sock = ngx.socket.udp()\nngx.say(sock:setpeername('unix:" + path +
-                "'))\nngx.say(sock:send('a'), sock:receive())\n"),
+  EXPECT_EQ(RunLua("local sock = ngx.socket.udp()\nngx.say(sock:setpeername('unix:" + path +
+                   "'))\nngx.say(sock:send('a'), sock:receive())\n"),
             "1\n1a!\n");
   unlink(path.c_str());
 }

@@ -17,7 +17,7 @@ UdpSocket* FindUdp(const mg_socket& handle) {
 UdpSocket* OwnUdp(const mg_socket& handle, int& code, mg_string* error) {
   UdpSocket* socket = FindUdp(handle);
   if (socket != nullptr && &socket->context() == t_active.context) return socket;
-  code = handle.slot != 0 ? MG_STALE : MG_ERROR;
+  code = handle.slot != 0 ? static_cast<int>(MG_STALE) : static_cast<int>(MG_ERROR);
   Give(error, "closed");
   return nullptr;
 }
