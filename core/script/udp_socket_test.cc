@@ -21,7 +21,7 @@ class EchoPeer {
     socklen_t length = sizeof bound;
     getsockname(fd_, reinterpret_cast<sockaddr*>(&bound), &length);
     address_ = net::SocketAddress::FromRaw(reinterpret_cast<sockaddr*>(&bound), length);
-    thread_ = std::thread([this] { RunLua(); });
+    thread_ = std::thread([this] { Serve(); });
   }
   ~EchoPeer() {
     int fd = socket(address_.family(), SOCK_DGRAM, 0);
@@ -33,7 +33,7 @@ class EchoPeer {
   uint16_t port() const { return address_.port(); }
 
  private:
-  void RunLua() {
+  void Serve() {
     std::vector<char> bytes(70'000);
     for (;;) {
       sockaddr_storage from{};
@@ -86,10 +86,12 @@ ngx.say(sock:close(), sock:close())
 TEST(UdpSocket, SpeaksToUnixSockets) {
   std::string path = "/tmp/mg-udp-" + std::to_string(getpid()) + ".sock";
   unlink(path.c_str());
-  EchoPeer peer(*net::SocketAddress::FromUnix(path));
-  EXPECT_EQ(RunLua("local sock = ngx.socket.udp()\nngx.say(sock:setpeername('unix:" + path +
-                   "'))\nngx.say(sock:send('a'), sock:receive())\n"),
-            "1\n1a!\n");
+  {
+    EchoPeer peer(*net::SocketAddress::FromUnix(path));
+    EXPECT_EQ(RunLua("local sock = ngx.socket.udp()\nngx.say(sock:setpeername('unix:" + path +
+                     "'))\nngx.say(sock:send('a'), sock:receive())\n"),
+              "1\n1a!\n");
+  }
   unlink(path.c_str());
 }
 
