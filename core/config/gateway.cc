@@ -79,6 +79,7 @@ void ReadLimits(const Value& root, Reading& reading) {
   Get(*section, "headers", limits.headers);
   Get(*section, "uri", limits.uri);
   Get(*section, "body", limits.body);
+  Get(*section, "body_buffer", limits.body_buffer);
   Get(*section, "head_timeout", limits.head_timeout);
   Get(*section, "body_timeout", limits.body_timeout);
   Get(*section, "send_timeout", limits.send_timeout);
@@ -142,6 +143,14 @@ void ReadLua(const Value& root, Reading& reading) {
   source("exit_worker", lua.exit_worker);
   Get(*section, "drain", lua.drain);
   Get(*section, "strict_globals", lua.strict_globals);
+  if (const Value* timers = section->Find("timers")) {
+    Get(*timers, "pending", lua.timers.pending);
+    Get(*timers, "running", lua.timers.running);
+  }
+  if (const Value* pools = section->Find("worker_threads")) {
+    for (const auto& [name, count] : pools->entries) lua.worker_threads[name] = static_cast<int>(count.integer);
+  }
+  Get(*section, "capture_error_log", lua.capture_error_log);
   if (const Value* limits = section->Find("limits")) {
     Get(*limits, "cpu", lua.limits.cpu);
     Get(*limits, "growth", lua.limits.growth);
@@ -235,6 +244,9 @@ Schema LimitsSchema() {
           {"headers", count("Header lines of a request.", 1, d.headers).AtMost(10000)},
           {"uri", Size("Of a request's target; at most `head`.").AtLeast(64).AtMost(1024 * 1024).Default(d.uri)},
           {"body", Size("Of a request's body; `0`: no limit. A route's `body_limit` goes before it.").Default(d.body)},
+          {"body_buffer", Size("How much of a body that a script reads is kept in memory; a larger one is kept in a "
+                               "temporary file. `0`: all in memory.")
+                              .Default(d.body_buffer)},
           {"head_timeout", time("From a request's first byte to the end of its head.", d.head_timeout)},
           {"body_timeout", time("Between two reads of a request's body.", d.body_timeout)},
           {"send_timeout", time("Between two writes to a client that does not read.", d.send_timeout)},
@@ -279,6 +291,17 @@ Schema LuaSchema() {
           {"strict_globals",
            Bool("Setting an undeclared global in a policy or a script is an error; never in libraries.")
                .Default(d.strict_globals)},
+          {"timers",
+           Map("Timers of scripts, of each event loop.",
+               {
+                   {"pending",
+                    Integer("How many may wait for their time.").AtLeast(1).AtMost(1e6).Default(d.timers.pending)},
+                   {"running", Integer("How many may run at once.").AtLeast(1).AtMost(1e6).Default(d.timers.running)},
+               })},
+          {"worker_threads", MapOf("Pools of threads for `ngx.run_worker_thread`, and how many threads each may have.",
+                                   Integer("").AtLeast(1).AtMost(256))},
+          {"capture_error_log", Size("What `ngx.errlog.get_logs` keeps of the log, of each event loop; 0: nothing.")
+                                    .Default(d.capture_error_log)},
           {"limits",
            Map("Of each run of a hook.",
                {
@@ -325,6 +348,8 @@ void ReadGateway(const Value& root, Reading& reading) {
   ReadLua(root, reading);
   ReadRedis(root, reading);
   reading.config.policies = ReadPolicies(root.Find("policies"), "policies", reading);
+  reading.config.vars = ReadVars(root.Find("vars"), "vars", reading);
+  reading.config.set = ReadSet(root.Find("set"), "set", reading);
   reading.config.request_headers = ReadRequestHeaderEdit(root.Find("request_headers"), "request_headers", reading);
   reading.config.response_headers = ReadHeaderEdit(root.Find("response_headers"), "response_headers", reading);
   reading.config.error_pages = ReadErrorPages(root.Find("error_pages"), "error_pages", reading);

@@ -47,6 +47,8 @@ Schema MakeGatewaySchema() {
           {"listeners", ListenersSchema()},
           {"upstreams", MapOf("The servers behind the gateway, by name.", UpstreamSchema())},
           {"policies", PoliciesSchema()},
+          {"vars", VarsSchema()},
+          {"set", SetSchema()},
           {"request_headers", RequestHeaderEditSchema()},
           {"response_headers", HeaderEditSchema()},
           {"error_pages", ErrorPagesSchema()},
@@ -71,8 +73,8 @@ Node TakePolicies(Node& root) {
   };
   take(root);
   for (Node::Entry& entry : root.entries) {
-    if (entry.key != "routes") continue;
-    for (Node& route : entry.value.items) take(route);
+    if (entry.key != "routes" && entry.key != "listeners") continue;
+    for (Node& item : entry.value.items) take(item);
   }
   return kept;
 }

@@ -129,6 +129,13 @@ void ReadClientAbort(const Value& map, ClientAbort& out);
 std::vector<std::pair<std::string, std::string>> ReadHeaders(const Value* value, const std::string& path,
                                                              Reading& reading);
 
+// Variables: templates (vars), and chunks that give their values (set). A route checks the templates itself.
+Schema VarsSchema();
+Schema SetSchema();
+std::vector<std::pair<std::string, std::string>> ReadVars(const Value* value, const std::string& path, Reading& reading,
+                                                          Templates templates = Templates::kCheck);
+std::vector<std::pair<std::string, LuaSource>> ReadSet(const Value* value, const std::string& path, Reading& reading);
+
 // match.cc
 Schema MatchSchema();
 Match ReadMatch(const Value* value, const std::string& path, Reading& reading);

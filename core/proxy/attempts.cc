@@ -167,11 +167,11 @@ Next SendRequest(Exchange& x) {
   }
   client.SendHead(head, framing);
   if (client.connected()) {
-    if (x.in.body_state != BodyState::kNone) x.SendRequestBody();
+    if (x.in.body_state != BodyState::kNone && !x.SendRequestBody()) return Next::kFail;
     x.SetDeadline();
   } else {
     x.deadline.SetAfter(up.timeouts.connect.count());
-    if (x.in.body_state == BodyState::kRead) x.SendRequestBody();
+    if (x.in.body_state == BodyState::kRead && !x.in.file) x.SendRequestBody();
   }
   if (x.MayHedge()) x.ArmHedging();
   x.step = Step::kReadHead;
@@ -204,7 +204,10 @@ Next ReadHead(Exchange& x) {
 
 void Exchange::OnClientConnected() {
   upstream.attempt().connected = context.loop.Now();
-  if (in.body_state == BodyState::kUnread) SendRequestBody();
+  if ((in.body_state == BodyState::kUnread || in.file) && !SendRequestBody()) {
+    FailNow();
+    return;
+  }
   upstream.lease.client().Flush();
   SetDeadline();
 }
@@ -257,6 +260,10 @@ void Exchange::OnResponseHead(http::ResponseHead& head) {
 
 void Exchange::OnRequestDrained() {
   SetDeadline();
+  if (in.file && in.body_state == BodyState::kRead && in.file_sent < in.file->size() && !SendBodyFile()) {
+    FailNow();
+    return;
+  }
   if (in.body_state == BodyState::kStreaming && stream != nullptr) stream->ResumeBody();
 }
 

@@ -49,6 +49,7 @@ struct LoopContext {
   observe::LineWriter* access_log = nullptr;
   observe::MetricsShard* metrics = nullptr;  // the loop's own
   LoopCounters counters;
+  size_t subrequests = 0;  // that run
 
   // Publishes: requests whose head completes from now on run under `next`. The old one is retired.
   void Switch(std::unique_ptr<Generation> next);

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <ctime>
 
+#include "base/encoding.h"
 #include "base/json.h"
 #include "base/strings.h"
 #include "crypto/random.h"
@@ -18,6 +19,9 @@ namespace mg::proxy {
 namespace {
 
 using http::HeaderId;
+
+constexpr std::string_view kNginxVersion =
+    "1.27.1";  // as ngx.config.nginx_version: whose variables and Lua API these are
 
 std::string_view Decimal(Exchange& x, uint64_t number) {
   http::HeadWriter writer(x.arena, 20);
@@ -113,6 +117,25 @@ std::string_view UpstreamTime(Exchange& x, Nanoseconds Attempt::*until) {
   });
 }
 
+std::string_view UpstreamCookie(Exchange& x, std::string_view name) {
+  for (const http::Header& header : x.upstream.head.headers) {
+    if (header.id != HeaderId::kSetCookie) continue;
+    std::string_view pair = header.value.substr(0, header.value.find(';'));
+    size_t equals = pair.find('=');
+    if (equals != std::string_view::npos && Trim(pair.substr(0, equals)) == name) return Trim(pair.substr(equals + 1));
+  }
+  return {};
+}
+
+// The user name of Basic credentials (RFC 7617), whoever checks them.
+std::string_view RemoteUser(Exchange& x) {
+  std::string_view value = x.request.headers.Get(HeaderId::kAuthorization);
+  if (value.size() < 6 || !EqualsIgnoreCase(value.substr(0, 6), "basic ")) return {};
+  std::optional<std::string> plain = Base64Decode(Trim(value.substr(6)));
+  if (!plain || plain->find(':') == std::string::npos) return {};
+  return x.arena.Copy(std::string_view(*plain).substr(0, plain->find(':')));
+}
+
 std::string_view Uri(Exchange& x) {
   return x.request.has_query ? x.arena.Concat(x.request.path, "?", x.request.query) : x.request.path;
 }
@@ -146,6 +169,7 @@ std::optional<std::string_view> PrefixedVariable(Exchange& x, std::string_view n
   if (name.starts_with("http_")) return JoinedHeader(x, x.request.headers, name.substr(5), true);
   if (name.starts_with("cookie_")) return http::CookieValue(x.request.headers.Get(HeaderId::kCookie), name.substr(7));
   if (name.starts_with("sent_http_")) return JoinedHeader(x, x.response.head.headers, name.substr(10), true);
+  if (name.starts_with("upstream_cookie_")) return UpstreamCookie(x, name.substr(16));
   if (name.starts_with("upstream_http_")) return JoinedHeader(x, x.upstream.head.headers, name.substr(14), true);
   if (name.size() == 1 && IsDigit(name[0])) return x.PathParam(name);
   return std::nullopt;
@@ -232,6 +256,7 @@ constexpr Builtin kBuiltins[] = {
     {"is_args", [](Exchange& x) -> std::string_view { return x.request.query.empty() ? "" : "?"; }},
     {"loop", [](Exchange& x) { return Decimal(x, static_cast<uint64_t>(x.context.index)); }},
     {"msec", [](Exchange& x) { return Seconds(x, x.context.loop.WallTime()); }},
+    {"nginx_version", [](Exchange&) -> std::string_view { return kNginxVersion; }},
     {"peer_addr", [](Exchange& x) { return x.peer_ip(); }},
     {"pid", [](Exchange& x) { return Decimal(x, static_cast<uint64_t>(getpid())); }},
     {"proxy_add_x_forwarded_for",
@@ -240,13 +265,21 @@ constexpr Builtin kBuiltins[] = {
        return earlier.empty() ? x.peer_ip() : x.arena.Concat(earlier, ", ", x.peer_ip());
      }},
     {"query_string", [](Exchange& x) { return x.request.query; }},
+    {"realip_remote_addr", [](Exchange& x) { return x.peer_ip(); }},
+    {"realip_remote_port", [](Exchange& x) { return Decimal(x, x.connection.peer_port); }},
     {"remote_addr", ClientAddress},
     {"remote_port", [](Exchange& x) { return Decimal(x, x.connection.peer_port); }},
+    {"remote_user", RemoteUser},
     {"request", RequestLine},
     {"request_body",
      [](Exchange& x) -> std::string_view {
        return x.in.body_state == BodyState::kRead ? x.arena.Copy(x.in.body.ToString()) : std::string_view();
      }},
+    {"request_body_file",
+     [](Exchange& x) -> std::string_view {
+       return x.in.body_state == BodyState::kRead && x.in.file ? std::string_view(x.in.file->path()) : "";
+     }},
+    {"request_completion", [](Exchange& x) -> std::string_view { return x.response.ended ? "OK" : ""; }},
     {"request_id", [](Exchange& x) { return x.RequestId(); }},
     {"request_length", [](Exchange& x) { return Decimal(x, x.BytesReceived()); }},
     {"request_method", [](Exchange& x) { return x.request.method_text; }},
@@ -279,7 +312,11 @@ constexpr Builtin kBuiltins[] = {
        if (x.connection.tls == nullptr) return "";
        return Tls(x).resumed ? "r" : ".";  // as nginx writes it
      }},
-    {"status", [](Exchange& x) { return x.response.head.status == 0 ? "000" : Decimal(x, x.response.head.status); }},
+    {"status",
+     [](Exchange& x) {
+       uint16_t status = x.HasStatus() ? x.response.head.status : x.in.error_status;
+       return status == 0 ? "000" : Decimal(x, status);
+     }},
     {"time_iso8601", TimeIso8601},
     {"time_local", TimeLocal},
     {"upstream", UpstreamName},
@@ -356,6 +393,7 @@ std::string_view Evaluate(Exchange& x, const config::Expression& expression) {
 }
 
 std::string_view Evaluate(Exchange& x, const config::Template& text) {
+  if (text.constant()) return text.pieces().empty() ? std::string_view() : std::string_view(text.pieces()[0].literal);
   std::string whole;
   for (const config::Template::Piece& piece : text.pieces()) {
     whole += piece.is_literal ? std::string_view(piece.literal) : Evaluate(x, piece.expression);

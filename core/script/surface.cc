@@ -15,6 +15,11 @@ void LinkAggregate();
 void LinkHttp();
 void LinkRedis();
 void LinkBalancer();
+void LinkLocation();
+void LinkSemaphore();
+void LinkErrorLog();
+void LinkPipe();
+void LinkWorkerThread();
 
 void LinkSurface() {
   LinkContext();
@@ -30,6 +35,11 @@ void LinkSurface() {
   LinkHttp();
   LinkRedis();
   LinkBalancer();
+  LinkLocation();
+  LinkSemaphore();
+  LinkErrorLog();
+  LinkPipe();
+  LinkWorkerThread();
 }
 
 }  // namespace mg::script

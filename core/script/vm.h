@@ -26,6 +26,8 @@ namespace mg::script {
 
 class Program;
 class PolicyObjects;
+class Semaphores;
+class Pipes;
 
 // What scripts see of the gateway beyond a request.
 struct Surroundings {
@@ -36,6 +38,8 @@ struct Surroundings {
   Program* program = nullptr;                             // null while a generation is built
   redis::Connections* redis = nullptr;      // of the loop; null while a generation is built, and in `check`
   bool exiting = false;                     // the generation has retired
+  std::shared_ptr<Semaphores> semaphores;   // of scripts (semaphores.h); made by the Vm
+  std::shared_ptr<Pipes> pipes;             // child processes of scripts (pipes.h); made by the Vm
   std::shared_ptr<PolicyObjects> policies;  // of bundled policies (policy_objects.h)
 };
 
