@@ -57,7 +57,7 @@ INSTANTIATE_TEST_SUITE_P(
                     InboxCase{"UntilPiecesEven", {Mode::kUntil, 2, "--x"}, "abcd--xf", "[ab][cd][]!f"},
                     InboxCase{"UntilPiecesInclusive", {Mode::kUntil, 2, "--x", true}, "abcde--xf", "[ab][cd][e--x]!f"},
                     InboxCase{"UntilOverlap", {Mode::kUntil, 0, "aab"}, "aaaab", "[aa]!"},
-                    InboxCase{"UntilPiecesOverlap", {Mode::kUntil, 1, "aab"}, "aaaabc", "[a][a][]!c"}),
+                    InboxCase{"UntilPiecesOverlap", {Mode::kUntil, 1, "aab"}, "aaaabc", "[a][a][]![c]"}),
     [](const auto& given) { return given.param.name; });
 
 TEST(Inbox, AnyIsWhatThereIs) {
