@@ -90,7 +90,8 @@ Next EnterNamedRoute(Exchange& x, const RouteTable& table) {
   const Snapshot& snapshot = x.snapshot();
   std::string_view name = std::exchange(x.in.named, {});
   auto found = snapshot.route_names.find(name);
-  if (found == snapshot.route_names.end()) {
+  // A route is reached on its listeners only, by name as by path.
+  if (found == snapshot.route_names.end() || !std::ranges::binary_search(table.routes, found->second)) {
     MG_LOG(kError, "could not find named location \"@{}\"", name);
     return FailWith(x, 500, {});
   }
