@@ -178,8 +178,6 @@ function req.get_uri_ext(most)
   return string.sub(extension, 1, most or 255)
 end
 
-package.loaded["ngx.req"] = req
-
 -- Body -------------------------------------------------------------------------------------------------------------
 
 local BODY = phase.ENTRY + phase.BALANCER + phase.FILTERS + phase.LOG
