@@ -367,7 +367,7 @@ nil 404 404 true
 --- request
 GET /a
 --- response_body
-kept false
+kept true
 
 === TEST 29: is_subrequest
 --- config

@@ -77,7 +77,7 @@ X-Seen: /new path/é
 - { match: { path: /a }, content: { lua: 'ngx.say(pcall(ngx.req.set_uri, "/b", true))' } }
 --- request
 GET /a
---- response_body_like: ngx.req.set_uri can only be called with jump in the context of rewrite_by_lua
+--- response_body_like: API disabled in the context of content_by_lua\*
 
 === TEST 7: jumps in a circle end
 --- config

@@ -302,8 +302,8 @@ struct Route {
   std::vector<std::pair<std::string, std::string>> vars;  // templates
   std::vector<std::pair<std::string, LuaSource>> set;     // variables and the chunks that give their values
   Rewrite rewrite;
-  HeaderEdit request_headers;        // of what the upstream gets, after Config::request_headers
-  HeaderEdit response_headers;       // after Config::response_headers
+  HeaderEdit request_headers;         // of what the upstream gets, after Config::request_headers
+  HeaderEdit response_headers;        // after Config::response_headers
   std::optional<size_t> body_limit;   // in place of Limits::body; 0: no limit
   std::optional<size_t> body_buffer;  // in place of Limits::body_buffer
   std::map<uint16_t, std::string>

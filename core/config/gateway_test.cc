@@ -616,7 +616,7 @@ listeners: [":8080"]
 listeners: [":8080"]
 )",
      R"(g.yaml:1:16: "200" is not a status from 400 to 599 (error_pages)
-g.yaml:1:30: a path begins with / (error_pages.404)
+g.yaml:1:30: a path begins with /, and a route's name is written "@name" (error_pages.404)
 g.yaml:1:33: "abc" is not a status from 400 to 599 (error_pages)
 )"},
     {"RespHeaders", R"(response_headers: { set: { "a b": x }, add: { X: ["a", "b\nc"] }, remove: ["x y"] }

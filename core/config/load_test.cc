@@ -351,15 +351,15 @@ TEST(Values, RoutesAndPolicies) {
   EXPECT_EQ(route.policies[0].conf, nullptr);
   EXPECT_EQ(route.policies[1].path, "routes[0].policies[1].jwt");
   EXPECT_EQ(route.policies[1].conf->Find("secret")->scalar, "x");
-  EXPECT_EQ(route.policies[2].conf->Find("access")->text_line, 17u);
+  EXPECT_EQ(route.policies[2].conf->Find("access")->text_line, 18u);
   EXPECT_EQ(route.respond->status, 201);
   EXPECT_EQ(route.respond->headers.size(), 3u);
   EXPECT_EQ(route.respond->body, "{");
   const auto& routes = loaded.config->routes;
   EXPECT_EQ(routes[1].content.chunk, "ngx.say(1)\n");
-  EXPECT_EQ(routes[1].content.first_line, 21u);
+  EXPECT_EQ(routes[1].content.first_line, 22u);
   EXPECT_EQ(routes[1].content.name, "@g.yaml");
-  EXPECT_EQ(routes[2].content.first_line, 22u);
+  EXPECT_EQ(routes[2].content.first_line, 23u);
   EXPECT_EQ(routes[3].content.file, "/conf/a.lua");
   EXPECT_EQ(routes[3].content.name, "@/conf/a.lua");
   EXPECT_EQ(routes[4].redirect->status, 302);

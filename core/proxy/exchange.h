@@ -300,9 +300,9 @@ class Exchange final : public http::StreamHandler, public http::ClientHandler {
   // --- the pipeline's own
   void Advance();  // runs steps from `step` until one suspends or the exchange is done
   Next AfterHook(HookStatus status, Step next);
-  HookStatus Pump();         // moves the body through the filters to the client
-  bool SendRequestBody();    // false: it cannot be read from its file; `failure` tells, the attempt has ended
-  void SetDeadline();        // for what the upstream owes next; none while it is the client's turn
+  HookStatus Pump();       // moves the body through the filters to the client
+  bool SendRequestBody();  // false: it cannot be read from its file; `failure` tells, the attempt has ended
+  void SetDeadline();      // for what the upstream owes next; none while it is the client's turn
   void BeginPhase(Phase phase) {
     if (phase_times != nullptr) [[unlikely]]
       phase_times->Begin(phase);

@@ -50,11 +50,17 @@ namespace {
 
 // --- server rewrite: once for a client's request, before its route is known
 
+// An empty text is a value, too: without a place of its own it would look like none.
+void DefineVariable(Exchange& x, std::string_view name, const config::Template& text) {
+  std::string_view value = Evaluate(x, text);
+  x.SetVariable(name, value.data() != nullptr ? value : std::string_view("", 0));
+}
+
 Next ServerRewrite(Exchange& x) {
   const Snapshot& snapshot = x.snapshot();
   RemoveNamedFields(x.request.headers);
   if (!snapshot.KeepsIdentity(x.listener)) snapshot.identity_headers.Strip(x.request.headers);
-  for (const auto& [name, value] : snapshot.vars) x.SetVariable(name, Evaluate(x, value));
+  for (const auto& [name, value] : snapshot.vars) DefineVariable(x, name, value);
   const RouteTable* table = snapshot.TableFor(x.listener);
   if (table == nullptr) return FailWith(x, 404, "this listener has been removed");
   if (!table->server_rewrite) return Go(x, Step::kMatchRoute);
@@ -70,7 +76,7 @@ Next EnterRoute(Exchange& x, const RouteEntry& route) {
   x.route = &route;
   if (const LogSet* logs = LogsOf(x); logs != nullptr && (logs->needs & kNeedsPhaseTimes) != 0 && !x.phase_times)
     x.phase_times = x.arena.New<PhaseTimes>();
-  for (const auto& [name, value] : route.vars) x.SetVariable(name, Evaluate(x, value));
+  for (const auto& [name, value] : route.vars) DefineVariable(x, name, value);
   x.in.body_limit = route.body_limit;
   if (x.in.body_limit != 0 && x.request.framing == http::BodyFraming::kLength &&
       x.request.content_length > x.in.body_limit && x.in.body_state == BodyState::kUnread) {

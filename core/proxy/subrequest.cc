@@ -42,6 +42,7 @@ void CopyBody(const RequestPart& from, Buffer& to) {
     auto size = from.file->Read(at, piece, sizeof piece);
     if (!size) {
       MG_LOG(kError, "a request body could not be given to a subrequest: {}", size.error().message);
+      to.Clear();  // none rather than a part of it
       return;
     }
     to.Append({piece, *size});
@@ -57,8 +58,8 @@ void SetBody(Exchange& child, const Exchange& parent, const SubrequestSpec& spec
   } else {
     return;
   }
-  child.in.body_asked = true;  // it is there: nothing needs to be read
   child.in.body_state = BodyState::kRead;
+  child.in.body_asked = true;
   child.in.body_ended = true;
   child.request.framing = http::BodyFraming::kLength;
   child.request.content_length = child.in.body.size();

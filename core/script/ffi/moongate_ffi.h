@@ -78,15 +78,15 @@ typedef struct {
 
 enum {
   MG_OK = 0,
-  MG_AGAIN = -2,       /* yield; the results come with the resume */
-  MG_ERROR = -1,       /* scratch text tells, through the mg_string given */
-  MG_DECLINED = -5,    /* not there */
-  MG_NO_REQUEST = -10, /* the context has no request */
-  MG_LATE = -11,       /* too late: the response has begun */
-  MG_CLOSED = -12,     /* the client has gone */
-  MG_ENDED = -13,      /* the response is complete */
-  MG_FILTER = -14,     /* yield MG_OP_FILTER: filters must run over what was written */
-  MG_BUSY = -15,       /* too many of them */
+  MG_AGAIN = -2,        /* yield; the results come with the resume */
+  MG_ERROR = -1,        /* scratch text tells, through the mg_string given */
+  MG_DECLINED = -5,     /* not there */
+  MG_NO_REQUEST = -10,  /* the context has no request */
+  MG_LATE = -11,        /* too late: the response has begun */
+  MG_CLOSED = -12,      /* the client has gone */
+  MG_ENDED = -13,       /* the response is complete */
+  MG_FILTER = -14,      /* yield MG_OP_FILTER: filters must run over what was written */
+  MG_BUSY = -15,        /* too many of them */
   MG_HEADER_ONLY = -16, /* the response has no body */
   MG_UNREAD = -17,      /* the request's body was not read */
   MG_IN_FILE = -18,     /* the request's body is in a file */
@@ -134,7 +134,8 @@ int mg_control_exit(int status) MG_NOEXCEPT;
 int mg_control_exec(const char* path, size_t path_size, const char* query, size_t query_size) MG_NOEXCEPT;
 int mg_control_exec_named(const char* name, size_t size) MG_NOEXCEPT; /* MG_DECLINED: no route of that name */
 void mg_control_jump(void) MG_NOEXCEPT; /* match the route again with the URI as it is now */
-int mg_control_on_abort(void) MG_NOEXCEPT; /* states[slot].on_abort is a thread to run; MG_DECLINED: aborts are ignored */
+int mg_control_on_abort(void)
+    MG_NOEXCEPT; /* states[slot].on_abort is a thread to run; MG_DECLINED: aborts are ignored */
 int mg_log_enabled(int level) MG_NOEXCEPT;
 void mg_log_write(int level, const char* text, size_t size) MG_NOEXCEPT;
 
@@ -173,7 +174,7 @@ int mg_request_set_path(const char* path, size_t size) MG_NOEXCEPT;
 int mg_request_read_body(int can_wait) MG_NOEXCEPT;
 int mg_request_body_error(void) MG_NOEXCEPT;
 int mg_request_discard_body(void) MG_NOEXCEPT;
-int mg_request_body(mg_string* out) MG_NOEXCEPT; /* MG_DECLINED: empty or discarded; MG_UNREAD, MG_IN_FILE */
+int mg_request_body(mg_string* out) MG_NOEXCEPT;      /* MG_DECLINED: empty or discarded; MG_UNREAD, MG_IN_FILE */
 int mg_request_body_file(mg_string* out) MG_NOEXCEPT; /* its name; MG_DECLINED: not in a file */
 /* How the body may be replaced: MG_OK, MG_UNREAD, MG_DECLINED: discarded */
 int mg_request_body_ready(void) MG_NOEXCEPT;
