@@ -83,7 +83,8 @@ void WriteBreakers(const proxy::Snapshot& snapshot, MetricsPage& page) {
       if (!upstream->guard().on()) continue;
       const std::string& name = upstream->conf().name;
       if (const Breaker* breaker = upstream->guard().upstream()) write(name, "", *breaker);
-      for (const upstream::Member& member : upstream->plan()->members) {
+      std::shared_ptr<const upstream::Plan> plan = upstream->plan();  // keeps them
+      for (const upstream::Member& member : plan->members) {
         if (left == 0) return;
         left--;
         write(name, member.target->text, member.target->breaker);
@@ -123,7 +124,8 @@ void WriteTargets(const proxy::Snapshot& snapshot, MetricsPage& page) {
     size_t left = snapshot.config->status_series;
     page.Family(kGauge, name, help);
     for (const auto& upstream : snapshot.upstreams) {
-      for (const upstream::Member& member : upstream->plan()->members) {
+      std::shared_ptr<const upstream::Plan> plan = upstream->plan();  // keeps them
+      for (const upstream::Member& member : plan->members) {
         if (left == 0) return;
         left--;
         page.Sample(name, {{"upstream", upstream->conf().name}, {"target", member.target->text}},
