@@ -190,7 +190,7 @@ lua: { shared_dicts: { d: 16KiB } }
       show(n > 5, d:safe_set("more", text))
       show(d:safe_add("more", text))
       show(d:set("more", text))
-      show(d:get("k0"), #d:get("more"))
+      show(#d:get("more"))
       show(d:set("huge", string.rep("x", 100000)))
       show(d:get("huge"))
       local message
@@ -205,8 +205,8 @@ GET /t
 true,false,no memory,false
 false,no memory,false
 true,nil,true
-nil,1000
-false,no memory,true
+1000
+false,no memory,false
 nil
 no memory
 
@@ -219,6 +219,7 @@ lua: { shared_dicts: { d: 1MiB } }
     lua: |
       local d = ngx.shared.d
       local function show(...) local t = { ... } for i = 1, select("#", ...) do t[i] = tostring(t[i]) end ngx.say(table.concat(t, ",")) end
+      d:flush_expired()
       d:set("k", "v", 0.002, 3)
       ngx.sleep(0.01)
       show(d:get("k"))

@@ -16,7 +16,7 @@ workers: 2
 --- request
 GET /t
 --- response_body
-true 2 false
+true 1 false
 1 true true
 http false true true / string
 

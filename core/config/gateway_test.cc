@@ -27,7 +27,7 @@ listeners: [":8080"]
     {"UnknownSmall", R"(status: { address: ":1", foo: 2 }
 listeners: [":8080"]
 )",
-     R"(g.yaml:1:26: unknown key "foo"; known here: address (status.foo)
+     R"(g.yaml:1:26: unknown key "foo"; known here: address and series (status.foo)
 )"},
     {"NoListeners", R"(watch: true
 listeners: []
@@ -127,7 +127,7 @@ listeners: [":8080"]
     {"AccessWord", R"(access_log: on
 listeners: [":8080"]
 )",
-     R"(g.yaml:1:13: expected a map or off, found "on" (access_log)
+     R"(g.yaml:1:13: expected a map, off or a list, found "on" (access_log)
 )"},
     {"AccessFormat", R"(access_log: { format: comined }
 listeners: [":8080"]
@@ -143,6 +143,12 @@ listeners: [":8080"]
 listeners: [":8080"]
 )",
      R"(g.yaml:1:23: "{" without "}"; "{{" stands for a brace (access_log.format)
+)"},
+    {"StatusSeries", R"(status: { address: "127.0.0.1:9900", series: 5000 }
+listeners: [":80"]
+routes: [{ respond: 204 }]
+)",
+     R"(g.yaml:1:46: must be at most 2000 (status.series)
 )"},
     {"AccessOk", R"(access_log: { format: "{status} {bytes_sent} {{x}", output: off }
 listeners: [":8080"]
@@ -610,7 +616,7 @@ listeners: [":8080"]
 listeners: [":8080"]
 )",
      R"(g.yaml:1:16: "200" is not a status from 400 to 599 (error_pages)
-g.yaml:1:30: a path begins with / (error_pages.404)
+g.yaml:1:30: a path begins with /, and a route's name is written "@name" (error_pages.404)
 g.yaml:1:33: "abc" is not a status from 400 to 599 (error_pages)
 )"},
     {"RespHeaders", R"(response_headers: { set: { "a b": x }, add: { X: ["a", "b\nc"] }, remove: ["x y"] }

@@ -4,7 +4,7 @@
 #include <signal.h>
 #include <spawn.h>
 #include <string.h>
-#include <sys/pidfd.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -123,7 +123,7 @@ Result<std::shared_ptr<Child>> Child::Spawn(const ChildOptions& options, net::Lo
   std::shared_ptr<Child> child(new Child(loop));
   int failed = SpawnSetup().Run(options, in.read, out.write, options.merge_stderr ? out.write : err.write, child->pid_);
   if (failed != 0) return mg::Fail(ErrorCode::kSystem, strerror(failed));
-  int watch = pidfd_open(child->pid_, 0);
+  int watch = static_cast<int>(syscall(SYS_pidfd_open, child->pid_, 0));
   if (watch < 0) {
     int error = errno;
     kill(child->pid_, SIGKILL);

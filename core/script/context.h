@@ -14,6 +14,7 @@
 
 #include "net/loop.h"
 #include "script/limits.h"
+#include "script/meter.h"
 
 struct lua_State;
 
@@ -26,8 +27,12 @@ namespace mg::script {
 struct Context;
 struct Run;
 
-// What a coroutine waits for. Destroying it cancels it; it is destroyed when the coroutine is woken or killed.
-class Operation : public net::Deferred {};
+// What a coroutine waits for. Destroying it cancels it; it is destroyed, at the end of the loop's turn, when the
+// coroutine is woken or killed. Cancel comes at once when it is killed, for what must not outlive the request.
+class Operation : public net::Deferred {
+ public:
+  virtual void Cancel() {}
+};
 
 // Pushes the results of a wait on the stack of the coroutine; answers how many. Runs between runs, without limits.
 using Push = std::function<int(lua_State*)>;
@@ -44,6 +49,7 @@ struct Code {
   std::vector<std::string> names;  // of the policies, in the order they run
   uint32_t steps = 1;              // functions, and what the runner does after the last (body filters)
   Budget budget;
+  std::vector<PolicySeries> series;  // as `names`; empty: nothing is counted
 };
 
 struct Coroutine {
@@ -56,6 +62,7 @@ struct Coroutine {
   State state = State::kIdle;
   bool light = false;  // a script's thread: its state is not pooled
   bool ended_well = false;
+  bool fresh = false;           // its first function has not begun
   lua_State* parent = nullptr;  // of a light thread: who spawned it; an identity, never used
   int arguments = 0;            // on its stack, for the next resume
   uint32_t policy = 0;          // index into Code::names
@@ -90,6 +97,7 @@ struct Context {
   uint32_t serial = 0;  // of all contexts of the loop; never 0
   bool live = false;
   bool keeps_state = false;  // Lua has something under the slot
+  uint8_t jumps = 0;         // of the request, when a phase began last
   bool released = false;     // to be recycled when nothing on the stack uses it
   uint32_t uses = 0;
   proxy::Exchange* exchange = nullptr;

@@ -27,6 +27,8 @@ Group GroupOf(Phase phase) {
 
 Phase PhaseOf(uint32_t bit) {
   switch (bit) {
+    case MG_PHASE_SERVER_REWRITE: return Phase::kServerRewrite;
+    case MG_PHASE_SET: return Phase::kSet;
     case MG_PHASE_REWRITE: return Phase::kRewrite;
     case MG_PHASE_ACCESS: return Phase::kAccess;
     case MG_PHASE_BALANCER: return Phase::kBalance;
@@ -100,13 +102,31 @@ HookStatus Program::FilterBody(Exchange& exchange, std::string_view piece, bool 
 }
 
 HookStatus Program::StartRun(Exchange& exchange, Phase phase, const Push& push) {
-  const Code* code = parts_.routes[exchange.route->index][static_cast<size_t>(phase)];
+  const Code* code = phase == Phase::kServerRewrite
+                         ? parts_.server_rewrite[exchange.snapshot().TableFor(exchange.listener)->hook_block]
+                         : parts_.routes[exchange.route->index][static_cast<size_t>(phase)];
   if (code == nullptr) return HookStatus::kDone;
   Context& context = ContextOf(exchange);
+  if (context.jumps != exchange.in.jumps) ForgetContext(context, exchange);
   Scheduler::Outcome outcome = scheduler_->Start(context, GroupOf(phase), *code, push);
+  if (!parts_.vm->around.exiting) loop_->counters.lua_heap.store(parts_.vm->limits().heap(), std::memory_order_relaxed);
   if (outcome.ended) return StatusOf(exchange, phase, outcome.ending, outcome.status);
   if (phase == Phase::kLog) DetachLog(context);
   return HookStatus::kSuspended;
+}
+
+// After an internal redirect (exec, an error page) ngx.ctx is another one.
+void Program::ForgetContext(Context& context, const Exchange& exchange) {
+  context.jumps = exchange.in.jumps;
+  if (!context.keeps_state) return;
+  lua_State* L = parts_.vm->state();
+  parts_.vm->PushRuntime("states");
+  lua_rawgeti(L, -1, static_cast<int>(context.slot));
+  if (lua_istable(L, -1)) {
+    lua_pushnil(L);
+    lua_setfield(L, -2, "ctx");
+  }
+  lua_pop(L, 2);
 }
 
 // How the end of a run looks to the pipeline.
@@ -123,12 +143,16 @@ HookStatus Program::StatusOf(Exchange& exchange, Phase phase, Ending ending, int
         if (!filter) exchange.Fail(500, "a policy ended the request with an error");
         return HookStatus::kFailed;
       }
+      if (phase == Phase::kHeaderFilter && status >= 300 && !exchange.client_gone) {  // that is answered instead
+        exchange.Fail(status, {});
+        return HookStatus::kFailed;
+      }
       if (filter) return HookStatus::kDone;
       if (!exchange.client_gone && status >= 200) exchange.ScriptExit(status);
       return HookStatus::kAnswered;
     default: break;
   }
-  bool output = exchange.response.started && (phase == Phase::kRewrite || phase == Phase::kAccess);
+  bool output = exchange.response.started && phase <= Phase::kAccess;
   return output ? HookStatus::kAnswered : HookStatus::kDone;
 }
 
@@ -247,7 +271,11 @@ void Program::OnError(const struct Run& run, const Coroutine& coroutine, const s
   if (coroutine.light) where += ", in a light thread";
   MG_LOG(kError, "{}: {}", where, text);
   proxy::Count(loop_->counters.hook_errors);
-  if (parts_.vm->limits().stopped() == Stopped::kTime) proxy::Count(loop_->counters.hook_timeouts);
+  bool timed_out = parts_.vm->limits().stopped() == Stopped::kTime;
+  if (timed_out) proxy::Count(loop_->counters.hook_timeouts);
+  if (coroutine.policy >= code.series.size() || loop_->metrics == nullptr) return;
+  loop_->metrics->Add(code.series[coroutine.policy].errors);
+  if (timed_out) loop_->metrics->Add(code.series[coroutine.policy].timeouts);
 }
 
 // --- the log phase, detached from the connections: at most so many wait, each for so long
@@ -330,6 +358,8 @@ void Program::Start(proxy::LoopContext& loop) {
     mailbox_->loop = &loop.loop;
   }
   CaptureErrorLog(parts_.conf->capture_error_log);
+  parts_.vm->meter().SetShard(loop.metrics);
+  loop.counters.lua_heap.store(parts_.vm->limits().heap(), std::memory_order_relaxed);
   if (parts_.init_worker.runner >= 0) StartDetached(parts_.init_worker, Context::Kind::kWorker, {});
 }
 

@@ -29,7 +29,8 @@ class Program final : public proxy::HookProgram, public SchedulerOwner {
     std::shared_ptr<const config::Lua> conf;  // a copy: the VM may outlive the configuration
     std::unique_ptr<Vm> vm;
     std::deque<Code> codes;                         // routes with the same hooks share one
-    std::vector<RouteCode> routes;                  // by the configuration's order
+    std::vector<RouteCode> routes;                  // by RouteEntry::index
+    std::vector<const Code*> server_rewrite;        // by RouteTable::hook_block; null: none
     Code init_worker, exit_worker;                  // without runner: none
     std::shared_ptr<WorkerThreads> worker_threads;  // the generation's
   };
@@ -62,6 +63,8 @@ class Program final : public proxy::HookProgram, public SchedulerOwner {
   const std::shared_ptr<Mailbox>& mailbox() const { return mailbox_; }
   // The snapshot it belongs to; null before it is published.
   const proxy::Snapshot* snapshot() const;
+  // What the program keeps for an exchange, made where it is not there yet.
+  Context& ContextOf(proxy::Exchange& exchange);
   // runtime.fire(id, premature) after `delay`, once or every so often. False: too many.
   bool StartTimer(uint32_t id, Nanoseconds delay, bool every);
   size_t timers_pending() const { return timers_.size(); }
@@ -70,7 +73,7 @@ class Program final : public proxy::HookProgram, public SchedulerOwner {
  private:
   struct ScriptTimer;
 
-  Context& ContextOf(proxy::Exchange& exchange);
+  void ForgetContext(Context& context, const proxy::Exchange& exchange);
   proxy::HookStatus StartRun(proxy::Exchange& exchange, proxy::Phase phase, const Push& push);
   proxy::HookStatus StatusOf(proxy::Exchange& exchange, proxy::Phase phase, Ending ending, int status);
   void Fire(ScriptTimer& timer, bool premature);

@@ -93,6 +93,7 @@ void Scheduler::Recycle(Context& context) {
     lua_pop(vm_.state(), 1);
   }
   context.keeps_state = false;
+  context.jumps = 0;
   context.live = false;
   context.released = false;
   context.cut_at = 0;
@@ -160,16 +161,23 @@ void Scheduler::GiveCoroutine(Coroutine& coroutine) {
   coroutine.policy = 0;
   coroutine.joining.clear();
   coroutine.early = nullptr;
-  if (coroutine.operation) loop_.DestroyLater(std::move(coroutine.operation));
+  std::unique_ptr<Operation> operation = std::move(coroutine.operation);
   if (pooled) {
     lua_settop(coroutine.L, 0);
     idle_.push_back(&coroutine);
-    return;
+  } else {
+    luaL_unref(vm_.state(), LUA_REGISTRYINDEX, coroutine.ref);
+    coroutine.L = nullptr;
+    coroutine.ref = LUA_NOREF;
+    free_slots_.push_back(&coroutine);
   }
-  luaL_unref(vm_.state(), LUA_REGISTRYINDEX, coroutine.ref);
-  coroutine.L = nullptr;
-  coroutine.ref = LUA_NOREF;
-  free_slots_.push_back(&coroutine);
+  DropOperation(std::move(operation));
+}
+
+void Scheduler::DropOperation(std::unique_ptr<Operation> operation) {
+  if (!operation) return;
+  operation->Cancel();
+  loop_.DestroyLater(std::move(operation));
 }
 
 Coroutine* Scheduler::Find(Handle handle) {
@@ -199,6 +207,7 @@ void Scheduler::Prepare(Run& run, uint32_t from, const Push& push) {
   coroutine.run = &run;
   coroutine.policy = from;
   coroutine.state = Coroutine::State::kReady;
+  coroutine.fresh = true;
   lua_rawgeti(coroutine.L, LUA_REGISTRYINDEX, run.code->runner);
   lua_pushinteger(coroutine.L, static_cast<lua_Integer>(from) + 1);
   coroutine.arguments = 1 + (push ? push(coroutine.L) : 0);
@@ -262,7 +271,10 @@ void Scheduler::Resume(Run& run, Coroutine& coroutine) {
   t_active.context = &context;
   t_active.coroutine = &coroutine;
   t_active.exchange = context.exchange;
+  bool fresh = std::exchange(coroutine.fresh, false);
+  if (!run.code->series.empty()) vm_.meter().Begin(run.code->series, coroutine.policy, fresh);
   int status = vm_.Resume(coroutine.L, coroutine.arguments, run.code->budget);
+  vm_.meter().End();
   t_active = before;
   coroutine.arguments = 0;
   if (status == LUA_YIELD) {
@@ -508,7 +520,7 @@ Handle Scheduler::BeginWait(std::unique_ptr<Operation> operation) {
 Handle Scheduler::NewWait(Coroutine& coroutine) {
   coroutine.wait++;
   coroutine.woken_early = false;
-  if (coroutine.operation) loop_.DestroyLater(std::move(coroutine.operation));
+  DropOperation(std::move(coroutine.operation));
   return {id_, coroutine.slot, coroutine.generation, coroutine.wait};
 }
 

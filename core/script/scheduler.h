@@ -85,6 +85,7 @@ class Scheduler {
   Coroutine& TakeSlot();
   void Mark(Coroutine& coroutine, const char* as);
   void GiveCoroutine(Coroutine& coroutine);
+  void DropOperation(std::unique_ptr<Operation> operation);
   void Prepare(Run& run, uint32_t from, const Push& push);
   void Go(Run& run);
   bool Drive(Run& run);  // true: it has ended (see run.ending)

@@ -15,6 +15,7 @@ void LinkAggregate();
 void LinkHttp();
 void LinkRedis();
 void LinkBalancer();
+void LinkLocation();
 void LinkSemaphore();
 void LinkErrorLog();
 void LinkPipe();
@@ -34,6 +35,7 @@ void LinkSurface() {
   LinkHttp();
   LinkRedis();
   LinkBalancer();
+  LinkLocation();
   LinkSemaphore();
   LinkErrorLog();
   LinkPipe();

@@ -104,7 +104,9 @@ int Vm::OpenProtected(lua_State* L) {
   Vm& vm = *static_cast<Vm*>(lua_touserdata(L, 1));
   luaL_openlibs(L);
   PreloadJson(L);
-  SetField(L, "package", "path", kDebianPath);
+  std::string path;
+  for (const std::string& root : vm.conf_.path) path += root + "/?.lua;" + root + "/?/init.lua;";
+  SetField(L, "package", "path", path + kDebianPath);
   std::string cpath;
   for (const std::string& root : vm.conf_.cpath) cpath += root + "/?.so;";
   SetField(L, "package", "cpath", cpath + kDebianCpath);

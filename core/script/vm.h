@@ -13,6 +13,7 @@
 #include "script/chunks.h"
 #include "script/ffi/moongate_ffi.h"
 #include "script/limits.h"
+#include "script/meter.h"
 
 namespace mg::store {
 class SharedDict;
@@ -54,6 +55,7 @@ class Vm {
   Chunks& chunks() { return *chunks_; }
   mg_current& current() { return current_; }
   Limits& limits() { return limits_; }
+  Meter& meter() { return meter_; }
   Surroundings around;
   // What surface calls return text in; valid until the next one.
   std::string& scratch() { return scratch_; }
@@ -86,6 +88,7 @@ class Vm {
   const config::Lua& conf_;
   Chunks* chunks_;
   Limits limits_;
+  Meter meter_;
   lua_State* L_ = nullptr;
   mg_current current_{};
   std::string scratch_;

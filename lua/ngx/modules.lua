@@ -53,7 +53,7 @@ package.loaded["ngx.base64"] = base64
 
 -- ngx.req, ngx.resp --------------------------------------------------------------------------------------------------
 
-package.loaded["ngx.req"] = { version = VERSION, add_header = ngx.req.add_header }
+package.loaded["ngx.req"] = { version = VERSION, add_header = ngx.req.add_header, get_uri_ext = ngx.req.get_uri_ext }
 
 local resp = { version = VERSION }
 

@@ -51,6 +51,15 @@ typedef struct {
   int stale, forcible;
 } mg_value;
 
+/* A subrequest that is asked for. `slot` is filled in: of its context. */
+typedef struct {
+  mg_string path, query, method, body;
+  int has_body, forward_body;
+  int variables; /* 0: none of the parent's, 1: copies, 2: shared */
+  const mg_header* vars;
+  uint32_t var_count, slot;
+} mg_subrequest;
+
 /* A target of the route's upstream. */
 typedef struct {
   mg_string address;
@@ -69,15 +78,18 @@ typedef struct {
 
 enum {
   MG_OK = 0,
-  MG_AGAIN = -2,       /* yield; the results come with the resume */
-  MG_ERROR = -1,       /* scratch text tells, through the mg_string given */
-  MG_DECLINED = -5,    /* not there */
-  MG_NO_REQUEST = -10, /* the context has no request */
-  MG_LATE = -11,       /* too late: the response has begun */
-  MG_CLOSED = -12,     /* the client has gone */
-  MG_ENDED = -13,      /* the response is complete */
-  MG_FILTER = -14,     /* yield MG_OP_FILTER: filters must run over what was written */
-  MG_BUSY = -15,       /* too many of them */
+  MG_AGAIN = -2,        /* yield; the results come with the resume */
+  MG_ERROR = -1,        /* scratch text tells, through the mg_string given */
+  MG_DECLINED = -5,     /* not there */
+  MG_NO_REQUEST = -10,  /* the context has no request */
+  MG_LATE = -11,        /* too late: the response has begun */
+  MG_CLOSED = -12,      /* the client has gone */
+  MG_ENDED = -13,       /* the response is complete */
+  MG_FILTER = -14,      /* yield MG_OP_FILTER: filters must run over what was written */
+  MG_BUSY = -15,        /* too many of them */
+  MG_HEADER_ONLY = -16, /* the response has no body */
+  MG_UNREAD = -17,      /* the request's body was not read */
+  MG_IN_FILE = -18,     /* the request's body is in a file */
 
   MG_NIL = 0,
   MG_BOOLEAN = 1,
@@ -96,6 +108,10 @@ enum {
   MG_PHASE_LOG = 0x100,
   MG_PHASE_TIMER = 0x200,
   MG_PHASE_EXIT_WORKER = 0x400,
+  MG_PHASE_SERVER_REWRITE = 0x800,
+  MG_PHASE_SET = 0x1000,
+  MG_PHASE_SSL_CLIENT_HELLO = 0x2000,
+  MG_PHASE_SSL_CERTIFICATE = 0x4000,
 
   /* What a coroutine yields to the scheduler, after the private token. */
   MG_OP_WAIT = 0,   /* until the operation that a call began has ended */
@@ -113,10 +129,13 @@ void mg_context_keep(void) MG_NOEXCEPT;           /* Lua keeps state under the s
 void mg_context_policy(uint32_t index) MG_NOEXCEPT; /* the next function of the phase begins: new limits */
 
 /* --- control */
+/* The status that the client has been sent already, if it is another one; else MG_OK, MG_ERROR. */
 int mg_control_exit(int status) MG_NOEXCEPT;
 int mg_control_exec(const char* path, size_t path_size, const char* query, size_t query_size) MG_NOEXCEPT;
+int mg_control_exec_named(const char* name, size_t size) MG_NOEXCEPT; /* MG_DECLINED: no route of that name */
 void mg_control_jump(void) MG_NOEXCEPT; /* match the route again with the URI as it is now */
-int mg_control_on_abort(void) MG_NOEXCEPT; /* states[slot].on_abort is a thread to run; MG_DECLINED: aborts are ignored */
+int mg_control_on_abort(void)
+    MG_NOEXCEPT; /* states[slot].on_abort is a thread to run; MG_DECLINED: aborts are ignored */
 int mg_log_enabled(int level) MG_NOEXCEPT;
 void mg_log_write(int level, const char* text, size_t size) MG_NOEXCEPT;
 
@@ -131,10 +150,10 @@ int mg_response_set_status(int status) MG_NOEXCEPT;
 int mg_response_started(void) MG_NOEXCEPT; /* output was made: status and fields are fixed */
 int mg_response_head_sent(void) MG_NOEXCEPT;
 int mg_response_ended(void) MG_NOEXCEPT;
-/* The values of a field, at most `most`; their number. */
+/* The values of a field, at most `most`; how many there are. */
 int mg_response_header(const char* name, size_t size, mg_string* values, int most) MG_NOEXCEPT;
-/* Replaces all fields of that name; no values: removes them. MG_ERROR: a name or value that may not stand in a head. */
-int mg_response_set_header(const char* name, size_t size, const mg_string* values, int count) MG_NOEXCEPT;
+/* Replaces all fields of that name (or, with `add`, comes beside them); no values: removes them. */
+int mg_response_set_header(const char* name, size_t size, const mg_string* values, int count, int add) MG_NOEXCEPT;
 int mg_response_headers(mg_header* out, int most) MG_NOEXCEPT;
 
 /* --- request */
@@ -147,6 +166,7 @@ int mg_request_raw_header(int without_line, mg_string* out) MG_NOEXCEPT;
 double mg_request_http_version(void) MG_NOEXCEPT; /* 0: no request */
 double mg_request_start_time(void) MG_NOEXCEPT;
 int mg_request_is_internal(void) MG_NOEXCEPT;
+int mg_request_is_subrequest(void) MG_NOEXCEPT;
 int mg_request_query(mg_string* out) MG_NOEXCEPT;
 int mg_request_set_query(const char* query, size_t size) MG_NOEXCEPT;
 int mg_request_set_path(const char* path, size_t size) MG_NOEXCEPT;
@@ -154,12 +174,21 @@ int mg_request_set_path(const char* path, size_t size) MG_NOEXCEPT;
 int mg_request_read_body(int can_wait) MG_NOEXCEPT;
 int mg_request_body_error(void) MG_NOEXCEPT;
 int mg_request_discard_body(void) MG_NOEXCEPT;
-int mg_request_body(mg_string* out) MG_NOEXCEPT; /* MG_DECLINED: not read, or empty */
-int mg_request_set_body(const char* data, size_t size) MG_NOEXCEPT;
+int mg_request_body(mg_string* out) MG_NOEXCEPT;      /* MG_DECLINED: empty or discarded; MG_UNREAD, MG_IN_FILE */
+int mg_request_body_file(mg_string* out) MG_NOEXCEPT; /* its name; MG_DECLINED: not in a file */
+/* How the body may be replaced: MG_OK, MG_UNREAD, MG_DECLINED: discarded */
+int mg_request_body_ready(void) MG_NOEXCEPT;
+/* `may_file`: in a file, where it is larger than the route keeps in memory */
+int mg_request_set_body(const char* data, size_t size, int may_file, mg_string* error) MG_NOEXCEPT;
+int mg_request_set_body_file(const char* name, size_t size, int clean, mg_string* error) MG_NOEXCEPT;
 
 /* --- variables */
 int mg_variable_get(const char* name, size_t size, mg_string* out) MG_NOEXCEPT;
+/* `value` null: it has none from now on. */
 int mg_variable_set(const char* name, size_t size, const char* value, size_t value_size) MG_NOEXCEPT;
+
+/* 1: `vars` or `set` of the configuration define it, or a script has; 0: not, or it is the gateway's own */
+int mg_variable_defined(const char* name, size_t size) MG_NOEXCEPT;
 
 /* --- filters */
 int mg_filter_output(const char* data, size_t size) MG_NOEXCEPT; /* what the body filters let through */
@@ -177,6 +206,9 @@ int mg_balancer_set_timeouts(double connect, double send, double read, mg_string
 int mg_balancer_keepalive(double idle, double requests, mg_string* error) MG_NOEXCEPT;
 int mg_balancer_recreate(mg_string* error) MG_NOEXCEPT;
 int mg_balancer_tls(int on, mg_string* error) MG_NOEXCEPT;
+
+/* --- location: subrequests. MG_AGAIN: resumed with a table of {status, header, body, truncated} for each. */
+int mg_location_capture(mg_subrequest* requests, int count, mg_string* error) MG_NOEXCEPT;
 
 /* --- time, timers */
 double mg_time_now(void) MG_NOEXCEPT; /* cached; seconds since 1970 */
