@@ -50,12 +50,6 @@ namespace {
 
 // --- server rewrite: once for a client's request, before its route is known
 
-// An empty text is a value, too: without a place of its own it would look like none.
-void DefineVariable(Exchange& x, std::string_view name, const config::Template& text) {
-  std::string_view value = Evaluate(x, text);
-  x.SetVariable(name, value.data() != nullptr ? value : std::string_view("", 0));
-}
-
 Next ServerRewrite(Exchange& x) {
   const Snapshot& snapshot = x.snapshot();
   RemoveNamedFields(x.request.headers);

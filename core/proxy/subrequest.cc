@@ -91,7 +91,7 @@ bool Exchange::BecomeSubrequest(Exchange& parent, const SubrequestSpec& spec, ht
   SetMethod(spec.method);
   SetQuery(spec.query);
   SetBody(*this, parent, spec);
-  for (const auto& [name, value] : snapshot().vars) SetVariable(name, Evaluate(*this, value));
+  for (const auto& [name, value] : snapshot().vars) DefineVariable(*this, name, value);
   if (spec.variables != SubrequestSpec::Variables::kNone) CopyVariables(parent.variables, *this);
   in.is_internal = true;
   step = Step::kMatchRoute;
