@@ -380,7 +380,7 @@ raw
 HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\npart of it
 --- request
 GET /t
---- response_body_like: ^200 true 4
+--- response_body_like: ^200 true 5
 
 === TEST 17: HEAD has the length and no body
 --- config

@@ -79,7 +79,13 @@ void RouteReader::Read(const Value& value, size_t index) {
     Get(value, "body_limit", limit);
     route.body_limit = limit;
   }
+  if (size_t most = SIZE_MAX; value.Find("body_buffer") != nullptr) {
+    Get(value, "body_buffer", most);
+    route.body_buffer = most;
+  }
   ReadClientAbort(value, route.client_abort);
+  if (const Value* logs = value.Find("access_log"))
+    route.access_logs = ReadAccessLogs(*logs, route.path + ".access_log", reading_);
   ReadListenerNames(value, route);
   if (const Value* upstream = value.Find("upstream")) ReadUpstreamOf(*upstream, route);
   if (const Value* respond = value.Find("respond")) ReadRespond(*respond, route);
@@ -340,7 +346,9 @@ Schema RouteSchema() {
                  {"response_headers", HeaderEditSchema()},
                  {"error_pages", ErrorPagesSchema()},
                  {"body_limit", Size("In place of `limits.body`; `0`: no limit.")},
+                 {"body_buffer", Size("In place of `limits.body_buffer`; `0`: all in memory.")},
                  {"client_abort", ClientAbortSchema()},
+                 {"access_log", AccessLogSchema()},
                  {"upstream", std::move(upstream_name)},
                  {"respond", RespondSchema()},
                  {"redirect", RedirectSchema()},

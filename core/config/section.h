@@ -82,13 +82,19 @@ std::string UnknownName(std::string_view what, const Value& name, const std::vec
 
 // gateway.cc: all that has no file of its own.
 Schema LogSchema();
-Schema AccessLogSchema();
-Schema EndpointSchema(std::string doc, bool token);
+Schema StatusSchema();
+Schema AdminSchema();
 Schema LimitsSchema();
 Schema TlsSchema();
 Schema LuaSchema();
 Schema RedisSchema();
 void ReadGateway(const Value& root, Reading& reading);
+
+// access_log.cc: of the gateway and of a route.
+Schema AccessLogSchema();
+std::vector<AccessLog> ReadAccessLogs(const Value& value, const std::string& path, Reading& reading);
+// Where the lines of a log go.
+Output ReadOutput(const Value& value, const Reading& reading);
 
 // listeners.cc
 Schema ListenersSchema();

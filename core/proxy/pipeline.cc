@@ -40,6 +40,7 @@ Next FailWith(Exchange& x, int status, std::string_view detail) {
 Next RunHook(Exchange& x, Phase phase, Step next) {
   if (!x.route->Has(phase)) return Go(x, next);
   x.in_hook = true;
+  x.BeginPhase(phase);
   HookStatus status = x.generation->program->Run(x, phase);
   if (status == HookStatus::kSuspended) return Next::kSuspend;
   return x.AfterHook(status, next);
@@ -53,7 +54,7 @@ Next ServerRewrite(Exchange& x) {
   const Snapshot& snapshot = x.snapshot();
   RemoveNamedFields(x.request.headers);
   if (!snapshot.KeepsIdentity(x.listener)) snapshot.identity_headers.Strip(x.request.headers);
-  for (const auto& [name, value] : snapshot.vars) x.SetVariable(name, Evaluate(x, value));
+  for (const auto& [name, value] : snapshot.vars) DefineVariable(x, name, value);
   const RouteTable* table = snapshot.TableFor(x.listener);
   if (table == nullptr) return FailWith(x, 404, "this listener has been removed");
   if (!table->server_rewrite) return Go(x, Step::kMatchRoute);
@@ -67,7 +68,9 @@ Next ServerRewrite(Exchange& x) {
 
 Next EnterRoute(Exchange& x, const RouteEntry& route) {
   x.route = &route;
-  for (const auto& [name, value] : route.vars) x.SetVariable(name, Evaluate(x, value));
+  if (const LogSet* logs = LogsOf(x); logs != nullptr && (logs->needs & kNeedsPhaseTimes) != 0 && !x.phase_times)
+    x.phase_times = x.arena.New<PhaseTimes>();
+  for (const auto& [name, value] : route.vars) DefineVariable(x, name, value);
   x.in.body_limit = route.body_limit;
   if (x.in.body_limit != 0 && x.request.framing == http::BodyFraming::kLength &&
       x.request.content_length > x.in.body_limit && x.in.body_state == BodyState::kUnread) {
@@ -81,7 +84,8 @@ Next EnterNamedRoute(Exchange& x, const RouteTable& table) {
   const Snapshot& snapshot = x.snapshot();
   std::string_view name = std::exchange(x.in.named, {});
   auto found = snapshot.route_names.find(name);
-  if (found == snapshot.route_names.end()) {
+  // A route is reached on its listeners only, by name as by path.
+  if (found == snapshot.route_names.end() || !std::ranges::binary_search(table.routes, found->second)) {
     MG_LOG(kError, "could not find named location \"@{}\"", name);
     return FailWith(x, 500, {});
   }
@@ -241,6 +245,7 @@ Next Log(Exchange& x) {
   x.deadline.Cancel();
   x.total.Cancel();
   WriteAccessLog(x);
+  CountRequest(x);
   LoopCounters& counters = x.context.counters;
   if (x.response.head.status >= 500) Count(counters.responses_5xx);
   if (x.route == nullptr || !x.route->Has(Phase::kLog)) return Go(x, Step::kFinish);
@@ -287,6 +292,9 @@ Next Exchange::AfterHook(HookStatus status, Step next) {
   if (status == HookStatus::kSuspended) {
     in_hook = true;
     return Next::kSuspend;
+  }
+  if (phase_times != nullptr) {
+    for (Phase phase : {Phase::kRewrite, Phase::kAccess, Phase::kContent, Phase::kBalance}) phase_times->End(phase);
   }
   if (std::exchange(failed_meanwhile, false)) return Next::kFail;
   if (client_gone && !IgnoresAbort()) {

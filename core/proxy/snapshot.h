@@ -15,9 +15,10 @@
 #include "config/config.h"
 #include "config/template.h"
 #include "net/tls.h"
-#include "observe/line_writer.h"
+#include "proxy/access_log.h"
 #include "proxy/hook_program.h"
 #include "proxy/identity.h"
+#include "proxy/metrics.h"
 #include "proxy/phase.h"
 #include "proxy/trust.h"
 #include "route/matcher.h"
@@ -40,11 +41,14 @@ struct RouteEntry {
   PhaseMask hooks = 0;
   const upstream::Upstream* upstream = nullptr;  // null: another kind of answer
   size_t body_limit = 0;
+  size_t body_buffer = 0;
   config::Template redirect, respond_body;
   std::vector<config::Template> respond_headers;  // as in conf, where they are templates
   std::optional<config::Template> rewrite_path, rewrite_host;
   std::unique_ptr<RequestEdit> request_edit;  // null: none
   std::vector<config::Expression> hash_key;
+  uint32_t log_set = 0;  // in Snapshot::log_sets
+  RouteSeries series;
   const upstream::Upstream* fallback = nullptr;  // asked while the upstream's circuit breaker is open; null: none
   std::vector<config::Expression> fallback_hash_key;
   bool Has(Phase phase) const { return (hooks & Bit(phase)) != 0; }
@@ -82,9 +86,10 @@ class Snapshot {
   TrustedProxies trusted;
   std::unique_ptr<RequestEdit> request_edit;     // for every route, before its own; null: none
   std::shared_ptr<const config::Limits> limits;  // what sessions keep of it
-  config::Template access_format;
-  bool access_log = false;
-  observe::LineWriter::Output access_output;
+  std::vector<std::unique_ptr<AccessLog>> access_logs;
+  std::vector<LogSet> log_sets;  // the first is the gateway's; empty: nothing is logged
+  bool counts = false;           // requests are counted: a page shows it
+  RouteSeries no_route;          // where no route matched
 
   bool KeepsIdentity(uint32_t listener) const { return listener < keeps_identity.size() && keeps_identity[listener]; }
   // Null: no such listener in this generation.

@@ -52,8 +52,8 @@ class Programs final : public proxy::HookPrograms {
 class Assembler {
  public:
   Assembler(const config::Config& config, const PolicySet& policies, std::shared_ptr<const config::Lua> conf, Vm& vm,
-            config::Diagnostics& diagnostics)
-      : config_(config), policies_(policies), vm_(vm), L_(vm.state()), diagnostics_(diagnostics) {
+            PolicyMetrics* metrics, config::Diagnostics& diagnostics)
+      : config_(config), policies_(policies), vm_(vm), L_(vm.state()), metrics_(metrics), diagnostics_(diagnostics) {
     budget_ = {std::chrono::nanoseconds(conf->limits.cpu).count(), conf->limits.growth};
   }
 
@@ -199,6 +199,7 @@ class Assembler {
     if (!is_new) return known->second;
     Code code = SingleCode(route.content, MG_PHASE_CONTENT, route.path + ".content");
     code.names = {"content"};
+    if (metrics_ != nullptr) code.series = {metrics_->Of("content", "content")};
     parts_->codes.push_back(std::move(code));
     return known->second = &parts_->codes.back();
   }
@@ -263,7 +264,9 @@ class Assembler {
         lua_rawgeti(L_, LUA_REGISTRYINDEX, loaded.conf);
         lua_rawseti(L_, top + 3, static_cast<int>(i) + 1);
       }
-      code.names.push_back(policies_.instances[hooks[i]].policy->name);
+      const PolicyInstance& instance = policies_.instances[hooks[i]];
+      code.names.push_back(instance.policy->name);
+      if (metrics_ != nullptr) code.series.push_back(metrics_->Of(SeriesName(instance), proxy::PhaseName(phase)));
     }
     code.steps = static_cast<uint32_t>(hooks.size()) + (phase == Phase::kBodyFilter ? 1 : 0);
     if (vm_.Call(2, 1, kLoadBudget)) {
@@ -275,6 +278,13 @@ class Assembler {
     parts_->codes.push_back(std::move(code));
     known->second = &parts_->codes.back();
     return known->second;
+  }
+
+  // A script is told from others by its file's name.
+  static std::string SeriesName(const PolicyInstance& instance) {
+    const std::string& name = instance.policy->name;
+    if (name != "script" || instance.module.empty()) return name;
+    return name + ":" + instance.module.substr(instance.module.rfind('/') + 1);
   }
 
   // A chunk that stands alone; without a runner where there is none, or where it does not compile.
@@ -307,6 +317,7 @@ class Assembler {
   const PolicySet& policies_;
   Vm& vm_;
   lua_State* L_;
+  PolicyMetrics* metrics_;
   config::Diagnostics& diagnostics_;
   Budget budget_;
   Program::Parts* parts_ = nullptr;
@@ -357,6 +368,7 @@ std::unique_ptr<proxy::HookPrograms> BuildPrograms(const config::Config& config,
   auto conf = std::make_shared<const config::Lua>(config.lua);
   auto chunks = std::make_shared<Chunks>(&files, config.lua.path);
   std::optional<PolicySet> policies;
+  std::shared_ptr<WorkerThreads> worker_threads;
   std::vector<std::unique_ptr<Program>> programs;
   std::vector<proxy::PhaseMask> masks;
   std::vector<bool> server_rewrite;
@@ -369,6 +381,13 @@ std::unique_ptr<proxy::HookPrograms> BuildPrograms(const config::Config& config,
     around.config = &config;
     around.prefix = config.file.substr(0, config.file.rfind('/') + 1);
     if (static_cast<size_t>(loop) < options.redis.size()) around.redis = options.redis[static_cast<size_t>(loop)];
+    if (!worker_threads) {
+      Surroundings of_threads;
+      of_threads.dicts = around.dicts;
+      of_threads.workers = around.workers;
+      of_threads.prefix = around.prefix;
+      worker_threads = std::make_shared<WorkerThreads>(conf, chunks, std::move(of_threads));
+    }
     auto vm = Vm::Create(*conf, *chunks, std::move(around));
     if (!vm) {
       diagnostics.ErrorIn(config.file, 1, 1, "lua", vm.error().message);
@@ -377,12 +396,13 @@ std::unique_ptr<proxy::HookPrograms> BuildPrograms(const config::Config& config,
     Program::Parts parts;
     parts.chunks = chunks;
     parts.conf = conf;
+    parts.worker_threads = worker_threads;
     if (!diagnostics.failed()) RunInit(config, **vm, diagnostics);
     if (!policies) {
       policies.emplace(config, **vm, files, diagnostics);
       policies->Resolve();
     }
-    Assembler(config, *policies, conf, **vm, diagnostics).Run(parts);
+    Assembler(config, *policies, conf, **vm, options.metrics, diagnostics).Run(parts);
     if (diagnostics.failed()) return nullptr;
     masks.assign(parts.routes.size(), 0);
     for (size_t route = 0; route < masks.size(); route++) {

@@ -17,6 +17,12 @@ void LinkRedis();
 void LinkBalancer();
 void LinkLocation();
 void LinkSsl();
+void LinkSemaphore();
+void LinkErrorLog();
+void LinkPipe();
+void LinkWorkerThread();
+void LinkSocket();
+void LinkUdp();
 
 void LinkSurface() {
   LinkContext();
@@ -34,6 +40,12 @@ void LinkSurface() {
   LinkBalancer();
   LinkLocation();
   LinkSsl();
+  LinkSemaphore();
+  LinkErrorLog();
+  LinkPipe();
+  LinkWorkerThread();
+  LinkSocket();
+  LinkUdp();
 }
 
 }  // namespace mg::script

@@ -2,7 +2,9 @@
 
 #include "script/embedded.h"
 #include "script/json_codec.h"
+#include "script/pipes.h"
 #include "script/scheduler.h"
+#include "script/semaphores.h"
 #include "script/surface.h"
 
 namespace mg::script {
@@ -65,6 +67,8 @@ int SearchModule(lua_State* L) {
 
 Result<std::unique_ptr<Vm>> Vm::Create(const config::Lua& conf, Chunks& chunks, Surroundings around) {
   LinkSurface();
+  around.semaphores = std::make_shared<Semaphores>();
+  around.pipes = std::make_shared<Pipes>();
   std::unique_ptr<Vm> vm(new Vm(conf, chunks, std::move(around)));
   if (auto opened = vm->Open(); !opened) return std::unexpected(opened.error());
   return vm;

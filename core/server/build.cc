@@ -180,13 +180,12 @@ void RefuseWhatIsNotServed(const config::Config& conf, config::Diagnostics& diag
   for (const config::Upstream& upstream : conf.upstreams) {
     std::string path = "upstreams." + upstream.name;
   }
-  if (conf.status) refuse({}, "status", "there is no status listener");
   if (conf.admin) refuse({}, "admin", "there is no admin listener (`moongate reload` and `stop` need none)");
 }
 
 // A template that Load has checked already.
-config::Template Checked(const std::string& text, config::TemplateUse use = config::TemplateUse::kRequest) {
-  return config::Template::Parse(text, use).value_or(config::Template());
+config::Template Checked(const std::string& text) {
+  return config::Template::Parse(text, config::TemplateUse::kRequest).value_or(config::Template());
 }
 
 // Null: there is nothing to edit.
@@ -204,6 +203,7 @@ void FillRoute(proxy::Snapshot& snapshot, const config::Route& route, uint32_t i
   entry.conf = &route;
   entry.index = index;
   entry.body_limit = route.body_limit.value_or(snapshot.config->limits.body);
+  entry.body_buffer = route.body_buffer.value_or(snapshot.config->limits.body_buffer);
   if (!route.upstream.empty()) {
     auto found = snapshot.upstream_names.find(route.upstream);
     if (found != snapshot.upstream_names.end()) entry.upstream = found->second;
@@ -229,6 +229,59 @@ void FillRoute(proxy::Snapshot& snapshot, const config::Route& route, uint32_t i
   if (fallback == snapshot.upstream_names.end()) return;
   entry.fallback = fallback->second;
   read_key(*entry.fallback, entry.fallback_hash_key);
+}
+
+// Sets of access logs: the gateway's, and those of routes that have their own. Logs that are the same are compiled
+// once.
+class LogBuilder {
+ public:
+  explicit LogBuilder(proxy::Snapshot& snapshot) : snapshot_(snapshot) {}
+
+  uint32_t SetOf(const std::vector<config::AccessLog>& logs) {
+    proxy::LogSet set;
+    for (const config::AccessLog& conf : logs) {
+      const proxy::AccessLog& log = Find(conf);
+      set.logs.push_back(&log);
+      set.needs |= log.needs();
+    }
+    auto [known, added] = sets_.try_emplace(set.logs, snapshot_.log_sets.size());
+    if (added) snapshot_.log_sets.push_back(std::move(set));
+    return known->second;
+  }
+
+ private:
+  const proxy::AccessLog& Find(const config::AccessLog& conf) {
+    std::string key = OutputTarget(conf.output) + '\0' + conf.format;
+    for (const std::string& field : conf.fields) key += '\0' + field;
+    auto [known, added] = logs_.try_emplace(std::move(key), nullptr);
+    if (added) known->second = snapshot_.access_logs.emplace_back(std::make_unique<proxy::AccessLog>(conf)).get();
+    return *known->second;
+  }
+
+  proxy::Snapshot& snapshot_;
+  std::map<std::string, const proxy::AccessLog*> logs_;
+  std::map<std::vector<const proxy::AccessLog*>, uint32_t> sets_;
+};
+
+void FillLogs(proxy::Snapshot& snapshot) {
+  LogBuilder builder(snapshot);
+  builder.SetOf(snapshot.config->access_logs);
+  for (proxy::RouteEntry& entry : snapshot.routes) {
+    if (entry.conf->access_logs) entry.log_set = builder.SetOf(*entry.conf->access_logs);
+  }
+}
+
+// Where a page shows them: what is counted of routes and upstreams.
+void FillSeries(proxy::Snapshot& snapshot, proxy::TrafficMetrics& traffic) {
+  const config::Config& conf = *snapshot.config;
+  if (!conf.status) return;
+  snapshot.counts = true;
+  traffic.SetLimit(conf.status_series);
+  snapshot.no_route = traffic.OfNoRoute();
+  for (proxy::RouteEntry& entry : snapshot.routes) entry.series = traffic.OfRoute(entry.conf->name);
+  for (auto& upstream : snapshot.upstreams) {
+    upstream->SetSeries(traffic.OfUpstream(upstream->conf().name));
+  }
 }
 
 // Once for all listeners, and once more for each with policies of its own.
@@ -260,9 +313,6 @@ void NameVariables(proxy::Snapshot& snapshot) {
   }
 }
 
-constexpr std::string_view kCombined =
-    "{remote_addr} - {consumer} [{time_local}] \"{request_line}\" {status} {bytes_sent} \"{referer}\" \"{user_agent}\"";
-
 }  // namespace
 
 std::shared_ptr<proxy::Snapshot> BuildSnapshot(std::unique_ptr<config::Config> config, const BuildContext& context) {
@@ -284,13 +334,14 @@ std::shared_ptr<proxy::Snapshot> BuildSnapshot(std::unique_ptr<config::Config> c
   snapshot->trusted = proxy::TrustedProxies(conf.trusted_proxies);
   snapshot->request_edit = CompileEdit(conf.request_headers);
   snapshot->limits = std::make_shared<const config::Limits>(conf.limits);
-  snapshot->access_log = conf.access_output.kind != config::Output::Kind::kOff;
-  if (snapshot->access_log && conf.access_format != "json") {
-    std::string format(conf.access_format == "combined" ? kCombined : std::string_view(conf.access_format));
-    snapshot->access_format = Checked(format, config::TemplateUse::kLog);
-  }
   FillRoutes(*snapshot);
   NameVariables(*snapshot);
+  FillLogs(*snapshot);
+  FillSeries(*snapshot, context.traffic);
+  if (conf.status) {
+    context.policies.SetLimit(conf.status_series);
+    options.metrics = &context.policies;
+  }
   snapshot->programs = script::BuildPrograms(conf, options, context.files, context.diagnostics);
   if (context.diagnostics.failed()) return nullptr;
   if (snapshot->programs) {

@@ -98,6 +98,17 @@ function runtime.bad_argument(number, name, expected, value, level)
   error("bad argument #" .. number .. " to '" .. name .. "' (" .. reason .. ")", level + 1)
 end
 
+-- An argument that must be a text: a number is taken for one.
+function runtime.text_argument(number, name, value)
+  local kind = type(value)
+  if kind == "string" then
+    return value
+  elseif kind == "number" then
+    return tostring(value)
+  end
+  error("bad argument #" .. number .. " to '" .. name .. "' (string expected, got " .. kind .. ")", 3)
+end
+
 function runtime.check(mask)
   if band(current.phase, mask) == 0 then
     error("API disabled in the context of " .. runtime.context_name(), 3)
@@ -158,14 +169,14 @@ function runtime.make_runner(functions, confs)
     wants[i] = wants_context(functions[i])
   end
   if count == 1 then
-    local f, conf = functions[1], confs[1]
+    local entry, conf = functions[1], confs[1]
     if wants[1] then
       return function()
-        f(conf, context_table())
+        entry(conf, context_table())
       end
     end
     return function()
-      f(conf)
+      entry(conf)
     end
   end
   return function(from)
@@ -199,9 +210,6 @@ function runtime.make_body_runner(functions, confs)
       run(from)
     end
     local out = state.piece
-    if type(out) == "table" then
-      out = runtime.flatten(out)
-    end
     if out ~= nil and out ~= "" then
       C.mg_filter_output(out, #out)
     end
@@ -278,8 +286,6 @@ load("moongate/coroutines.lua", runtime)
 local ngx = {}
 rawset(_G, "ngx", ngx)
 package.loaded["ngx"] = ngx
--- What libraries ask for to make the API faster is the API itself here.
-package.loaded["resty.core"] = { version = "0.1.29" }
 for _, group in ipairs {
   "constants",
   "phase",
@@ -296,7 +302,15 @@ for _, group in ipairs {
   "thread",
   "encoding",
   "worker",
+  "semaphore",
+  "errlog",
+  "pipe",
+  "worker_thread",
+  "process",
+  "modules",
   "shared",
+  "socket",
+  "socket_udp",
 } do
   load("ngx/" .. group .. ".lua", ngx, runtime)
 end

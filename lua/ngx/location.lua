@@ -59,7 +59,7 @@ local function fill_target(request, kept, index, uri, args)
     query = query and query ~= "" and (inline .. "&" .. query) or inline
   end
   if sub(uri, 1, 1) ~= "/" or find(uri, "[%z\1-\31\127]") then
-    error("unsafe uri in argument #" .. index .. ": " .. runtime.printable(uri), 4)
+    error("unsafe uri in argument #" .. index .. ": " .. runtime.log_escaped(uri), 4)
   end
   query = query or ""
   kept[#kept + 1], kept[#kept + 2] = uri, query
