@@ -9,7 +9,7 @@ listeners:
       ssl_certificate:
         lua: |
           local ssl = require "ngx.ssl"
-          local folder = os.getenv("TLS_FOLDER")
+          local folder = os.getenv("TLS")
           local function read(name)
             local file = assert(io.open(folder .. "/" .. name, "rb"))
             local text = file:read("*a")
@@ -23,8 +23,6 @@ listeners:
             assert(ssl.set_priv_key(assert(ssl.parse_pem_priv_key(read("example.key")))))
           end
           ngx.log(ngx.ERR, "phase ", ngx.get_phase(), " for ", ssl.server_name())
---- env
-TLS_FOLDER=${TLS}
 --- config
 - { match: { path: "/*" }, respond: { body: "{tls.server_name}\n", template: true } }
 --- tls
@@ -46,7 +44,7 @@ listeners:
         lua: |
           local ssl = require "ngx.ssl"
           local function read(name)
-            local file = assert(io.open(os.getenv("TLS_FOLDER") .. "/" .. name, "rb"))
+            local file = assert(io.open(os.getenv("TLS") .. "/" .. name, "rb"))
             local text = file:read("*a")
             file:close()
             return text
@@ -54,8 +52,6 @@ listeners:
           ssl.clear_certs()
           assert(ssl.set_der_cert(assert(ssl.cert_pem_to_der(read("server.crt")))))
           assert(ssl.set_der_priv_key(assert(ssl.priv_key_pem_to_der(read("server.key")))))
---- env
-TLS_FOLDER=${TLS}
 --- config
 - { match: { path: "/*" }, respond: { body: "ok\n" } }
 --- tls
@@ -86,8 +82,8 @@ listeners:
 GET /
 --- response_body
 ok
---- error_log
-ssl_client_hello localhost TLSv1.3,TLSv1.2 true 14 nil
+--- error_log regex
+ssl_client_hello localhost TLSv1\.3,TLSv1\.2.* true 14 nil
 
 === TEST 4: versions are chosen there
 --- gateway
@@ -165,11 +161,9 @@ listeners:
       ssl_certificate:
         lua: |
           local ssl = require "ngx.ssl"
-          local file = assert(io.open(os.getenv("TLS_FOLDER") .. "/ca.pem", "rb"))
+          local file = assert(io.open(os.getenv("TLS") .. "/ca.pem", "rb"))
           assert(ssl.verify_client(assert(ssl.parse_pem_cert(file:read("*a"))), 2))
           file:close()
---- env
-TLS_FOLDER=${TLS}
 --- config
 - { match: { path: "/*" }, respond: { body: "{tls.client.verify} {tls.client.subject}\n", template: true } }
 --- tls
@@ -202,3 +196,212 @@ nild2i_PrivateKey_bio\(\) failed
 nilPEM_read_bio_X509\(\) failed
 nild2i_X509_bio\(\) failed
 false.*API disabled in the context of content_by_lua\*
+
+=== TEST 10: the gateway's chunks are for the listeners that have none of their own
+--- gateway
+tls:
+  ssl_client_hello: { lua: "ngx.ctx.hello = require('ngx.ssl.clienthello').get_client_hello_server_name()" }
+  ssl_certificate: { lua: "ngx.log(ngx.ERR, 'the gateway says: ', ngx.ctx.hello)" }
+listeners:
+  - address: "127.0.0.1:0"
+    tls: { certificates: [{ cert: "${TLS}/server.crt", key: "${TLS}/server.key" }] }
+--- config
+- { match: { path: "/*" }, respond: { body: "ok\n" } }
+--- tls
+--- request
+GET /
+--- response_body
+ok
+--- error_log
+the gateway says: localhost
+
+=== TEST 11: a listener's own goes before the gateway's, from a file
+--- gateway
+tls:
+  ssl_certificate: { lua: "ngx.log(ngx.ERR, 'the gateway says')" }
+listeners:
+  - address: "127.0.0.1:0"
+    tls:
+      certificates: [{ cert: "${TLS}/server.crt", key: "${TLS}/server.key" }]
+      ssl_certificate: certificate.lua
+--- config
+- { match: { path: "/*" }, respond: { body: "ok\n" } }
+--- user_files
+>>> certificate.lua
+ngx.log(ngx.ERR, "the listener says")
+--- tls
+--- request
+GET /
+--- response_body
+ok
+--- error_log
+certificate.lua:1: the listener says
+--- no_error_log
+the gateway says
+
+=== TEST 12: a certificate out of Redis, while the handshake waits
+--- gateway
+redis: { main: { address: "${REDIS}" } }
+listeners:
+  - address: "127.0.0.1:0"
+    tls:
+      certificates: [{ cert: "${TLS}/server.crt", key: "${TLS}/server.key" }]
+      ssl_certificate:
+        lua: |
+          local ssl, redis = require "ngx.ssl", require("moongate.redis").get "main"
+          for _, kind in ipairs { "crt", "key" } do
+            local file = assert(io.open(os.getenv("TLS") .. "/example." .. kind, "rb"))
+            assert(redis:set(kind .. ":" .. ssl.server_name(), file:read("*a")))
+            file:close()
+          end
+          assert(ssl.clear_certs())
+          local chain, key = assert(redis:get("crt:" .. ssl.server_name())), assert(redis:get("key:" .. ssl.server_name()))
+          assert(ssl.set_cert(assert(ssl.parse_pem_cert(chain))))
+          assert(ssl.set_priv_key(assert(ssl.parse_pem_priv_key(key))))
+--- config
+- { match: { path: "/*" }, respond: { body: "{tls.server_name}\n", template: true } }
+--- redis
+--- tls
+server_name: api.example.org
+--- request
+GET /
+--- response_body
+api.example.org
+
+=== TEST 13: both wait for a cosocket, beside a light thread
+--- gateway
+listeners:
+  - address: "127.0.0.1:0"
+    tls:
+      certificates: [{ cert: "${TLS}/server.crt", key: "${TLS}/server.key" }]
+      ssl_client_hello: ask.lua
+      ssl_certificate: ask.lua
+--- config
+- { match: { path: "/*" }, respond: { body: "ok\n" } }
+--- user_files
+>>> ask.lua
+local host, port = os.getenv("UPSTREAM"):match("(.+):(%d+)")
+local thread = ngx.thread.spawn(function()
+  ngx.sleep(0.001)
+  return "slept"
+end)
+local sock = ngx.socket.tcp()
+assert(sock:connect(host, tonumber(port)))
+assert(sock:send("GET /" .. ngx.get_phase() .. " HTTP/1.1\r\nHost: peer\r\nConnection: close\r\n\r\n"))
+local line = assert(sock:receive("*l"))
+sock:close()
+ngx.log(ngx.ERR, ngx.get_phase(), ": ", line, " ", select(2, ngx.thread.wait(thread)))
+--- upstream
+>>>
+204 No Content
+--- tls
+--- request
+GET /
+--- response_body
+ok
+--- error_log
+ssl_client_hello: HTTP/1.1 204 No Content slept
+ssl_cert: HTTP/1.1 204 No Content slept
+--- upstream_request_count: 2
+
+=== TEST 14: a status refuses, too
+--- gateway
+listeners:
+  - address: "127.0.0.1:0"
+    tls:
+      certificates: [{ cert: "${TLS}/server.crt", key: "${TLS}/server.key" }]
+      ssl_certificate: { lua: "ngx.exit(403)" }
+--- config
+- { match: { path: "/*" }, respond: 200 }
+--- tls
+--- request
+GET /
+--- no_response
+
+=== TEST 15: ngx.exit(ngx.OK) ends the chunk alone
+--- gateway
+listeners:
+  - address: "127.0.0.1:0"
+    tls:
+      certificates: [{ cert: "${TLS}/server.crt", key: "${TLS}/server.key" }]
+      ssl_certificate: { lua: "ngx.exit(ngx.OK) error('not reached')" }
+--- config
+- { match: { path: "/*" }, respond: { body: "ok\n" } }
+--- tls
+--- request
+GET /
+--- response_body
+ok
+--- no_error_log
+[error]
+
+=== TEST 16: a handshake whose hook does not end is cut after limits.head_timeout
+--- gateway
+limits: { head_timeout: 100ms }
+listeners:
+  - address: "127.0.0.1:0"
+    tls:
+      certificates: [{ cert: "${TLS}/server.crt", key: "${TLS}/server.key" }]
+      ssl_certificate: { lua: "ngx.log(ngx.ERR, 'begun') ngx.sleep(60) ngx.log(ngx.ERR, 'slept')" }
+--- config
+- { match: { path: "/*" }, respond: 200 }
+--- tls
+--- request
+GET /
+--- no_response
+--- error_log
+begun
+--- no_error_log
+slept
+
+=== TEST 17: a listener that requires a certificate goes on requiring one, whatever the chunk asks for
+--- gateway
+listeners:
+  - address: "127.0.0.1:0"
+    tls:
+      certificates: [{ cert: "${TLS}/server.crt", key: "${TLS}/server.key" }]
+      client_auth: { mode: required, ca: "${TLS}/ca.pem" }
+      ssl_certificate:
+        lua: |
+          local ssl = require "ngx.ssl"
+          local file = assert(io.open(os.getenv("TLS") .. "/ca.pem", "rb"))
+          assert(ssl.verify_client(assert(ssl.parse_pem_cert(file:read("*a")))))
+          file:close()
+--- config
+- { match: { path: "/*" }, respond: 200 }
+--- tls
+--- request
+GET /
+--- no_response
+--- error_log
+peer did not return a certificate
+
+=== TEST 18: what belongs to requests is not there in a handshake
+--- gateway
+listeners:
+  - address: "127.0.0.1:0"
+    tls:
+      certificates: [{ cert: "${TLS}/server.crt", key: "${TLS}/server.key" }]
+      ssl_certificate:
+        lua: |
+          for _, call in ipairs { function() return ngx.var.uri end, function() ngx.say("x") end,
+              function() return ngx.req.get_headers() end, function() ngx.location.capture("/") end,
+              function() require("ngx.ssl.clienthello").get_client_hello_server_name() end } do
+            ngx.log(ngx.ERR, (select(2, pcall(call))))
+          end
+      ssl_client_hello: { lua: 'ngx.log(ngx.ERR, (select(2, pcall(require("ngx.ssl").clear_certs))))' }
+--- config
+- { match: { path: "/*" }, respond: { body: "ok\n" } }
+--- tls
+--- request
+GET /
+--- response_body
+ok
+--- grep_error_log regex: API disabled in the context of \w+\*
+--- grep_error_log_out
+API disabled in the context of ssl_client_hello_by_lua*
+API disabled in the context of ssl_certificate_by_lua*
+API disabled in the context of ssl_certificate_by_lua*
+API disabled in the context of ssl_certificate_by_lua*
+API disabled in the context of ssl_certificate_by_lua*
+API disabled in the context of ssl_certificate_by_lua*

@@ -164,8 +164,8 @@ Result<void> VerifyClient(ssl_st* ssl, const CertificateChain* authorities, int 
   if (depth >= 0) SSL_set_verify_depth(ssl, depth);
   if (authorities != nullptr) {
     StorePtr store(X509_STORE_new());
+    if (store == nullptr) return Refuse("X509_STORE_new() failed");
     STACK_OF(X509_NAME)* names = sk_X509_NAME_new_null();
-    if (store == nullptr || names == nullptr) return Refuse("X509_STORE_new() failed");
     for (const X509Ptr& certificate : authorities->certificates) {
       if (X509_STORE_add_cert(store.get(), certificate.get()) != 1) {
         sk_X509_NAME_pop_free(names, X509_NAME_free);
@@ -176,7 +176,9 @@ Result<void> VerifyClient(ssl_st* ssl, const CertificateChain* authorities, int 
     SSL_set_client_CA_list(ssl, names);  // owns it
     if (SSL_set1_verify_cert_store(ssl, store.get()) != 1) return Refuse("SSL_set1_verify_cert_store() failed");
   }
-  SSL_set_verify(ssl, SSL_VERIFY_PEER, VerifyAndGoOn);
+  // A listener that requires a certificate goes on requiring a valid one.
+  if ((SSL_get_verify_mode(ssl) & SSL_VERIFY_FAIL_IF_NO_PEER_CERT) == 0)
+    SSL_set_verify(ssl, SSL_VERIFY_PEER, VerifyAndGoOn);
   return {};
 }
 

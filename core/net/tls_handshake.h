@@ -63,7 +63,8 @@ Result<std::string> KeyToDer(const PrivateKey& key);
 Result<void> UseChain(ssl_st* ssl, const CertificateChain& chain);
 Result<void> UseKey(ssl_st* ssl, const PrivateKey& key);
 void ClearCertificates(ssl_st* ssl);
-// Asks the client for a certificate of one of these authorities, and goes on whatever comes of it (PeerField::kVerify).
+// Asks the client for a certificate of one of these authorities, and goes on whatever comes of it (PeerField::kVerify),
+// unless the listener requires one.
 Result<void> VerifyClient(ssl_st* ssl, const CertificateChain* authorities, int depth);
 
 // --- the ClientHello, in kClientHello

@@ -156,12 +156,13 @@ void Transport::ContinueHandshake() {
   }
   int error = SSL_get_error(ssl_, code);
   if (error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE) return;
-  if (error == SSL_ERROR_WANT_CLIENT_HELLO_CB || error == SSL_ERROR_WANT_X509_LOOKUP) return;  // a hook waits
+  bool hook_waits = error == SSL_ERROR_WANT_CLIENT_HELLO_CB || error == SSL_ERROR_WANT_X509_LOOKUP;
+  if (hook_waits && !peer_closed_) return;
   handshaking_ = false;
   EndHandshakeHook(ssl_);
   tls_failed_ = true;
   bool system = error == SSL_ERROR_SYSCALL && errno != 0 && ERR_peek_error() == 0;
-  SetErrorText(system ? strerror(errno) : TakeHandshakeError(ssl_));
+  SetErrorText(hook_waits ? "the client went away" : system ? strerror(errno) : TakeHandshakeError(ssl_));
   ERR_clear_error();
   Report(Fail(ErrorCode::kTls, "TLS handshake: " + *error_text_, accepted_ ? Origin::kDownstream : Origin::kUpstream));
 }
@@ -280,6 +281,7 @@ void Transport::TlsShutdown() {
 }
 
 void Transport::TlsFree() {
+  if (handshaking_) EndHandshakeHook(ssl_);
   TlsShutdown();
   SSL_free(ssl_);
   ssl_ = nullptr;

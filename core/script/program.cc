@@ -96,7 +96,8 @@ HookStatus Program::Run(Exchange& exchange, Phase phase) { return StartRun(excha
 
 namespace {
 HookStatus HandshakeStatus(Ending ending, int status) {
-  bool refused = ending == Ending::kError || (ending == Ending::kExit && status < 0);
+  bool fine = status >= 0 && status < 300;  // ngx.exit(403) refuses as ngx.exit(ngx.ERROR) does
+  bool refused = ending == Ending::kError || (ending == Ending::kExit && !fine);
   return refused ? HookStatus::kFailed : HookStatus::kDone;
 }
 }  // namespace

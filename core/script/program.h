@@ -28,9 +28,9 @@ class Program final : public proxy::HookProgram, public SchedulerOwner {
     std::shared_ptr<Chunks> chunks;           // outlives the VM
     std::shared_ptr<const config::Lua> conf;  // a copy: the VM may outlive the configuration
     std::unique_ptr<Vm> vm;
-    std::deque<Code> codes;                         // routes with the same hooks share one
-    std::vector<RouteCode> routes;                  // by RouteEntry::index
-    std::vector<const Code*> server_rewrite;        // by RouteTable::hook_block; null: none
+    std::deque<Code> codes;                   // routes with the same hooks share one
+    std::vector<RouteCode> routes;            // by RouteEntry::index
+    std::vector<const Code*> server_rewrite;  // by RouteTable::hook_block; null: none
     // By listener and step of its TLS handshakes; null: none.
     std::vector<std::array<const Code*, 2>> handshakes;
     Code init_worker, exit_worker;                  // without runner: none

@@ -3,7 +3,6 @@ local runtime = require "moongate.runtime"
 local ssl = require "ngx.ssl"
 local ffi = require "ffi"
 local C, ffi_string, ffi_new = ffi.C, ffi.string, ffi.new
-local band = require("bit").band
 local current, phase = runtime.current, runtime.phase
 local out = ffi_new("mg_string")
 local DECLINED = C.MG_DECLINED
@@ -60,7 +59,7 @@ function ocsp.validate_ocsp_response(response, der)
 end
 
 function ocsp.set_ocsp_status_resp(response)
-  if band(current.phase, phase.HANDSHAKE) == 0 then
+  if current.phase ~= phase.SSL_CERTIFICATE then
     runtime.disabled()
   end
   local code = C.mg_ocsp_staple(response, #response, out)

@@ -6,7 +6,7 @@ local band = require("bit").band
 local current, phase = runtime.current, runtime.phase
 local disabled = runtime.disabled
 local type = type
-local HANDSHAKE = phase.HANDSHAKE
+local CERTIFICATE = phase.SSL_CERTIFICATE
 local ANY = phase.HANDSHAKE + phase.REQUEST
 local out, family = ffi_new("mg_string"), ffi_new("int[1]")
 local DECLINED = C.MG_DECLINED
@@ -28,6 +28,13 @@ end
 local function check_string(value, number, name)
   if type(value) ~= "string" then
     runtime.bad_argument(number, name, "string", value, 3)
+  end
+end
+
+-- nil would be taken for a null pointer.
+local function check_object(value, kind, name)
+  if not ffi.istype(kind, value) or value == nil then
+    runtime.bad_argument(1, name, "cdata", value, 3)
   end
 end
 
@@ -99,21 +106,23 @@ local function set(call, value, ...)
 end
 
 function ssl.set_cert(chain)
-  if band(current.phase, HANDSHAKE) == 0 then
+  if current.phase ~= CERTIFICATE then
     disabled()
   end
+  check_object(chain, "mg_ssl_chain*", "set_cert")
   return set(C.mg_ssl_set_chain, chain, out)
 end
 
 function ssl.set_priv_key(key)
-  if band(current.phase, HANDSHAKE) == 0 then
+  if current.phase ~= CERTIFICATE then
     disabled()
   end
+  check_object(key, "mg_ssl_key*", "set_priv_key")
   return set(C.mg_ssl_set_key, key, out)
 end
 
 function ssl.set_der_cert(der)
-  if band(current.phase, HANDSHAKE) == 0 then
+  if current.phase ~= CERTIFICATE then
     disabled()
   end
   local chain, message = ssl.parse_der_cert(der)
@@ -124,7 +133,7 @@ function ssl.set_der_cert(der)
 end
 
 function ssl.set_der_priv_key(der)
-  if band(current.phase, HANDSHAKE) == 0 then
+  if current.phase ~= CERTIFICATE then
     disabled()
   end
   local key, message = ssl.parse_der_priv_key(der)
@@ -135,15 +144,18 @@ function ssl.set_der_priv_key(der)
 end
 
 function ssl.clear_certs()
-  if band(current.phase, HANDSHAKE) == 0 then
+  if current.phase ~= CERTIFICATE then
     disabled()
   end
   return set(C.mg_ssl_clear, out)
 end
 
 function ssl.verify_client(authorities, depth)
-  if band(current.phase, HANDSHAKE) == 0 then
+  if current.phase ~= CERTIFICATE then
     disabled()
+  end
+  if authorities ~= nil then
+    check_object(authorities, "mg_ssl_chain*", "verify_client")
   end
   return set(C.mg_ssl_verify_client, authorities, depth or -1, out)
 end
