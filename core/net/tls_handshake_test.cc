@@ -61,9 +61,9 @@ class TlsHandshake : public testing::Test {
     conf.certificates.push_back({"a.crt", "a.key", own.cert_pem, own.key_pem});
     conf.client_hello.chunk = conf.certificate.chunk = "-- there are chunks";
     server_tls = std::move(*ServerTls::Make(conf, {"http/1.1"}, 7));
-    config::UpstreamTls client;
-    client.ca_pem = ca.pem();
-    client_tls = std::move(*ClientTls::Make(client));
+    config::UpstreamTls conf_of_client;
+    conf_of_client.ca_pem = ca.pem();
+    client_tls = std::move(*ClientTls::Make(conf_of_client));
   }
   void Begin(const std::string& name) {
     auto [a, b] = TcpPair();
@@ -109,17 +109,13 @@ TEST_F(TlsHandshake, IsAskedAtBothStepsAndEndsWithTheHandshake) {
 }
 
 TEST_F(TlsHandshake, WaitsAtEachStepUntilItIsResumed) {
-  bool may_go_on = false;
-  hooks.answer = [&](Hooks::Hook&, HandshakeStep) {
-    return may_go_on ? HandshakeAnswer::kGoOn : HandshakeAnswer::kWait;
-  };
   for (size_t step : {0, 1}) {
-    may_go_on = false;
-    if (step == 0) Begin("example.com");
+    bool may_go_on = false;
+    hooks.asked[step] = 0;
     hooks.answer = [&, step](Hooks::Hook&, HandshakeStep asked) {
       return may_go_on || static_cast<size_t>(asked) != step ? HandshakeAnswer::kGoOn : HandshakeAnswer::kWait;
     };
-    if (step == 1) Begin("example.com");
+    Begin("example.com");
     ASSERT_TRUE(RunUntil(loop, [&] { return hooks.asked[step] > 0; }));
     for (int i = 0; i < 5; i++) loop.RunOnce(1);
     EXPECT_EQ(server->connects, 0);
@@ -129,7 +125,6 @@ TEST_F(TlsHandshake, WaitsAtEachStepUntilItIsResumed) {
     ASSERT_TRUE(Finish());
     EXPECT_TRUE(server->connected && client->connected);
     EXPECT_EQ(hooks.living, 0);
-    hooks.asked[1] = 0;
   }
 }
 
