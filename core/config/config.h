@@ -52,6 +52,12 @@ struct LuaLimits {
   size_t memory = 256 * 1024 * 1024;
 };
 
+// Of ngx.re and of Lua's own patterns (string.find, match, gmatch, gsub).
+struct LuaRegex {
+  uint32_t cache = 1024;             // compiled expressions that a VM keeps
+  uint64_t match_limit = 1'000'000;  // backtracking steps from one place of the subject
+};
+
 // Lua text: a file, or a chunk in place (its position makes errors point into the YAML).
 struct LuaSource {
   std::string file;         // absolute; empty for a chunk in place
@@ -70,6 +76,7 @@ struct Lua {
   Duration drain{30'000};
   bool strict_globals = true;
   LuaLimits limits;
+  LuaRegex regex;
 };
 
 // A policy as written: its module's schema (Lua) checks `conf` when the generation is built.

@@ -267,6 +267,7 @@ for _, group in ipairs {
   "timer",
   "thread",
   "encoding",
+  "regex",
   "worker",
   "shared",
 } do
