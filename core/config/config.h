@@ -34,6 +34,7 @@ struct Limits {  // 0 is no limit where it says so
   size_t headers = 100;
   size_t uri = 16 * 1024;
   size_t body = 10 * 1024 * 1024;  // 0: no limit
+  size_t body_buffer = 0;          // of a body that a script reads, in memory; 0: all of it
   Duration head_timeout{10'000};
   Duration body_timeout{30'000};  // between two reads of a request body
   Duration send_timeout{30'000};  // between two writes to a client that does not read
@@ -58,6 +59,11 @@ struct LuaRegex {
   uint64_t match_limit = 1'000'000;  // backtracking steps from one place of the subject
 };
 
+// Timers of scripts, of each loop.
+struct LuaTimers {
+  int pending = 4096, running = 1024;
+};
+
 // Lua text: a file, or a chunk in place (its position makes errors point into the YAML).
 struct LuaSource {
   std::string file;         // absolute; empty for a chunk in place
@@ -77,6 +83,9 @@ struct Lua {
   bool strict_globals = true;
   LuaLimits limits;
   LuaRegex regex;
+  LuaTimers timers;
+  std::map<std::string, int> worker_threads;  // pools of ngx.run_worker_thread: how many threads each
+  size_t capture_error_log = 0;               // what ngx.errlog.get_logs keeps, of each loop; 0: nothing
 };
 
 // A policy as written: its module's schema (Lua) checks `conf` when the generation is built.
@@ -109,6 +118,7 @@ struct Certificate {
 
 struct ListenerTls {
   std::vector<Certificate> certificates;
+  LuaSource client_hello, certificate;  // chunks run within the handshake
   enum class ClientAuth : uint8_t { kNone, kOptional, kRequired } client_auth = ClientAuth::kNone;
   std::string client_ca, client_ca_pem;
   int min_version = 0x0303;  // TLS1_2_VERSION
@@ -120,14 +130,17 @@ struct Listener {
   bool proxy_protocol = false;
   bool keep_identity = false;  // its clients are the gateway itself: Config::identity_headers stay
   int backlog = 4096;
-  std::string name;  // for Route::listeners; may be empty
+  std::string name;              // for Route::listeners; may be empty
+  std::vector<Policy> policies;  // after Config::policies, before the route's
   Position position;
 };
 
 struct Target {
-  Address address;
+  Address address;  // of an SRV record: its name, as a kName without port
+  bool srv = false;
   uint32_t weight = 1;
-  bool backup = false;
+  uint32_t priority = 0;                    // the lowest that is fit is used
+  static constexpr uint32_t kBackup = 101;  // the priority of backups: below all that can be written
   Position position;
 };
 
@@ -136,12 +149,18 @@ struct ActiveHealth {
   std::string host;
   Duration interval{5'000}, timeout{1'000};
   uint32_t healthy = 2, unhealthy = 3;
+  uint32_t jitter_percent = 10;    // of the interval
   std::vector<uint16_t> statuses;  // empty: 200-399
-  enum class Kind : uint8_t { kHttp, kTcp } kind = Kind::kHttp;
+  uint16_t port = 0;               // 0: the target's own
+  bool starts_unhealthy = false;   // until the first good answer
+  enum class Kind : uint8_t { kHttp, kTcp, kTls } kind = Kind::kHttp;
 };
 
 struct PassiveHealth {
-  uint32_t failures = 5;
+  uint32_t failures = 5;         // in a row
+  uint32_t failure_percent = 0;  // of the requests in the window; 0: not looked at
+  uint32_t minimum = 20;         // fewer requests in the window tell no ratio
+  std::vector<uint16_t> statuses{502, 503, 504};
   Duration window{10'000}, eject{30'000};
   uint32_t max_ejected_percent = 50;
 };
@@ -199,6 +218,9 @@ struct Upstream {
   std::vector<Target> targets;
   enum class Balance : uint8_t { kRoundRobin, kLeastConn, kRandom, kEwma, kHash } balance = Balance::kRoundRobin;
   std::vector<std::string> hash_key;  // expressions (template.h), each length-prefixed; of kHash
+  uint32_t balance_factor = 0;        // of kHash: the most of its share a target gets, in percent; 0: no bound
+  Duration slow_start{0};             // how long a target that is new or back gets less than its share; 0: none
+  uint32_t panic_percent = 10;        // with fewer of a group's targets fit, the group is unfit; 0: only with none
   struct {
     Duration idle{60'000};
     uint32_t per_worker = 64;
@@ -214,6 +236,17 @@ struct Upstream {
   bool preserve_host = true;  // send the client's Host; false: the target's address
   Position position;
   bool anonymous = false;  // written in a route's place; its name is "@" and the route's
+};
+
+// How names are asked for.
+struct Resolver {
+  std::vector<std::string> nameservers;  // "10.0.0.2:53", "[::1]:53"; empty: resolv.conf's
+  std::vector<std::string> search;       // domains; empty: resolv.conf's
+  Duration timeout{1'000};               // of one question to one server
+  uint32_t attempts = 2;
+  Duration min_ttl{1'000}, max_ttl{3'600'000};
+  enum class Family : uint8_t { kAny, kIpv4, kIpv6 } family = Family::kAny;
+  bool operator==(const Resolver&) const = default;
 };
 
 struct Condition {
@@ -252,6 +285,19 @@ struct HeaderEdit {  // headers that are added, set or removed, without Lua; of 
   std::vector<std::string> remove;
 };
 
+struct Output {  // of a log
+  enum class Kind : uint8_t { kOff, kStderr, kFile, kSyslog } kind = Kind::kStderr;
+  std::string file;
+};
+
+struct AccessLog {
+  std::string format = "combined";  // combined, json, or a template
+  std::vector<std::string> fields;  // of json: expressions (template.h); empty: the usual ones
+  Output output;
+  Position position;
+  std::string path;  // "access_log", "routes[3].access_log[1]"
+};
+
 enum class ClientAbort : uint8_t { kCancel, kIgnore };  // what a client that goes away does to its request
 
 struct Route {
@@ -260,15 +306,18 @@ struct Route {
   int priority = 0;
   bool internal = false;
   std::vector<Policy> policies;
-  std::vector<std::pair<std::string, std::string>> vars;
+  std::vector<std::pair<std::string, std::string>> vars;  // templates
+  std::vector<std::pair<std::string, LuaSource>> set;     // variables and the chunks that give their values
   Rewrite rewrite;
-  HeaderEdit request_headers;        // of what the upstream gets, after Config::request_headers
-  HeaderEdit response_headers;       // after Config::response_headers
-  std::optional<size_t> body_limit;  // in place of Limits::body; 0: no limit
+  HeaderEdit request_headers;         // of what the upstream gets, after Config::request_headers
+  HeaderEdit response_headers;        // after Config::response_headers
+  std::optional<size_t> body_limit;   // in place of Limits::body; 0: no limit
+  std::optional<size_t> body_buffer;  // in place of Limits::body_buffer
   std::map<uint16_t, std::string>
-      error_pages;  // status -> path of a route (may be internal); before Config::error_pages
-  ClientAbort client_abort = ClientAbort::kCancel;  // the gateway's where the route gives none
-  std::vector<std::string> listeners;               // names of the only listeners it is served on; empty: all
+      error_pages;  // status -> path of a route (may be internal), or "@" and its name; before Config::error_pages
+  ClientAbort client_abort = ClientAbort::kCancel;    // the gateway's where the route gives none
+  std::optional<std::vector<AccessLog>> access_logs;  // in place of the gateway's; none of them: off
+  std::vector<std::string> listeners;                 // names of the only listeners it is served on; empty: all
   // Exactly one of these.
   std::string upstream;  // a name in Config::upstreams
   std::optional<Respond> respond;
@@ -276,11 +325,6 @@ struct Route {
   LuaSource content;
   Position position;
   std::string path;  // "routes[3]"
-};
-
-struct Output {  // of a log
-  enum class Kind : uint8_t { kOff, kStderr, kFile, kSyslog } kind = Kind::kStderr;
-  std::string file;
 };
 
 struct Config {
@@ -292,10 +336,11 @@ struct Config {
 
   LogLevel log_level = LogLevel::kInfo;
   Output log_output;
-  std::string access_format = "combined";
-  Output access_output{Output::Kind::kOff, ""};
+  std::vector<AccessLog> access_logs;
 
   std::optional<Address> status;
+  Position status_position;
+  size_t status_series = 1000;  // routes, targets and policies that are counted on their own
   std::optional<Address> admin;
   std::string admin_token;
 
@@ -304,10 +349,13 @@ struct Config {
   std::vector<std::string> trusted_proxies;   // CIDR, checked, or "unix:"
   std::vector<std::string> identity_headers;  // lower case; a trailing * matches a prefix
   Lua lua;
+  Resolver resolver;
   std::vector<Redis> redis;
   std::vector<Listener> listeners;
   std::vector<Upstream> upstreams;
   std::vector<Policy> policies;
+  std::vector<std::pair<std::string, std::string>> vars;  // of every route, before its own; templates
+  std::vector<std::pair<std::string, LuaSource>> set;
   HeaderEdit request_headers, response_headers;
   std::map<uint16_t, std::string> error_pages;
   ClientAbort client_abort = ClientAbort::kCancel;

@@ -146,7 +146,7 @@ TEST(Defaults, AreThoseOfTheStructs) {
   EXPECT_GE(config.workers, 1u);
   EXPECT_EQ(config.log_level, LogLevel::kInfo);
   EXPECT_EQ(config.log_output.kind, Output::Kind::kStderr);
-  EXPECT_EQ(config.access_output.kind, Output::Kind::kOff);
+  EXPECT_EQ(config.access_logs.size(), 0u);
   EXPECT_EQ(config.limits.head, 32u * 1024);
   EXPECT_EQ(config.limits.idle_timeout, milliseconds(75'000));
   EXPECT_FALSE(config.status);
@@ -163,9 +163,10 @@ TEST(Values, LogsAndEndpoints) {
   ASSERT_TRUE(loaded.config) << loaded.errors();
   EXPECT_EQ(loaded.config->log_output.kind, Output::Kind::kOff);
   EXPECT_EQ(loaded.config->log_level, LogLevel::kDebug);
-  EXPECT_EQ(loaded.config->access_format, "json");
-  EXPECT_EQ(loaded.config->access_output.kind, Output::Kind::kFile);
-  EXPECT_EQ(loaded.config->access_output.file, "/conf/logs/a.log");
+  ASSERT_EQ(loaded.config->access_logs.size(), 1u);
+  EXPECT_EQ(loaded.config->access_logs[0].format, "json");
+  EXPECT_EQ(loaded.config->access_logs[0].output.kind, Output::Kind::kFile);
+  EXPECT_EQ(loaded.config->access_logs[0].output.file, "/conf/logs/a.log");
   EXPECT_EQ(loaded.config->status->host, "::1");
   EXPECT_EQ(loaded.config->admin_token, "s3cret");
   EXPECT_EQ(loaded.config->workers, 3u);
@@ -201,7 +202,7 @@ TEST(Values, Upstreams) {
   const Upstream& third = upstreams[2];
   EXPECT_EQ(third.name, "@route-2");
   EXPECT_EQ(third.targets[0].weight, 3u);
-  EXPECT_TRUE(third.targets[0].backup);
+  EXPECT_EQ(third.targets[0].priority, Target::kBackup);
   EXPECT_FALSE(third.retries.on_connect);
   EXPECT_TRUE(third.retries.on_timeout);
   EXPECT_EQ(third.retries.statuses, (std::vector<uint16_t>{502, 520, 521, 522}));
@@ -212,6 +213,45 @@ TEST(Values, Upstreams) {
   EXPECT_EQ(third.passive->failures, 5u);
   EXPECT_EQ(third.breaker->failure_percent, 25u);
   EXPECT_FALSE(third.preserve_host);
+}
+
+TEST(Values, BalancingHealthAndNames) {
+  Loaded loaded = LoadFrom(R"(
+resolver: { nameservers: [10.0.0.2, "10.0.0.3:5353", "::1", "[::2]:54"], search: a.test, timeout: 200ms, min_ttl: 5s, max_ttl: 1m, family: ipv6 }
+listeners: [":8080"]
+upstreams:
+  u:
+    targets: [{ srv: _HTTP._tcp.Example.com, weight: 2 }, { address: "h:1", priority: 3 }]
+    balance: { hash: { key: header.x, balance_factor: 150 } }
+    slow_start: 30s
+    health:
+      panic: 0%
+      active: { type: tls, port: 99, initial: unhealthy, jitter: 25% }
+      passive: { failure_ratio: 40%, minimum: 7, statuses: [] }
+    tls: { server_name: example.com }
+)");
+  ASSERT_TRUE(loaded.config) << loaded.errors();
+  const Resolver& resolver = loaded.config->resolver;
+  EXPECT_EQ(resolver.nameservers, (Names{"10.0.0.2:53", "10.0.0.3:5353", "[::1]:53", "[::2]:54"}));
+  EXPECT_EQ(resolver.search, Names{"a.test"});
+  EXPECT_EQ(resolver.timeout, milliseconds(200));
+  EXPECT_EQ(resolver.min_ttl, milliseconds(5'000));
+  EXPECT_EQ(resolver.family, Resolver::Family::kIpv6);
+  const Upstream& u = loaded.config->upstreams[0];
+  EXPECT_TRUE(u.targets[0].srv);
+  EXPECT_EQ(u.targets[0].address.host, "_http._tcp.example.com");
+  EXPECT_EQ(u.targets[0].weight, 2u);
+  EXPECT_EQ(u.targets[1].priority, 3u);
+  EXPECT_EQ(u.balance_factor, 150u);
+  EXPECT_EQ(u.slow_start, milliseconds(30'000));
+  EXPECT_EQ(u.panic_percent, 0u);
+  EXPECT_EQ(u.active->kind, ActiveHealth::Kind::kTls);
+  EXPECT_EQ(u.active->port, 99);
+  EXPECT_TRUE(u.active->starts_unhealthy);
+  EXPECT_EQ(u.active->jitter_percent, 25u);
+  EXPECT_EQ(u.passive->failure_percent, 40u);
+  EXPECT_EQ(u.passive->minimum, 7u);
+  EXPECT_TRUE(u.passive->statuses.empty());
 }
 
 TEST(Values, AttemptsAndBreakers) {
@@ -265,6 +305,7 @@ TEST(Values, RoutesAndPolicies) {
   response_headers: { set: { A: "1" }, add: { B: ["2", "3"] }, remove: C }
   error_pages: { 404: /e }
   body_limit: 0
+  body_buffer: 4KiB
   client_abort: ignore
   policies:
     - request_id
@@ -303,21 +344,22 @@ TEST(Values, RoutesAndPolicies) {
   EXPECT_EQ(route.response_headers.remove, Names{"C"});
   EXPECT_EQ(route.error_pages.at(404), "/e");
   EXPECT_EQ(route.body_limit, 0u);
+  EXPECT_EQ(route.body_buffer, 4096u);
   EXPECT_EQ(route.client_abort, ClientAbort::kIgnore);
   ASSERT_EQ(route.policies.size(), 3u);
   EXPECT_EQ(route.policies[0].name, "request_id");
   EXPECT_EQ(route.policies[0].conf, nullptr);
   EXPECT_EQ(route.policies[1].path, "routes[0].policies[1].jwt");
   EXPECT_EQ(route.policies[1].conf->Find("secret")->scalar, "x");
-  EXPECT_EQ(route.policies[2].conf->Find("access")->text_line, 17u);
+  EXPECT_EQ(route.policies[2].conf->Find("access")->text_line, 18u);
   EXPECT_EQ(route.respond->status, 201);
   EXPECT_EQ(route.respond->headers.size(), 3u);
   EXPECT_EQ(route.respond->body, "{");
   const auto& routes = loaded.config->routes;
   EXPECT_EQ(routes[1].content.chunk, "ngx.say(1)\n");
-  EXPECT_EQ(routes[1].content.first_line, 21u);
+  EXPECT_EQ(routes[1].content.first_line, 22u);
   EXPECT_EQ(routes[1].content.name, "@g.yaml");
-  EXPECT_EQ(routes[2].content.first_line, 22u);
+  EXPECT_EQ(routes[2].content.first_line, 23u);
   EXPECT_EQ(routes[3].content.file, "/conf/a.lua");
   EXPECT_EQ(routes[3].content.name, "@/conf/a.lua");
   EXPECT_EQ(routes[4].redirect->status, 302);

@@ -196,7 +196,7 @@ IoResult Transport::Write(const iovec* pieces, int count) {
   } while (sent < 0 && errno == EINTR);
   if (sent < 0 && errno != EAGAIN) {
     if (error_ == 0) error_ = errno;  // the first is the cause: after a reset it is EPIPE
-    readable_ = true;  // what there was to read is followed by the end, of which no event may tell
+    readable_ = true;                 // what there was to read is followed by the end, of which no event may tell
     drained_ = false;
     return {IoResult::kError};
   }

@@ -52,7 +52,7 @@ void Exchange::Reset() {
   generation = nullptr;
   route = nullptr;
   param_count = 0;
-  step = Step::kMatchRoute;
+  step = Step::kServerRewrite;
   in = {};
   response = {};
   static_cast<UpstreamState&>(upstream) = {};
@@ -60,8 +60,11 @@ void Exchange::Reset() {
   timing = {};
   script = {};
   failure = {};
-  parent = nullptr;
+  depth = 0;
   variables = nullptr;
+  phase_times = nullptr;
+  local_ip = {};
+  local_port = 0;
   request_id = tunnel_route = {};
   deadline.Cancel();
   total.Cancel();
@@ -78,6 +81,7 @@ void Exchange::Begin() {
   generation = context.current.get();
   generation->live++;
   Count(context.counters.requests);
+  Count(context.counters.waiting);
   timing.began = context.loop.Now();
   timing.wall = context.loop.WallTime();
   connection = stream->connection();
@@ -88,7 +92,7 @@ void Exchange::Begin() {
 // A loop that is late refuses what has not begun, so that what has begun ends in time.
 bool Exchange::Overloaded() {
   Nanoseconds most = snapshot().limits->lag.count() * 1'000'000;
-  return most != 0 && parent == nullptr && context.loop.InTurn() > most;
+  return most != 0 && !is_subrequest() && context.loop.InTurn() > most;
 }
 
 void Exchange::OnRequest() {
@@ -133,7 +137,12 @@ void Exchange::OnBody(std::string_view data, http::End end) {
   }
   switch (in.body_state) {
     case BodyState::kReading:
-      in.body.Append(data);
+      if (auto kept = KeepBody(data); !kept) {
+        MG_LOG(kError, "a request body could not be kept: {}", kept.error().message);
+        stream->PauseBody();
+        OnBodyFailed({ErrorCode::kSystem, Origin::kGateway, Retryable::kNo, "the request body could not be kept"}, 500);
+        return;
+      }
       if (!last) return;
       in.body_state = BodyState::kRead;
       if (step == Step::kPickTarget && !in_hook) {
@@ -232,15 +241,13 @@ void Exchange::OnPeerClosed() {
 
 void Exchange::OnClosed(const Error& error) {
   if (error.code == ErrorCode::kTimeout) MG_LOG(kInfo, "client: {}", error.message);
-  bytes_received_ = stream->bytes_received();
-  bytes_sent_ = stream->bytes_sent();
-  stream = nullptr;
+  LetGo();
   ClientGone();
 }
 
 void Exchange::ClientGone() {
+  if (!client_gone) Count(context.counters.clients_closed);
   client_gone = true;
-  stream = nullptr;
   abort_grace.Cancel();
   if (step == Step::kLog || step == Step::kFinish) return;
   bool hooks_ended = in_hook || response.filter_busy;
@@ -281,6 +288,24 @@ HookStatus Exchange::ReadBody() {
   return HookStatus::kFailed;
 }
 
+// In memory, or, beyond what the route keeps there, in a file.
+Result<void> Exchange::KeepBody(std::string_view data) {
+  size_t most = route != nullptr ? route->body_buffer : 0;
+  if (!in.file && (most == 0 || in.body.size() + data.size() <= most)) {
+    in.body.Append(data);
+    return {};
+  }
+  if (!in.file) {
+    auto made = BodyFile::Create();
+    if (!made) return std::unexpected(made.error());
+    in.file = std::move(*made);
+    for (; !in.body.empty(); in.body.Consume(in.body.Front().size())) {
+      if (auto written = in.file->Append(in.body.Front()); !written) return written;
+    }
+  }
+  return in.file->Append(data);
+}
+
 void Exchange::DiscardBody() {
   if (in.body_state != BodyState::kUnread) return;
   in.body_state = BodyState::kNone;
@@ -290,20 +315,51 @@ void Exchange::DiscardBody() {
 
 void Exchange::ReplaceBody(std::string_view bytes) {
   DiscardBody();
+  in.file.reset();
   in.body.Clear();
   in.body.Append(bytes);
   in.body_state = BodyState::kRead;
 }
 
-void Exchange::SendRequestBody() {
+void Exchange::ReplaceBody(std::unique_ptr<BodyFile> file) {
+  DiscardBody();
+  in.body.Clear();
+  in.file = std::move(file);
+  in.body_state = BodyState::kRead;
+}
+
+// As fast as the upstream takes it: what it does not take yet is read when it has (OnRequestDrained).
+bool Exchange::SendBodyFile() {
+  http::H1Client& client = upstream.lease.client();
+  char piece[32 * 1024];
+  do {
+    auto size = in.file->Read(in.file_sent, piece, sizeof piece);
+    if (!size) {
+      MG_LOG(kError, "a request body could not be sent: {}", size.error().message);
+      Fail(500, "the request body could not be sent");
+      EndAttempt(AttemptEnd::kCancelled);
+      return false;
+    }
+    in.file_sent += *size;
+    bool last = in.file_sent == in.file->size();
+    client.SendBody({piece, *size}, last ? http::End::kYes : http::End::kNo);
+  } while (in.file_sent < in.file->size() && client.pending() == 0);
+  return true;
+}
+
+bool Exchange::SendRequestBody() {
   http::H1Client& client = upstream.lease.client();
   if (in.body_state == BodyState::kUnread) {
     in.body_state = BodyState::kStreaming;
     stream->WantBody();
     stream->ResumeBody();
-    return;
+    return true;
   }
-  if (in.body_state != BodyState::kRead) return;
+  if (in.body_state != BodyState::kRead) return true;
+  if (in.file) {
+    in.file_sent = 0;
+    return SendBodyFile();
+  }
   iovec pieces[64];
   int count = in.body.Fill(pieces, 64);
   size_t left = in.body.size();
@@ -314,6 +370,7 @@ void Exchange::SendRequestBody() {
   }
   if (left > 0) client.SendBody(in.body.ToString().substr(in.body.size() - left), http::End::kYes);
   if (in.body.empty()) client.SendBody({}, http::End::kYes);
+  return true;
 }
 
 // --- the response's body from the upstream
@@ -376,8 +433,10 @@ HookStatus Exchange::Pump() {
     if (!std::exchange(response.head_edited, true)) EditResponseHeaders(*this);
     if (route != nullptr && route->Has(Phase::kHeaderFilter)) {
       response.filter_busy = true;
+      BeginPhase(Phase::kHeaderFilter);
       HookStatus status = generation->program->Run(*this, Phase::kHeaderFilter);
       if (status == HookStatus::kSuspended) return status;
+      EndPhase(Phase::kHeaderFilter);
       response.filter_busy = false;
       if (status == HookStatus::kFailed) return status;
     }
@@ -406,8 +465,10 @@ HookStatus Exchange::FilterPiece() {
   response.queued.Clear();
   response.filter_busy = true;
   response.filtering_last = response.input_ended;
+  BeginPhase(Phase::kBodyFilter);
   HookStatus status = generation->program->FilterBody(*this, response.piece, response.filtering_last);
   if (status == HookStatus::kSuspended) return status;
+  EndPhase(Phase::kBodyFilter);
   response.filter_busy = false;
   if (status == HookStatus::kFailed) return status;
   response.last_filtered = response.filtering_last;
@@ -457,7 +518,7 @@ void Exchange::SendPieces(Buffer& pieces, http::End end) {
 void Exchange::EndStream(std::string_view data) {
   if (stream == nullptr) return;
   body_bytes_sent_ += data.size();
-  http::Stream* to = std::exchange(stream, nullptr);
+  http::Stream* to = LetGo();
   abort_grace.Cancel();
   to->SendBody(data, http::End::kYes);
   bytes_received_ = to->bytes_received();  // a session is destroyed at the end of the turn at the earliest
@@ -466,10 +527,20 @@ void Exchange::EndStream(std::string_view data) {
 
 void Exchange::AbortStream() {
   if (stream == nullptr) return;
-  http::Stream* from = std::exchange(stream, nullptr);
-  bytes_received_ = from->bytes_received();
-  bytes_sent_ = from->bytes_sent();
-  from->Abort();
+  LetGo()->Abort();
+}
+
+http::Stream* Exchange::LetGo() {
+  CountDown(context.counters.waiting);
+  const LogSet* logs = generation != nullptr ? LogsOf(*this) : nullptr;
+  if (generation == nullptr || (logs != nullptr && (logs->needs & kNeedsLocalAddress) != 0)) {
+    net::SocketAddress local = stream->LocalAddress();  // of a tunnel: who will ask is not known yet
+    local_ip = arena.Copy(local.Ip());
+    local_port = local.port();
+  }
+  bytes_received_ = stream->bytes_received();
+  bytes_sent_ = stream->bytes_sent();
+  return std::exchange(stream, nullptr);
 }
 
 // A tunnel (WebSocket, any Upgrade) lives on through reloads: it lets go of its generation, whose script state ends
@@ -484,10 +555,9 @@ void Exchange::BeginTunnel() {
   stream->SendHead(response.head, http::End::kNo);
   stream->Flush();
   upstream.tunnel = true;
-  upstream.tunnel_target =
-      upstream.attempt().counted ? upstream.upstream->targets()[upstream.attempt().target].state : nullptr;
   tunnel_route = arena.Copy(route->conf->name);
   for (uint8_t i = 0; i < upstream.count; i++) upstream.attempts[i].address = arena.Copy(upstream.attempts[i].address);
+  CountAttempt(*this, upstream.attempt(), AttemptResult::kCancelled);  // it has no end to be timed
   if (generation->program) generation->program->Release(*this);
   generation->live--;
   bool retired = generation->retired;
@@ -507,6 +577,10 @@ void Exchange::BeginTunnel() {
 
 void Exchange::CutOff(int logged_status) {
   EndAttempt(AttemptEnd::kCancelled);
+  if (stream != nullptr) {
+    response.cut = true;
+    Count(context.counters.responses_cut);
+  }
   AbortStream();
   if (!response.head_sent && logged_status != 0) response.head.status = static_cast<uint16_t>(logged_status);
   response.ended = true;
@@ -525,6 +599,8 @@ void Exchange::GoOn(Next next) {
 
 void Exchange::HookFinished(Phase phase, HookStatus status) {
   switch (phase) {
+    case Phase::kServerRewrite: GoOn(AfterHook(status, Step::kMatchRoute)); return;
+    case Phase::kSet: GoOn(AfterHook(status, Step::kRewrite)); return;
     case Phase::kRewrite: GoOn(AfterHook(status, Step::kAccess)); return;
     case Phase::kAccess: GoOn(AfterHook(status, Step::kAnswer)); return;
     case Phase::kContent: GoOn(AfterHook(status, Step::kHeaderFilter)); return;
@@ -541,6 +617,7 @@ void Exchange::HookFinished(Phase phase, HookStatus status) {
 
 void Exchange::FilterFinished(Phase phase, HookStatus status) {
   response.filter_busy = false;
+  EndPhase(phase);
   if (failed_meanwhile && !in_hook) status = HookStatus::kFailed;
   if (status != HookStatus::kFailed) {
     if (phase == Phase::kHeaderFilter) {
@@ -590,6 +667,12 @@ bool Exchange::Reroute(std::string_view path, std::string_view query) {
   in.is_internal = true;
   in.jumps++;
   return true;
+}
+
+void Exchange::RerouteNamed(std::string_view name) {
+  in.named = arena.Copy(name);
+  in.is_internal = true;
+  in.jumps++;
 }
 
 OutputStatus Exchange::ScriptOutput(std::string_view data) {
@@ -663,7 +746,8 @@ std::optional<std::string_view> Exchange::GetVariable(std::string_view name) {
 }
 
 void Exchange::SetVariable(std::string_view name, std::string_view value) {
-  std::string_view kept = arena.Copy(value);
+  // An empty text is a value, no text at all is none.
+  std::string_view kept = value.data() != nullptr && value.empty() ? std::string_view("") : arena.Copy(value);
   for (Variable* v = variables; v != nullptr; v = v->next) {
     if (v->name == name) {
       v->value = kept;

@@ -13,6 +13,7 @@
 #include "http/test_support.h"
 #include "proxy/exchange.h"
 #include "proxy/loop_context.h"
+#include "upstream/registry.h"
 
 namespace mg::proxy::test {
 
@@ -145,7 +146,7 @@ struct ProxyRig {
     snapshot->identity_headers = IdentityHeaders(made.identity_headers);
     snapshot->trusted = TrustedProxies(made.trusted_proxies);
     for (const config::Upstream& u : made.upstreams) {
-      snapshot->upstreams.push_back(std::move(*registry.Build(u)));
+      snapshot->upstreams.push_back(*registry.Build(u));
       snapshot->upstream_names[u.name] = snapshot->upstreams.back().get();
     }
     snapshot->routes.reserve(made.routes.size());
@@ -154,7 +155,9 @@ struct ProxyRig {
       entry.conf = &r;
       entry.index = static_cast<uint32_t>(snapshot->routes.size() - 1);
       entry.hooks = hooks;
+      for (const auto& [name, value] : r.vars) entry.vars.emplace_back(name, *config::Template::Parse(value));
       entry.body_limit = r.body_limit.value_or(made.limits.body);
+      entry.body_buffer = r.body_buffer.value_or(made.limits.body_buffer);
       if (!r.upstream.empty()) entry.upstream = snapshot->upstream_names.at(r.upstream);
       if (!r.rewrite.path.empty())
         entry.rewrite_path = *config::Template::Parse(r.rewrite.path, config::TemplateUse::kRequest);

@@ -16,6 +16,11 @@ void LinkHttp();
 void LinkRedis();
 void LinkBalancer();
 void LinkRegex();
+void LinkLocation();
+void LinkSemaphore();
+void LinkErrorLog();
+void LinkPipe();
+void LinkWorkerThread();
 
 void LinkSurface() {
   LinkContext();
@@ -32,6 +37,11 @@ void LinkSurface() {
   LinkRedis();
   LinkBalancer();
   LinkRegex();
+  LinkLocation();
+  LinkSemaphore();
+  LinkErrorLog();
+  LinkPipe();
+  LinkWorkerThread();
 }
 
 }  // namespace mg::script

@@ -1,5 +1,7 @@
 #include "script/ffi/fields.h"
 
+#include <algorithm>
+
 #include "script/surface.h"
 
 namespace mg::script {
@@ -66,6 +68,14 @@ void ReplaceFields(http::HeaderList& headers, Arena& arena, std::string_view nam
     }
     first = false;
   }
+}
+
+bool TakesOneValue(std::string_view name) {
+  constexpr std::string_view kNames[] = {
+      "Accept-Ranges", "Content-Encoding", "Content-Length", "Content-Range", "Content-Type", "Date",
+      "ETag",          "Expires",          "Last-Modified",  "Location",      "Refresh",      "Server",
+  };
+  return std::ranges::any_of(kNames, [&](std::string_view each) { return EqualsIgnoreCase(each, name); });
 }
 
 int ListFields(const http::HeaderList& headers, mg_header* out, int most) {

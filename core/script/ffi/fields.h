@@ -21,6 +21,9 @@ enum class Keep : bool { kNo, kYes };
 void ReplaceFields(http::HeaderList& headers, Arena& arena, std::string_view name, std::span<const mg_string> values,
                    Keep keep);
 
+// Whether a response has at most one field of that name: of several values, the last one counts.
+bool TakesOneValue(std::string_view name);
+
 // Fills in at most `most`; answers how many there are.
 int ListFields(const http::HeaderList& headers, mg_header* out, int most);
 
