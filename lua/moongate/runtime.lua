@@ -293,6 +293,7 @@ for _, group in ipairs {
   "timer",
   "thread",
   "encoding",
+  "regex",
   "worker",
   "semaphore",
   "errlog",
