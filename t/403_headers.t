@@ -195,8 +195,8 @@ GET /t
 GET /t
 --- response_body
 bar baz 1 text/y
-bad 'value' argument: string or table expected, got nil
-bad 'value' argument: non-empty table expected
+invalid header value
+invalid header value
 --- error_log
 attempt to set ngx.header.HEADER after sending out response headers: Late
 

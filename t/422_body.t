@@ -283,3 +283,20 @@ c\r
 0\r
 \r
 --- error_code: 413
+
+=== TEST 14: a subrequest gets the body that is in a file
+--- gateway
+limits: { body_buffer: 4 }
+--- config
+- match: { path: /t }
+  content:
+    lua: |
+      ngx.req.read_body()
+      local sub = ngx.location.capture("/sub", { method = ngx.HTTP_POST })
+      ngx.say(ngx.req.get_body_data(), " ", sub.body)
+- { match: { path: /sub }, internal: true, content: { lua: "ngx.print(ngx.req.get_body_data(), ' ', ngx.var.content_length, ' ', ngx.is_subrequest, ' ', ngx.req.is_internal())" } }
+--- request
+POST /t
+longer than four
+--- response_body
+nil longer than four 16 true true

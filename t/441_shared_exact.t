@@ -256,3 +256,19 @@ true,true
 
 0,new
 $
+
+=== TEST 7: what a script writes into a dictionary's table does not make it another
+--- gateway
+lua: { shared_dicts: { d: 1MiB } }
+--- config
+- match: { path: /t }
+  content:
+    lua: |
+      local d = ngx.shared.d
+      d:set("k", "v")
+      d.index = 99
+      ngx.say(d:get("k"))
+--- request
+GET /t
+--- response_body
+v

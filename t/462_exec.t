@@ -179,3 +179,18 @@ some body
 --- error_code: 502
 --- response_body
 from the other
+
+=== TEST 14: a named route of another listener is not there
+--- gateway
+listeners:
+  - { address: "127.0.0.1:0", name: first }
+  - { address: "unix:second.sock", name: second }
+--- config
+- { match: { path: /t }, content: { lua: 'ngx.exec("@hidden")' } }
+- { name: hidden, listeners: second, match: { path: /hidden }, respond: { body: "seen\n" } }
+--- request
+GET /t
+--- error_code: 500
+--- response_body_unlike: seen
+--- error_log
+could not find named location "@hidden"

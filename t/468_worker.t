@@ -143,8 +143,8 @@ GET /t
 X-A: 1, 2, 3
 --- response_body_like
 ^1,2,3
-.*bad 'value' argument: non-empty table expected
-.*bad 'value' argument: string or table expected, got nil
+invalid header value
+invalid header value
 .*bad 'reason' argument: string expected, got number
 
 === TEST 7: resty.core and what LuaJIT brings

@@ -479,3 +479,33 @@ GET /b
 made
 ---8<---
 true
+
+=== TEST 16: methods of what is no socket
+--- config
+- match: { path: /t }
+  content:
+    lua: |
+      local sock = ngx.socket.tcp()
+      for _, other in ipairs { {}, { ngx.null }, { 1 }, "x" } do
+        local ok, err = pcall(sock.send, other, "x")
+        ngx.say(ok, " ", (err:match("a socket expected")))
+        ok, err = pcall(sock.receive, other)
+        ngx.say(ok, " ", (err:match("a socket expected")))
+        ok, err = pcall(sock.close, other)
+        ngx.say(ok, " ", (err:match("a socket expected")))
+      end
+--- request
+GET /t
+--- response_body
+false a socket expected
+false a socket expected
+false a socket expected
+false a socket expected
+false a socket expected
+false a socket expected
+false a socket expected
+false a socket expected
+false a socket expected
+false a socket expected
+false a socket expected
+false a socket expected

@@ -49,12 +49,18 @@ TEST_F(Files, IncludesAppendInByteOrder) {
       "routes: [{ name: a2, content: x.lua }]\nupstreams: { u: { targets: [\"a:1\"] } }\nlua: { shared_dicts: { d2: 1m "
       "} }\n");
   Add("/etc/mg/last.yaml",
-      "routes: [{ name: last, respond: 200 }]\nlua: { shared_dicts: { d1: 1m }, strict_globals: false }\n");
+      "routes: [{ name: last, respond: 200 }]\nlua: { shared_dicts: { d1: 1m }, strict_globals: false, timers: { "
+      "pending: 5, running: 6 }, worker_threads: { w: 3 }, "
+      "capture_error_log: 8KiB }\n");
   ASSERT_EQ(Load(), "");
   EXPECT_EQ(RouteNames(), (Names{"own", "B", "a", "a2", "b", "last"}));
   EXPECT_EQ(config_->listeners.size(), 2u);
   EXPECT_EQ(config_->lua.shared_dicts.size(), 2u);
   EXPECT_FALSE(config_->lua.strict_globals);
+  EXPECT_EQ(config_->lua.timers.pending, 5);
+  EXPECT_EQ(config_->lua.timers.running, 6);
+  EXPECT_EQ(config_->lua.worker_threads, (std::map<std::string, int>{{"w", 3}}));
+  EXPECT_EQ(config_->lua.capture_error_log, 8192u);
   EXPECT_EQ(config_->routes[3].content.file, "/etc/mg/conf.d/sub/x.lua");
   EXPECT_EQ(config_->files, (Names{"/etc/mg/main.yaml", "/etc/mg/conf.d/B.yaml", "/etc/mg/conf.d/a.yaml",
                                    "/etc/mg/conf.d/sub/a2.yaml", "/etc/mg/conf.d/b.yaml", "/etc/mg/last.yaml"}));

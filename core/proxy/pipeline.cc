@@ -50,12 +50,6 @@ namespace {
 
 // --- server rewrite: once for a client's request, before its route is known
 
-// An empty text is a value, too: without a place of its own it would look like none.
-void DefineVariable(Exchange& x, std::string_view name, const config::Template& text) {
-  std::string_view value = Evaluate(x, text);
-  x.SetVariable(name, value.data() != nullptr ? value : std::string_view("", 0));
-}
-
 Next ServerRewrite(Exchange& x) {
   const Snapshot& snapshot = x.snapshot();
   RemoveNamedFields(x.request.headers);
@@ -90,7 +84,8 @@ Next EnterNamedRoute(Exchange& x, const RouteTable& table) {
   const Snapshot& snapshot = x.snapshot();
   std::string_view name = std::exchange(x.in.named, {});
   auto found = snapshot.route_names.find(name);
-  if (found == snapshot.route_names.end()) {
+  // A route is reached on its listeners only, by name as by path.
+  if (found == snapshot.route_names.end() || !std::ranges::binary_search(table.routes, found->second)) {
     MG_LOG(kError, "could not find named location \"@{}\"", name);
     return FailWith(x, 500, {});
   }

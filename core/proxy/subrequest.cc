@@ -1,5 +1,6 @@
 #include "proxy/subrequest.h"
 
+#include "base/log.h"
 #include "http/h1_encoder.h"
 #include "http/url.h"
 #include "proxy/variables.h"
@@ -30,11 +31,30 @@ void CopyVariables(const Variable* from, Exchange& to) {
   to.SetVariable(from->name, from->value);
 }
 
+// Into memory, as all that a subrequest takes and answers.
+void CopyBody(const RequestPart& from, Buffer& to) {
+  if (!from.file) {
+    to.Append(from.body.ToString());
+    return;
+  }
+  char piece[32 * 1024];
+  for (uint64_t at = 0; at < from.file->size();) {
+    auto size = from.file->Read(at, piece, sizeof piece);
+    if (!size) {
+      MG_LOG(kError, "a request body could not be given to a subrequest: {}", size.error().message);
+      to.Clear();  // none rather than a part of it
+      return;
+    }
+    to.Append({piece, *size});
+    at += *size;
+  }
+}
+
 void SetBody(Exchange& child, const Exchange& parent, const SubrequestSpec& spec) {
   if (spec.body != nullptr) {
     child.in.body.Append(*spec.body);
-  } else if (spec.forward_body && parent.in.body_state == BodyState::kRead && !parent.in.body.empty()) {
-    child.in.body.Append(parent.in.body.ToString());
+  } else if (spec.forward_body && parent.in.body_state == BodyState::kRead && parent.in.BodySize() > 0) {
+    CopyBody(parent.in, child.in.body);
   } else {
     return;
   }
@@ -71,7 +91,7 @@ bool Exchange::BecomeSubrequest(Exchange& parent, const SubrequestSpec& spec, ht
   SetMethod(spec.method);
   SetQuery(spec.query);
   SetBody(*this, parent, spec);
-  for (const auto& [name, value] : snapshot().vars) SetVariable(name, Evaluate(*this, value));
+  for (const auto& [name, value] : snapshot().vars) DefineVariable(*this, name, value);
   if (spec.variables != SubrequestSpec::Variables::kNone) CopyVariables(parent.variables, *this);
   in.is_internal = true;
   step = Step::kMatchRoute;

@@ -401,6 +401,12 @@ std::string_view Evaluate(Exchange& x, const config::Template& text) {
   return x.arena.Copy(whole);
 }
 
+void DefineVariable(Exchange& x, std::string_view name, const config::Template& text) {
+  std::string_view value = Evaluate(x, text);
+  // Without a place of its own an empty text would look like none.
+  x.SetVariable(name, value.data() != nullptr ? value : std::string_view("", 0));
+}
+
 std::string_view FieldValue(Exchange& x, std::string_view value) {
   if (std::ranges::none_of(value, IsControl)) return value;
   std::string out(value);

@@ -133,11 +133,16 @@ Coroutine& Scheduler::TakeSlot() {
 }
 
 // What lua/moongate/coroutines.lua knows the coroutine as: scripts never resume what the scheduler resumes.
+// `as` null: as dead, which allocates nothing (a script's call may have led here).
 void Scheduler::Mark(Coroutine& coroutine, const char* as) {
   lua_State* L = vm_.state();
   vm_.PushRuntime("owners");
   lua_rawgeti(L, LUA_REGISTRYINDEX, coroutine.ref);
-  lua_pushstring(L, as);
+  if (as != nullptr) {
+    lua_pushstring(L, as);
+  } else {
+    lua_pushboolean(L, 1);
+  }
   lua_rawset(L, -3);
   lua_pop(L, 1);
 }
@@ -152,7 +157,7 @@ void Scheduler::GiveCoroutine(Coroutine& coroutine) {
   coroutine.generation++;
   coroutine.state = Coroutine::State::kIdle;
   coroutine.run = nullptr;
-  if (coroutine.light) Mark(coroutine, "dead");
+  if (coroutine.light) Mark(coroutine, nullptr);
   coroutine.woken_early = coroutine.ended_well = coroutine.light = false;
   coroutine.parent = nullptr;
   coroutine.policy = 0;

@@ -3,7 +3,7 @@
 --
 -- `owners` tells whose a coroutine is: a number, a script's own, made in the context of that serial (0: in init);
 -- false, a script's own that waits somewhere below; "main" and "thread", the scheduler's, never resumed by a script;
--- "dead", a thread that was waited for or killed. The scheduler marks its own (Scheduler::Mark).
+-- true, a thread that was waited for or killed. The scheduler marks its own (Scheduler::Mark).
 local runtime = ...
 local token, current = runtime.token, runtime.current
 local raw_create, raw_resume, raw_yield = coroutine.create, coroutine.resume, coroutine.yield
@@ -46,7 +46,7 @@ function coroutine.status(co)
   local owner = owners[co]
   if type(owner) == "number" or owner == nil then
     return raw_status(co)
-  elseif owner == "dead" then
+  elseif owner == true then
     return "dead"
   end
   local status = raw_status(co)

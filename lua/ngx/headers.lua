@@ -207,4 +207,3 @@ function ngx.resp.add_header(name, value)
     complain_late(name)
   end
 end
-

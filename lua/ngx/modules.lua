@@ -4,7 +4,7 @@ local ffi = require "ffi"
 local C, ffi_new = ffi.C, ffi.new
 local band = require("bit").band
 local current, phase = runtime.current, runtime.phase
-local type, tostring, gsub, match, rep = type, tostring, string.gsub, string.match, string.rep
+local type, gsub, match, rep = type, string.gsub, string.match, string.rep
 local VERSION = "0.1.29"
 
 -- ngx.base64 -------------------------------------------------------------------------------------------------------
@@ -55,33 +55,7 @@ package.loaded["ngx.base64"] = base64
 
 package.loaded["ngx.req"] = { version = VERSION, add_header = ngx.req.add_header, get_uri_ext = ngx.req.get_uri_ext }
 
-local resp = { version = VERSION }
-
-function resp.add_header(name, value)
-  if band(current.phase, phase.REQUEST) == 0 then
-    error("API disabled in the current context", 2)
-  end
-  if type(name) ~= "string" then
-    error("bad 'name' argument: string expected, got " .. type(name), 2)
-  end
-  if type(value) == "table" then
-    if #value == 0 then
-      error("bad 'value' argument: non-empty table expected", 2)
-    end
-  elseif value == nil then
-    error("bad 'value' argument: string or table expected, got nil", 2)
-  else
-    value = { tostring(value) }
-  end
-  local all = ngx.header[name]
-  if type(all) ~= "table" then
-    all = { all }
-  end
-  for i = 1, #value do
-    all[#all + 1] = tostring(value[i])
-  end
-  ngx.header[name] = all
-end
+local resp = { version = VERSION, add_header = ngx.resp.add_header, get_headers = ngx.resp.get_headers }
 
 function resp.set_status(status, reason)
   if reason ~= nil and type(reason) ~= "string" then
@@ -97,7 +71,6 @@ function resp.bypass_if_checks()
   end
 end
 
-resp.get_headers = ngx.resp.get_headers
 package.loaded["ngx.resp"] = resp
 ngx.resp.add_header, ngx.resp.set_status, ngx.resp.bypass_if_checks =
   resp.add_header, resp.set_status, resp.bypass_if_checks

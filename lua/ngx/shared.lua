@@ -64,9 +64,12 @@ end
 local dict = {}
 local meta = { __index = dict }
 
+-- By dictionary; not in it, where a script could change it.
+local indexes = {}
+
 -- The index of the dictionary that a method is called on; `level` is error's, of who calls this.
 local function index_of(self, level)
-  local index = type(self) == "table" and rawget(self, "index")
+  local index = indexes[self]
   if not index then
     error('bad "zone" argument', level + 1)
   end
@@ -331,6 +334,8 @@ end
 ngx.shared = {}
 for i = 0, C.mg_shared_count() - 1 do
   C.mg_shared_name(i, out)
-  ngx.shared[ffi_string(out.data, out.size)] = setmetatable({ index = i }, meta)
+  local made = setmetatable({}, meta)
+  indexes[made] = i
+  ngx.shared[ffi_string(out.data, out.size)] = made
 end
 runtime.dict_meta = meta

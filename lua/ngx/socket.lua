@@ -8,7 +8,7 @@ local band, ENTRY = require("bit").band, runtime.phase.ENTRY
 local current, disabled = runtime.current, runtime.disabled
 local check_wait, wait = runtime.check_wait, runtime.wait
 local type, tostring, tonumber, select, floor = type, tostring, tonumber, select, math.floor
-local setmetatable = setmetatable
+local setmetatable, istype = setmetatable, ffi.istype
 local OK, AGAIN, STALE, CLOSED, ENDED = C.MG_OK, C.MG_AGAIN, C.MG_STALE, C.MG_CLOSED, C.MG_ENDED
 local SIZE, LINE, ALL, ANY, UNTIL =
   C.MG_READ_SIZE, C.MG_READ_LINE, C.MG_READ_ALL, C.MG_READ_ANY, C.MG_READ_UNTIL
@@ -22,7 +22,6 @@ local session_type = ffi.typeof("mg_tls_session *")
 
 local socket = {}
 ngx.socket = socket
-runtime.sockets = { new_handle = new_handle }
 
 local methods = {}
 local meta = { __index = methods }
@@ -35,14 +34,13 @@ local function failed(code)
   local text = ffi_string(message.data, message.size)
   return nil, text
 end
-runtime.sockets.message = message
 
 local function count_error(expected, count)
   error("expecting " .. expected .. " (including the object), but got " .. count, 3)
 end
 
 local function check_self(self)
-  if type(self) ~= "table" or self[1] == nil then
+  if type(self) ~= "table" or not istype(new_handle, self[1]) then
     error("bad argument #1 (a socket expected, got " .. type(self) .. "): call it with a colon", 3)
   end
 end
@@ -64,7 +62,6 @@ local function text_of(name, data)
   error("bad argument #1 to '" .. name .. "' (string, number, boolean, nil, or array table expected, got " .. kind ..
     ")", 3)
 end
-runtime.sockets.text_of = text_of
 
 -- Timeouts ---------------------------------------------------------------------------------------------------------
 
@@ -75,7 +72,12 @@ local function milliseconds(value)
   end
   return time > 0 and floor(time) or 0
 end
-runtime.sockets.milliseconds = milliseconds
+
+-- What datagrams share with this file (socket_udp.lua).
+runtime.sockets = {
+  new_handle = new_handle, message = message, failed = failed, check_self = check_self, text_of = text_of,
+  milliseconds = milliseconds,
+}
 
 function methods:settimeout(time)
   check_self(self)

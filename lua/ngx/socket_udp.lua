@@ -7,6 +7,7 @@ local check_wait, wait = runtime.check_wait, runtime.wait
 local sockets = runtime.sockets
 local text_of, new_handle, milliseconds, message =
   sockets.text_of, sockets.new_handle, sockets.milliseconds, sockets.message
+local check_self, failed = sockets.check_self, sockets.failed
 local type, tonumber, select, floor = type, tonumber, select, math.floor
 local OK, AGAIN, STALE = C.MG_OK, C.MG_AGAIN, C.MG_STALE
 local data_place = ffi_new("mg_string")
@@ -15,19 +16,13 @@ local DEFAULT = 65536 -- bytes of a datagram
 local methods = {}
 local meta = { __index = methods }
 
-local function failed(code)
-  if code == STALE then
-    error("bad request", 2) -- all are tail calls
-  end
-  local text = ffi_string(message.data, message.size)
-  return nil, text
-end
-
 function methods:settimeout(time)
+  check_self(self)
   self[1].read_timeout = milliseconds(time)
 end
 
 function methods:setpeername(...)
+  check_self(self)
   local count = select("#", ...)
   if count ~= 1 and count ~= 2 then
     error("ngx.socket.udp setpeername: expecting 2 or 3 arguments (including the object), but seen " .. count + 1, 2)
@@ -60,6 +55,7 @@ function methods:setpeername(...)
 end
 
 function methods:bind(address)
+  check_self(self)
   if type(address) ~= "string" then
     error("bad argument #1 to 'bind' (string expected, got " .. type(address) .. ")", 2)
   end
@@ -74,6 +70,7 @@ function methods:bind(address)
 end
 
 function methods:send(...)
+  check_self(self)
   local count = select("#", ...)
   if count ~= 1 then
     error("expecting 2 arguments (including the object), but got " .. count + 1, 2)
@@ -87,6 +84,7 @@ function methods:send(...)
 end
 
 function methods:receive(size)
+  check_self(self)
   local most = DEFAULT
   if size ~= nil then
     most = tonumber(size)
@@ -106,6 +104,7 @@ function methods:receive(size)
 end
 
 function methods:close()
+  check_self(self)
   local code = C.mg_udp_close(self[1], message)
   if code ~= OK then
     return failed(code)

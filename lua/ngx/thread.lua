@@ -44,7 +44,7 @@ function ngx.thread.wait(...)
       error("bad argument #" .. i .. " to 'wait' (lua thread expected)", 2)
     end
     local owner = runtime.owners[thread]
-    if owner ~= "thread" and owner ~= "dead" then
+    if owner ~= "thread" and owner ~= true then
       error("attempt to wait on a coroutine that is not a user thread", 2)
     end
   end
@@ -57,7 +57,7 @@ function ngx.thread.kill(thread)
     error("bad argument #1 to 'kill' (lua thread expected)", 2)
   end
   local owner = runtime.owners[thread]
-  if owner ~= "thread" and owner ~= "dead" then
+  if owner ~= "thread" and owner ~= true then
     return nil, "not user thread"
   end
   check()

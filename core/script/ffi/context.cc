@@ -100,7 +100,7 @@ int mg_worker_master_pid(void) noexcept {
     ssize_t own_size = readlink("/proc/self/exe", own, sizeof own);
     std::string parent = "/proc/" + std::to_string(getppid()) + "/exe";
     ssize_t parents_size = readlink(parent.c_str(), parents, sizeof parents);
-    bool supervised = own_size > 0 && own_size == parents_size && memcmp(own, parents, own_size) == 0;
+    bool supervised = own_size > 0 && own_size == parents_size && memcmp(own, parents, static_cast<size_t>(own_size)) == 0;
     return static_cast<int>(supervised ? getppid() : getpid());
   }();
   return pid;

@@ -90,4 +90,27 @@ int ListFields(const http::HeaderList& headers, mg_header* out, int most) {
   return count;
 }
 
+void PushField(lua_State* L, std::string_view name, std::string_view value) {
+  lua_pushlstring(L, name.data(), name.size());
+  lua_rawget(L, -2);
+  if (lua_istable(L, -1)) {
+    lua_pushlstring(L, value.data(), value.size());
+    lua_rawseti(L, -2, static_cast<int>(lua_objlen(L, -2)) + 1);
+    lua_pop(L, 1);
+    return;
+  }
+  lua_pushlstring(L, name.data(), name.size());
+  if (lua_isnil(L, -2)) {
+    lua_pushlstring(L, value.data(), value.size());
+  } else {
+    lua_createtable(L, 2, 0);
+    lua_pushvalue(L, -3);
+    lua_rawseti(L, -2, 1);
+    lua_pushlstring(L, value.data(), value.size());
+    lua_rawseti(L, -2, 2);
+  }
+  lua_rawset(L, -4);
+  lua_pop(L, 1);
+}
+
 }  // namespace mg::script

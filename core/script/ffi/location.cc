@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "proxy/subrequest.h"
+#include "script/ffi/fields.h"
 #include "script/program.h"
 #include "script/surface.h"
 
@@ -17,30 +18,6 @@ using proxy::SubrequestAnswer;
 using proxy::SubrequestSpec;
 
 constexpr int kMostAtOnce = 1000;  // of one capture_multi
-
-// Into the table on top; a name that comes again makes a list.
-void PushField(lua_State* L, const std::string& name, const std::string& value) {
-  lua_pushlstring(L, name.data(), name.size());
-  lua_rawget(L, -2);
-  if (lua_istable(L, -1)) {
-    lua_pushlstring(L, value.data(), value.size());
-    lua_rawseti(L, -2, static_cast<int>(lua_objlen(L, -2)) + 1);
-    lua_pop(L, 1);
-    return;
-  }
-  lua_pushlstring(L, name.data(), name.size());
-  if (lua_isnil(L, -2)) {
-    lua_pushlstring(L, value.data(), value.size());
-  } else {
-    lua_createtable(L, 2, 0);
-    lua_pushvalue(L, -3);
-    lua_rawseti(L, -2, 1);
-    lua_pushlstring(L, value.data(), value.size());
-    lua_rawseti(L, -2, 2);
-  }
-  lua_rawset(L, -4);
-  lua_pop(L, 1);
-}
 
 void PushAnswer(lua_State* L, const SubrequestAnswer& answer) {
   lua_createtable(L, 0, 4);

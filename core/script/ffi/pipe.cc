@@ -1,6 +1,7 @@
 // Child processes of scripts.
 #include <signal.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "proxy/exchange.h"
