@@ -94,6 +94,7 @@ A B C3
       ngx.say(ngx.re.gsub("美好", "x?", "|", "U"))
       ngx.say(ngx.re.gsub("", "^", "x"))
       ngx.say(ngx.re.gsub("a b", [[\b]], "'"))
+      ngx.say(ngx.re.gsub("né à", "[éà]", "-", "u"))
 --- request
 GET /t
 --- response_body
@@ -104,7 +105,7 @@ GET /t
 |美|好|3
 x1
 'a' 'b'4
-a好1
+n- -2
 
 === TEST 6: require "ngx.re"
 --- config

@@ -45,16 +45,19 @@ TEST(Regex, NumbersThatGoAreGivenAgain) {
   EXPECT_EQ(all.Find(7), nullptr);
 }
 
-// Each goes on for hours within any limit of steps from one place, or has no limit at all.
+// Each goes on for hours within any limit of steps from one place (there are a million places, and most take a step for
+// each character behind them), or has no limit at all.
 const char* const kEndless[] = {
-    "while true do ngx.re.find(s, '(?:a|aa|aaa)+$', 'jo') end",
-    "ngx.re.match(s, '(?:a|aa|aaa)+$', 'jo')",
-    "ngx.re.match(s, '(?:a|aa|aaa)+$')",
+    "while true do ngx.re.find(s, 'a', 'jo') end",
+    "ngx.re.match(s, '(?:.*(?>.*))+x', 'jo')",
+    "ngx.re.match(s, '\\\\w+\\\\s')",
+    "ngx.re.match(s, '\\\\w+\\\\s', 'd')",
     "ngx.re.match(s, '(?:.*(?>.*))+x', 's')",
-    "ngx.re.match(s, '(.*)(.*)(.*)(.*)x', 'd')",
-    "pcall(ngx.re.gsub, s, '(?:a|aa|aaa)+$', 'x')",
-    "while true do pcall(ngx.re.gsub, s, '(?:a|aa|aaa)+$', function() return 'x' end, 'jo') end",
-    "for m in ngx.re.gmatch(s, '(?:a|aa|aaa)+$') do end",
+    "ngx.re.match(s:sub(-60), '(?:a|aa|aaa)+$', 'jo')",
+    "ngx.re.match(s:sub(-60), '(?:a|aa|aaa)+$')",
+    "pcall(ngx.re.gsub, s, '\\\\w+\\\\s', 'x')",
+    "while true do pcall(ngx.re.gsub, s, '\\\\w+\\\\s', function() return 'x' end, 'jo') end",
+    "for m in ngx.re.gmatch(s, '\\\\w+\\\\s') do end",
 };
 
 class EndlessSearch : public ScriptTest, public ::testing::WithParamInterface<const char*> {};
@@ -72,7 +75,8 @@ TEST_P(EndlessSearch, IsStoppedInItsRequestAlone) {
   for (int i = 0; i < 5; i++) {
     log.text.clear();
     EXPECT_EQ(Fetch("/run").status, 500);
-    EXPECT_NE(log.text.find("time limit of 20 ms exceeded at test.yaml:10"), std::string::npos) << log.text;
+    EXPECT_NE(log.text.find("time limit of 20 ms exceeded at "), std::string::npos) << log.text;
+    EXPECT_NE(log.text.find("test.yaml:"), std::string::npos) << log.text;
     EXPECT_EQ(Fetch("/ok").body, "<a> <b>2\n");
   }
 }
