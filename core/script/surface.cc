@@ -15,6 +15,7 @@ void LinkAggregate();
 void LinkHttp();
 void LinkRedis();
 void LinkBalancer();
+void LinkRegex();
 void LinkLocation();
 void LinkSsl();
 void LinkSemaphore();
@@ -38,6 +39,7 @@ void LinkSurface() {
   LinkHttp();
   LinkRedis();
   LinkBalancer();
+  LinkRegex();
   LinkLocation();
   LinkSsl();
   LinkSemaphore();

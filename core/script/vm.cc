@@ -3,6 +3,7 @@
 #include "script/embedded.h"
 #include "script/json_codec.h"
 #include "script/pipes.h"
+#include "script/regex.h"
 #include "script/scheduler.h"
 #include "script/semaphores.h"
 #include "script/surface.h"
@@ -73,6 +74,9 @@ Result<std::unique_ptr<Vm>> Vm::Create(const config::Lua& conf, Chunks& chunks, 
   if (auto opened = vm->Open(); !opened) return std::unexpected(opened.error());
   return vm;
 }
+
+Vm::Vm(const config::Lua& conf, Chunks& chunks, Surroundings surroundings)
+    : around(std::move(surroundings)), conf_(conf), chunks_(&chunks), regexes_(std::make_unique<Regexes>(conf.regex)) {}
 
 Vm::~Vm() {
   if (L_ == nullptr) return;

@@ -26,6 +26,7 @@ namespace mg::script {
 
 class Program;
 class PolicyObjects;
+class Regexes;
 class Semaphores;
 class Pipes;
 
@@ -60,6 +61,7 @@ class Vm {
   Surroundings around;
   // What surface calls return text in; valid until the next one.
   std::string& scratch() { return scratch_; }
+  Regexes& regexes() { return *regexes_; }
 
   // Resumes a coroutine under the limits. The answer is lua_resume's.
   int Resume(lua_State* coroutine, int arguments, const Budget& budget);
@@ -81,8 +83,7 @@ class Vm {
   void CollectIfNeeded();
 
  private:
-  Vm(const config::Lua& conf, Chunks& chunks, Surroundings surroundings)
-      : around(std::move(surroundings)), conf_(conf), chunks_(&chunks) {}
+  Vm(const config::Lua& conf, Chunks& chunks, Surroundings surroundings);
   Result<void> Open();
   static int OpenProtected(lua_State* L);
 
@@ -93,6 +94,7 @@ class Vm {
   lua_State* L_ = nullptr;
   mg_current current_{};
   std::string scratch_;
+  std::unique_ptr<Regexes> regexes_;
   bool running_ = false;
   int runtime_ref_ = LUA_NOREF;
   size_t collect_at_ = SIZE_MAX;
