@@ -405,3 +405,73 @@ API disabled in the context of ssl_certificate_by_lua*
 API disabled in the context of ssl_certificate_by_lua*
 API disabled in the context of ssl_certificate_by_lua*
 API disabled in the context of ssl_certificate_by_lua*
+
+=== TEST 19: what is no certificate and no key; a pointer of a library's own
+--- gateway
+listeners:
+  - address: "127.0.0.1:0"
+    tls:
+      certificates: [{ cert: "${TLS}/server.crt", key: "${TLS}/server.key" }]
+      ssl_certificate:
+        lua: |
+          local ssl, ffi = require "ngx.ssl", require "ffi"
+          local function read(name)
+            local file = assert(io.open(os.getenv("TLS") .. "/" .. name, "rb"))
+            local text = file:read("*a")
+            file:close()
+            return text
+          end
+          local chain, key = ssl.parse_pem_cert(read("server.crt")), ssl.parse_pem_priv_key(read("server.key"))
+          ngx.log(ngx.ERR, tostring(pcall(ssl.set_cert, 4096LL)), tostring(pcall(ssl.set_cert, key)),
+            tostring(pcall(ssl.set_priv_key, chain)), tostring(pcall(ssl.set_cert, ffi.new("void *"))),
+            tostring(pcall(ssl.set_priv_key, "text")), tostring(pcall(ssl.verify_client, key)), " none")
+          assert(ssl.clear_certs())
+          assert(ssl.set_cert(ffi.cast("void *", chain)))
+          assert(ssl.set_priv_key(ffi.cast("void *", key)))
+--- config
+- { match: { path: "/*" }, respond: { body: "ok\n" } }
+--- tls
+--- request
+GET /
+--- response_body
+ok
+--- error_log
+falsefalsefalsefalsefalsefalse none
+
+=== TEST 20: a cosocket shows a certificate
+--- gateway
+listeners:
+  - address: "127.0.0.1:0"
+    tls:
+      certificates: [{ cert: "${TLS}/server.crt", key: "${TLS}/server.key" }]
+      client_auth: { mode: optional, ca: "${TLS}/ca.pem" }
+lua: { socket: { ca: "${TLS}/ca.pem" } }
+--- config
+- { match: { path: /in }, respond: { body: "{tls.client.verify} {tls.client.subject}\n", template: true } }
+- match: { path: /t }
+  content:
+    lua: |
+      local ssl = require "ngx.ssl"
+      local function read(name)
+        local file = assert(io.open(os.getenv("TLS") .. "/" .. name, "rb"))
+        local text = file:read("*a")
+        file:close()
+        return text
+      end
+      local chain, key = ssl.parse_pem_cert(read("client.crt")), ssl.parse_pem_priv_key(read("client.key"))
+      local sock = assert(ngx.socket.connect("127.0.0.1", ngx.var.server_port))
+      ngx.say(sock:setclientcert(key, chain))
+      ngx.say(sock:setclientcert(4096LL, 4096LL))
+      assert(sock:setclientcert(chain, key))
+      chain, key = nil, nil
+      collectgarbage()
+      assert(sock:sslhandshake(false, "localhost", true))
+      sock:send("GET /in HTTP/1.0\r\nHost: localhost\r\n\r\n")
+      ngx.print(sock:receive("*a"):match("\r\n\r\n(.*)"))
+--- tls
+--- request
+GET /t
+--- response_body
+nilbad cert arg: cdata expected, got cdata
+nilbad cert arg: cdata expected, got cdata
+SUCCESS O=Moongate,CN=alice

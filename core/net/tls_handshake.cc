@@ -13,15 +13,8 @@
 
 namespace mg::net {
 
-struct CertificateChain {
-  std::vector<X509Ptr> certificates;
-};
-struct PrivateKey {
-  std::unique_ptr<EVP_PKEY, Freeing<EVP_PKEY_free>> key;
-};
-
-void FreeTlsObject::operator()(CertificateChain* chain) const { delete chain; }
-void FreeTlsObject::operator()(PrivateKey* key) const { delete key; }
+void FreeTlsObject::operator()(CertificateChain* chain) const { sk_X509_pop_free(chain, X509_free); }
+void FreeTlsObject::operator()(PrivateKey* key) const { EVP_PKEY_free(key); }
 
 namespace {
 
@@ -93,10 +86,11 @@ void EndHandshakeHook(ssl_st* ssl) {
 Result<ChainPtr> ParseChain(std::string_view text, TlsFormat format) {
   BioPtr bio = Reader(text);
   if (bio == nullptr) return Refuse("BIO_new_mem_buf() failed");
-  ChainPtr chain(new CertificateChain);
+  ChainPtr chain(sk_X509_new_null());
+  if (chain == nullptr) return Refuse("sk_X509_new_null() failed");
   bool der = format == TlsFormat::kDer;
   for (;;) {
-    bool first = chain->certificates.empty();
+    bool first = sk_X509_num(chain.get()) == 0;
     if (!first && BIO_eof(bio.get())) break;
     X509Ptr next(der     ? d2i_X509_bio(bio.get(), nullptr)
                  : first ? PEM_read_bio_X509_AUX(bio.get(), nullptr, nullptr, nullptr)
@@ -107,7 +101,8 @@ Result<ChainPtr> ParseChain(std::string_view text, TlsFormat format) {
       ERR_clear_error();
       break;
     }
-    chain->certificates.push_back(std::move(next));
+    if (sk_X509_push(chain.get(), next.get()) == 0) return Refuse("sk_X509_push() failed");
+    next.release();  // NOLINT: the chain's
   }
   return chain;
 }
@@ -116,18 +111,18 @@ Result<PrivateKeyPtr> ParsePrivateKey(std::string_view text, TlsFormat format, c
   BioPtr bio = Reader(text);
   if (bio == nullptr) return Refuse("BIO_new_mem_buf() failed");
   bool der = format == TlsFormat::kDer;
-  PrivateKeyPtr key(new PrivateKey);
-  key->key.reset(der ? d2i_PrivateKey_bio(bio.get(), nullptr)
-                     : PEM_read_bio_PrivateKey(bio.get(), nullptr, GivePassword, const_cast<std::string*>(password)));
-  if (key->key == nullptr) return Refuse(der ? "d2i_PrivateKey_bio() failed" : "PEM_read_bio_PrivateKey() failed");
+  PrivateKeyPtr key(
+      der ? d2i_PrivateKey_bio(bio.get(), nullptr)
+          : PEM_read_bio_PrivateKey(bio.get(), nullptr, GivePassword, const_cast<std::string*>(password)));
+  if (key == nullptr) return Refuse(der ? "d2i_PrivateKey_bio() failed" : "PEM_read_bio_PrivateKey() failed");
   return key;
 }
 
 std::string ChainToDer(const CertificateChain& chain) {
   std::string der;
-  for (const X509Ptr& certificate : chain.certificates) {
+  for (int i = 0; i < sk_X509_num(&chain); i++) {
     unsigned char* bytes = nullptr;
-    int size = i2d_X509(certificate.get(), &bytes);
+    int size = i2d_X509(sk_X509_value(&chain, i), &bytes);
     if (size > 0) der.append(reinterpret_cast<char*>(bytes), static_cast<size_t>(size));
     OPENSSL_free(bytes);
   }
@@ -136,7 +131,7 @@ std::string ChainToDer(const CertificateChain& chain) {
 
 Result<std::string> KeyToDer(const PrivateKey& key) {
   unsigned char* bytes = nullptr;
-  int size = i2d_PrivateKey(key.key.get(), &bytes);
+  int size = i2d_PrivateKey(&key, &bytes);
   if (size <= 0) return Refuse("i2d_PrivateKey() failed");
   std::string der(reinterpret_cast<char*>(bytes), static_cast<size_t>(size));
   OPENSSL_clear_free(bytes, static_cast<size_t>(size));
@@ -144,17 +139,17 @@ Result<std::string> KeyToDer(const PrivateKey& key) {
 }
 
 Result<void> UseChain(ssl_st* ssl, const CertificateChain& chain) {
-  if (chain.certificates.empty() || SSL_use_certificate(ssl, chain.certificates[0].get()) != 1)
+  if (sk_X509_num(&chain) < 1 || SSL_use_certificate(ssl, sk_X509_value(&chain, 0)) != 1)
     return Refuse("SSL_use_certificate() failed");
   SSL_clear_chain_certs(ssl);
-  for (size_t i = 1; i < chain.certificates.size(); i++) {
-    if (SSL_add1_chain_cert(ssl, chain.certificates[i].get()) != 1) return Refuse("SSL_add1_chain_cert() failed");
+  for (int i = 1; i < sk_X509_num(&chain); i++) {
+    if (SSL_add1_chain_cert(ssl, sk_X509_value(&chain, i)) != 1) return Refuse("SSL_add1_chain_cert() failed");
   }
   return {};
 }
 
 Result<void> UseKey(ssl_st* ssl, const PrivateKey& key) {
-  if (SSL_use_PrivateKey(ssl, key.key.get()) != 1) return Refuse("SSL_use_PrivateKey() failed");
+  if (SSL_use_PrivateKey(ssl, const_cast<PrivateKey*>(&key)) != 1) return Refuse("SSL_use_PrivateKey() failed");
   return {};
 }
 
@@ -166,12 +161,13 @@ Result<void> VerifyClient(ssl_st* ssl, const CertificateChain* authorities, int 
     StorePtr store(X509_STORE_new());
     if (store == nullptr) return Refuse("X509_STORE_new() failed");
     STACK_OF(X509_NAME)* names = sk_X509_NAME_new_null();
-    for (const X509Ptr& certificate : authorities->certificates) {
-      if (X509_STORE_add_cert(store.get(), certificate.get()) != 1) {
+    for (int i = 0; i < sk_X509_num(authorities); i++) {
+      X509* certificate = sk_X509_value(authorities, i);
+      if (X509_STORE_add_cert(store.get(), certificate) != 1) {
         sk_X509_NAME_pop_free(names, X509_NAME_free);
         return Refuse("X509_STORE_add_cert() failed");
       }
-      sk_X509_NAME_push(names, X509_NAME_dup(X509_get_subject_name(certificate.get())));
+      sk_X509_NAME_push(names, X509_NAME_dup(X509_get_subject_name(certificate)));
     }
     SSL_set_client_CA_list(ssl, names);  // owns it
     if (SSL_set1_verify_cert_store(ssl, store.get()) != 1) return Refuse("SSL_set1_verify_cert_store() failed");
@@ -258,8 +254,8 @@ struct LeafAndIssuer {
 };
 
 Result<LeafAndIssuer> Pair(const CertificateChain& chain) {
-  if (chain.certificates.size() < 2) return Refuse("no issuer certificate in chain");
-  LeafAndIssuer pair{chain.certificates[0].get(), chain.certificates[1].get()};
+  if (sk_X509_num(&chain) < 2) return Refuse("no issuer certificate in chain");
+  LeafAndIssuer pair{sk_X509_value(&chain, 0), sk_X509_value(&chain, 1)};
   if (X509_check_issued(pair.issuer, pair.leaf) != X509_V_OK) return Refuse("issuer certificate not next to leaf");
   return pair;
 }
@@ -309,9 +305,9 @@ Result<void> ValidateOcspResponse(std::string_view response, const CertificateCh
   StorePtr store(X509_STORE_new());
   if (basic == nullptr || store == nullptr) return Refuse("OCSP_response_get1_basic() failed");
   STACK_OF(X509)* issuers = sk_X509_new_null();
-  for (size_t i = 1; i < chain.certificates.size(); i++) {
-    sk_X509_push(issuers, chain.certificates[i].get());
-    X509_STORE_add_cert(store.get(), chain.certificates[i].get());
+  for (int i = 1; i < sk_X509_num(&chain); i++) {
+    sk_X509_push(issuers, sk_X509_value(&chain, i));
+    X509_STORE_add_cert(store.get(), sk_X509_value(&chain, i));
   }
   X509_STORE_set_flags(store.get(), X509_V_FLAG_PARTIAL_CHAIN);
   int verified = OCSP_basic_verify(basic.get(), issuers, store.get(), OCSP_TRUSTOTHER);

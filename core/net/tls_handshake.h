@@ -12,6 +12,8 @@
 #include "base/result.h"
 
 struct ssl_st;
+struct stack_st_X509;
+struct evp_pkey_st;
 
 namespace mg::net {
 
@@ -44,8 +46,9 @@ void EndHandshakeHook(ssl_st* ssl);
 
 // --- certificates and keys
 
-struct CertificateChain;  // the leaf first
-struct PrivateKey;
+// OpenSSL's own, so that scripts' libraries may bring theirs: STACK_OF(X509), the leaf first, and EVP_PKEY.
+using CertificateChain = stack_st_X509;
+using PrivateKey = evp_pkey_st;
 struct FreeTlsObject {
   void operator()(CertificateChain* chain) const;
   void operator()(PrivateKey* key) const;

@@ -109,6 +109,15 @@ function runtime.text_argument(number, name, value)
   error("bad argument #" .. number .. " to '" .. name .. "' (string expected, got " .. kind .. ")", 3)
 end
 
+-- Whether `value` is a pointer of that kind, or one of a library that brings its own by ffi; never a number.
+function runtime.points_to(value, kind)
+  if type(value) ~= "cdata" or value == nil then
+    return false
+  end
+  local name = tostring(ffi.typeof(value))
+  return ffi.istype(kind, value) or (string.find(name, "*>", 1, true) ~= nil and not string.find(name, "mg_", 1, true))
+end
+
 function runtime.check(mask)
   if band(current.phase, mask) == 0 then
     error("API disabled in the context of " .. runtime.context_name(), 3)

@@ -31,11 +31,12 @@ local function check_string(value, number, name)
   end
 end
 
--- nil would be taken for a null pointer.
-local function check_object(value, kind, name)
-  if not ffi.istype(kind, value) or value == nil then
+-- The pointer, as the surface takes it.
+local function object(value, kind, name)
+  if not runtime.points_to(value, kind) then
     runtime.bad_argument(1, name, "cdata", value, 3)
   end
+  return ffi.cast(kind, value)
 end
 
 -- Certificates and keys ------------------------------------------------------------------------------------------
@@ -109,16 +110,14 @@ function ssl.set_cert(chain)
   if current.phase ~= CERTIFICATE then
     disabled()
   end
-  check_object(chain, "mg_ssl_chain*", "set_cert")
-  return set(C.mg_ssl_set_chain, chain, out)
+  return set(C.mg_ssl_set_chain, object(chain, "mg_ssl_chain*", "set_cert"), out)
 end
 
 function ssl.set_priv_key(key)
   if current.phase ~= CERTIFICATE then
     disabled()
   end
-  check_object(key, "mg_ssl_key*", "set_priv_key")
-  return set(C.mg_ssl_set_key, key, out)
+  return set(C.mg_ssl_set_key, object(key, "mg_ssl_key*", "set_priv_key"), out)
 end
 
 function ssl.set_der_cert(der)
@@ -155,7 +154,7 @@ function ssl.verify_client(authorities, depth)
     disabled()
   end
   if authorities ~= nil then
-    check_object(authorities, "mg_ssl_chain*", "verify_client")
+    authorities = object(authorities, "mg_ssl_chain*", "verify_client")
   end
   return set(C.mg_ssl_verify_client, authorities, depth or -1, out)
 end

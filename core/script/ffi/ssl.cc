@@ -10,16 +10,15 @@ using mg::script::t_active;
 using mg::script::View;
 using namespace mg::net;  // NOLINT
 
-struct mg_ssl_chain {
-  ChainPtr chain;
-};
-struct mg_ssl_key {
-  PrivateKeyPtr key;
-};
-
 namespace {
 
 mg::proxy::Handshake* ActiveHandshake() { return t_active.context != nullptr ? t_active.context->handshake : nullptr; }
+
+// To Lua they are pointers of their own kind.
+CertificateChain* From(const mg_ssl_chain* chain) {
+  return reinterpret_cast<CertificateChain*>(const_cast<mg_ssl_chain*>(chain));
+}
+PrivateKey* From(const mg_ssl_key* key) { return reinterpret_cast<PrivateKey*>(const_cast<mg_ssl_key*>(key)); }
 
 ssl_st* ActiveTls() {
   if (mg::proxy::Handshake* handshake = ActiveHandshake()) return handshake->ssl;
@@ -49,38 +48,38 @@ extern "C" {
 
 mg_ssl_chain* mg_ssl_parse_chain(const char* text, size_t size, int der, mg_string* error) noexcept {
   auto parsed = ParseChain(View(text, size), der != 0 ? TlsFormat::kDer : TlsFormat::kPem);
-  if (parsed) return new mg_ssl_chain{std::move(*parsed)};
+  if (parsed) return reinterpret_cast<mg_ssl_chain*>(parsed->release());
   FailWith(error, parsed.error().message);
   return nullptr;
 }
-void mg_ssl_free_chain(mg_ssl_chain* chain) noexcept { delete chain; }
+void mg_ssl_free_chain(mg_ssl_chain* chain) noexcept { FreeTlsObject()(From(chain)); }
 
 mg_ssl_key* mg_ssl_parse_key(const char* text, size_t size, int der, const char* password, size_t password_size,
                              mg_string* error) noexcept {
   std::string secret(View(password != nullptr ? password : "", password_size));
   auto parsed = ParsePrivateKey(View(text, size), der != 0 ? TlsFormat::kDer : TlsFormat::kPem,
                                 password != nullptr ? &secret : nullptr);
-  if (parsed) return new mg_ssl_key{std::move(*parsed)};
+  if (parsed) return reinterpret_cast<mg_ssl_key*>(parsed->release());
   FailWith(error, parsed.error().message);
   return nullptr;
 }
-void mg_ssl_free_key(mg_ssl_key* key) noexcept { delete key; }
+void mg_ssl_free_key(mg_ssl_key* key) noexcept { FreeTlsObject()(From(key)); }
 
 void mg_ssl_chain_der(const mg_ssl_chain* chain, mg_string* out) noexcept {
-  GiveScratch(out, ChainToDer(*chain->chain));
+  GiveScratch(out, ChainToDer(*From(chain)));
 }
 int mg_ssl_key_der(const mg_ssl_key* key, mg_string* out) noexcept {
-  auto der = KeyToDer(*key->key);
+  auto der = KeyToDer(*From(key));
   if (!der) return FailWith(out, der.error().message);
   GiveScratch(out, std::move(*der));
   return MG_OK;
 }
 
 int mg_ssl_set_chain(const mg_ssl_chain* chain, mg_string* error) noexcept {
-  return ActiveTls() == nullptr ? NoTls(error) : Outcome(UseChain(ActiveTls(), *chain->chain), error);
+  return ActiveTls() == nullptr ? NoTls(error) : Outcome(UseChain(ActiveTls(), *From(chain)), error);
 }
 int mg_ssl_set_key(const mg_ssl_key* key, mg_string* error) noexcept {
-  return ActiveTls() == nullptr ? NoTls(error) : Outcome(UseKey(ActiveTls(), *key->key), error);
+  return ActiveTls() == nullptr ? NoTls(error) : Outcome(UseKey(ActiveTls(), *From(key)), error);
 }
 int mg_ssl_clear(mg_string* error) noexcept {
   if (ActiveTls() == nullptr) return NoTls(error);
@@ -89,7 +88,7 @@ int mg_ssl_clear(mg_string* error) noexcept {
 }
 int mg_ssl_verify_client(const mg_ssl_chain* authorities, int depth, mg_string* error) noexcept {
   if (ActiveTls() == nullptr) return NoTls(error);
-  return Outcome(VerifyClient(ActiveTls(), authorities != nullptr ? authorities->chain.get() : nullptr, depth), error);
+  return Outcome(VerifyClient(ActiveTls(), From(authorities), depth), error);
 }
 
 int mg_ssl_server_name(int hello, mg_string* out) noexcept {
@@ -147,20 +146,20 @@ int mg_ssl_allow_versions(const int* versions, int count) noexcept {
 }
 
 int mg_ocsp_responder(const mg_ssl_chain* chain, mg_string* out) noexcept {
-  auto url = OcspResponder(*chain->chain);
+  auto url = OcspResponder(*From(chain));
   if (!url) return FailWith(out, url.error().message);
   if (url->empty()) return MG_DECLINED;
   GiveScratch(out, std::move(*url));
   return MG_OK;
 }
 int mg_ocsp_request(const mg_ssl_chain* chain, mg_string* out) noexcept {
-  auto request = MakeOcspRequest(*chain->chain);
+  auto request = MakeOcspRequest(*From(chain));
   if (!request) return FailWith(out, request.error().message);
   GiveScratch(out, std::move(*request));
   return MG_OK;
 }
 int mg_ocsp_validate(const char* response, size_t size, const mg_ssl_chain* chain, mg_string* error) noexcept {
-  return Outcome(ValidateOcspResponse(View(response, size), *chain->chain), error);
+  return Outcome(ValidateOcspResponse(View(response, size), *From(chain)), error);
 }
 int mg_ocsp_staple(const char* response, size_t size, mg_string* error) noexcept {
   if (ActiveTls() == nullptr) return NoTls(error);
