@@ -366,7 +366,7 @@ std::unique_ptr<proxy::HookPrograms> BuildPrograms(const config::Config& config,
                                                    config::FileSource& files, config::Diagnostics& diagnostics) {
   if (!HasScripts(config)) return nullptr;
   auto conf = std::make_shared<const config::Lua>(config.lua);
-  auto chunks = std::make_shared<Chunks>(&files, config.lua.path);
+  auto chunks = std::make_shared<Chunks>(&files, config.lua.path, options.bytecode);
   std::optional<PolicySet> policies;
   std::shared_ptr<WorkerThreads> worker_threads;
   std::vector<std::unique_ptr<Program>> programs;
@@ -417,6 +417,7 @@ std::unique_ptr<proxy::HookPrograms> BuildPrograms(const config::Config& config,
     programs.push_back(std::make_unique<Program>(std::move(parts)));
   }
   chunks->Seal();
+  if (options.bytecode != nullptr) options.bytecode->Sweep();
   return std::make_unique<Programs>(std::move(masks), std::move(server_rewrite), std::move(programs));
 }
 
