@@ -16,6 +16,7 @@ void LinkHttp();
 void LinkRedis();
 void LinkBalancer();
 void LinkRegex();
+void LinkPattern();
 void LinkLocation();
 void LinkSemaphore();
 void LinkErrorLog();
@@ -37,6 +38,7 @@ void LinkSurface() {
   LinkRedis();
   LinkBalancer();
   LinkRegex();
+  LinkPattern();
   LinkLocation();
   LinkSemaphore();
   LinkErrorLog();
