@@ -16,6 +16,7 @@ void LinkHttp();
 void LinkRedis();
 void LinkBalancer();
 void LinkRegex();
+void LinkPattern();
 void LinkLocation();
 void LinkSemaphore();
 void LinkErrorLog();
@@ -39,6 +40,7 @@ void LinkSurface() {
   LinkRedis();
   LinkBalancer();
   LinkRegex();
+  LinkPattern();
   LinkLocation();
   LinkSemaphore();
   LinkErrorLog();
