@@ -108,12 +108,13 @@ std::string_view Pattern::ErrorText(int error) {
 }
 
 // A pattern ends at its first NUL.
-Pattern::Pattern(std::string_view subject, std::string_view pattern, const Limits* limits)
+Pattern::Pattern(std::string_view subject, std::string_view pattern, const Limits* limits, uint64_t most_steps)
     : subject_(subject.data()),
       subject_end_(subject.data() + subject.size()),
       pattern_(pattern.data()),
       pattern_end_(pattern.data() + std::min(pattern.find('\0'), pattern.size())),
-      limits_(limits) {}
+      limits_(limits),
+      most_steps_(most_steps) {}
 
 const char* Pattern::Fail(Error error) {
   error_ = error;
@@ -126,7 +127,7 @@ bool Pattern::Count(size_t steps) {
   if (steps_ < look_at_) [[likely]]
     return true;
   look_at_ = steps_ + kStepsBetweenLooks;
-  if (steps_ > kMostSteps) error_ = kTooManySteps;
+  if (steps_ > most_steps_) error_ = kTooManySteps;
   if (limits_ != nullptr && limits_->stopping()) error_ = kStopped;
   return error_ == 0;
 }
@@ -298,9 +299,9 @@ const char* Pattern::Next(const char* s) const {
   return static_cast<const char*>(std::memchr(s, first_, static_cast<size_t>(subject_end_ - s)));
 }
 
-int Pattern::Find(size_t from, bool anchors, int* ends) {
+int Pattern::Find(size_t from, How how, int* ends) {
   const char* s = subject_ + from;
-  const char* p = Prepare(anchors);
+  const char* p = Prepare(how.anchors);
   for (;; s++) {
     if (s > subject_end_ || (s = Next(s)) == nullptr) return 0;
     level_ = 0;
@@ -314,7 +315,7 @@ int Pattern::Find(size_t from, bool anchors, int* ends) {
     ends[1] = static_cast<int>(end - subject_);
     for (int i = 0; i < level_; i++) {
       const Capture& capture = captures_[static_cast<size_t>(i)];
-      if (capture.size == kOpen) return kUnfinishedCapture;
+      if (capture.size == kOpen && (i == 0 || how.captures == Captures::kAll)) return kUnfinishedCapture;
       auto begin = static_cast<int>(capture.begin - subject_);
       ends[2 * i + 2] = begin;
       ends[2 * i + 3] = capture.size == kPosition ? kPosition : begin + static_cast<int>(capture.size);

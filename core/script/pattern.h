@@ -34,18 +34,23 @@ class Pattern {
   };
   static std::string_view ErrorText(int error);
 
+  static constexpr uint64_t kMostSteps = 1'000'000'000;
   // `limits` may be null: then only the number of steps is limited.
-  Pattern(std::string_view subject, std::string_view pattern, const Limits* limits);
+  Pattern(std::string_view subject, std::string_view pattern, const Limits* limits, uint64_t most_steps = kMostSteps);
 
   // Searches from `from` on: 0, an error, or how many captures there are (from 1: the whole match is the first), with
-  // where they begin and end in `ends` (room for 66). `anchors`: a ^ in front holds the match to `from`.
-  int Find(size_t from, bool anchors, int* ends);
+  // where they begin and end in `ends` (room for 66). A capture that is asked for and was not closed is an error.
+  enum class Captures : uint8_t { kAll, kFirst };
+  struct How {
+    bool anchors = true;  // a ^ in front holds the match to `from`
+    Captures captures = Captures::kAll;
+  };
+  int Find(size_t from, How how, int* ends);
 
   // Replaces at most `most` matches; %0 to %9 in `with`. How many there were, or an error.
   int Replace(std::string_view with, double most, Limits* limits, std::string& out);
 
  private:
-  static constexpr uint64_t kMostSteps = 1'000'000'000;
   static constexpr uint64_t kStepsBetweenLooks = 1 << 14;
   static constexpr int kDeepest = 200;
   static constexpr int kOpen = -1;  // a capture's end that has not come
@@ -78,7 +83,7 @@ class Pattern {
   bool anchored_ = false;
   int first_ = -1;  // the byte that every match begins with; -1: not known
   const Limits* limits_;
-  uint64_t steps_ = 0, look_at_ = kStepsBetweenLooks;
+  uint64_t steps_ = 0, look_at_ = kStepsBetweenLooks, most_steps_;
   int depth_ = 0;
   int error_ = 0;
   int level_ = 0;

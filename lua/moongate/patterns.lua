@@ -1,11 +1,9 @@
 -- string.find, match, gmatch and gsub, with limits: what they replace cannot be stopped, and takes hours for some
 -- patterns. Arguments, results and errors are Lua's. Loaded before anything keeps the functions.
-local runtime = ...
 local ffi = require "ffi"
 local C, ffi_string = ffi.C, ffi.string
 local type, tostring, tonumber, error, unpack = type, tostring, tonumber, error, unpack
 local sub, stock_find, concat = string.sub, string.find, table.concat
-local stock = { find = string.find, match = string.match, gmatch = string.gmatch, gsub = string.gsub } -- for tests
 
 local STOPPED = -1
 local POSITION = -2
@@ -32,6 +30,9 @@ local function integer_of(value, number, name, level)
   local converted = tonumber(value)
   if converted == nil or type(value) == "table" then
     wrong(number, name, "number", value, level)
+  end
+  if not (converted > -2147483649 and converted < 2147483648) then
+    return -2147483648 -- as the processor has it: outside of 32 bits, or no number
   end
   return converted - converted % 1 + (converted < 0 and converted % 1 ~= 0 and 1 or 0)
 end
@@ -210,8 +211,9 @@ local function replace_by(subject, pattern, with, kind, most)
   local parts, size = {}, 0
   local copied, from, done = 0, 0, 0
   local anchored = sub(pattern, 1, 1) == "^"
+  local how = kind == "table" and 3 or 1
   while done < most and from <= #subject do
-    local count = C.mg_pattern_find(subject, #subject, pattern, #pattern, from, 1, ends)
+    local count = C.mg_pattern_find(subject, #subject, pattern, #pattern, from, how, ends)
     if count < 0 then
       return fail(count)
     elseif count == 0 then
@@ -252,7 +254,6 @@ function functions.gsub(subject, pattern, with, most)
   return text, count
 end
 
-runtime.stock_string = stock
 for name, f in pairs(functions) do
   rawset(string, name, f)
 end

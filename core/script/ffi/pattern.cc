@@ -19,10 +19,11 @@ Limits& RunLimits() { return mg::script::t_active.vm->limits(); }
 
 extern "C" {
 
-int mg_pattern_find(const char* subject, size_t size, const char* pattern, size_t pattern_size, int from, int anchors,
+int mg_pattern_find(const char* subject, size_t size, const char* pattern, size_t pattern_size, int from, int how,
                     int* ends) noexcept {
   Pattern call(View(subject, size), View(pattern, pattern_size), &RunLimits());
-  return call.Find(static_cast<size_t>(from), anchors != 0, ends);
+  auto captures = (how & MG_PATTERN_FIRST) != 0 ? Pattern::Captures::kFirst : Pattern::Captures::kAll;
+  return call.Find(static_cast<size_t>(from), {.anchors = (how & MG_PATTERN_ANCHORS) != 0, .captures = captures}, ends);
 }
 
 int mg_pattern_replace(const char* subject, size_t size, const char* pattern, size_t pattern_size, const char* with,
