@@ -104,3 +104,17 @@ GET /t
 --- error_code: 500
 --- error_log
 policy "lua" (access phase): time limit of 30 ms exceeded at
+
+=== TEST 5: the function of gsub may wait, and search itself meanwhile
+--- config
+- match: { path: /t }
+  content:
+    lua: |
+      ngx.say((("a1 b2"):gsub("(%a)(%d)", function(letter, digit)
+        ngx.sleep(0.001)
+        return ("xyz"):gsub("[" .. (digit == "1" and "x" or "y") .. "]", letter) .. digit
+      end)))
+--- request
+GET /t
+--- response_body
+ayz1 xbz2
