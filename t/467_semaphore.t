@@ -146,10 +146,10 @@ GET /t
   content:
     lua: |
       local sem = require("ngx.semaphore").new(1)
-      ngx.say(pcall(string.gsub, "x", "x", function() assert(sem:wait(0)) end))
-      ngx.say(pcall(string.gsub, "x", "x", function() sem:wait(1) end))
+      ngx.say(pcall(table.sort, { 2, 1 }, function() assert(sem:wait(0)) end))
+      ngx.say(pcall(table.sort, { 2, 1 }, function() sem:wait(1) end))
 --- request
 GET /t
 --- response_body_like
-^truex1
+^true
 false.*attempt to yield across C-call boundary

@@ -16,6 +16,7 @@ void LinkHttp();
 void LinkRedis();
 void LinkBalancer();
 void LinkRegex();
+void LinkPattern();
 void LinkLocation();
 void LinkSsl();
 void LinkSemaphore();
@@ -40,6 +41,7 @@ void LinkSurface() {
   LinkRedis();
   LinkBalancer();
   LinkRegex();
+  LinkPattern();
   LinkLocation();
   LinkSsl();
   LinkSemaphore();

@@ -297,6 +297,7 @@ runtime.load = load
 
 package.loaded["moongate.runtime"] = runtime
 load("moongate/coroutines.lua", runtime)
+load("moongate/patterns.lua", runtime) -- before anything keeps string.find and its like
 
 local ngx = {}
 rawset(_G, "ngx", ngx)
