@@ -5,6 +5,7 @@
 // finds another generation and does nothing.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <functional>
@@ -26,6 +27,10 @@ namespace mg::script {
 struct Context;
 struct Run;
 
+// A generation has two VMs on each loop: that of its scripts, and one of policies with `trusted: false`.
+enum class VmKind : uint8_t { kTrusted, kUntrusted };
+constexpr size_t kVmKinds = 2;
+
 // What a coroutine waits for. Destroying it cancels it; it is destroyed when the coroutine is woken or killed.
 class Operation : public net::Deferred {};
 
@@ -43,7 +48,8 @@ struct Code {
   int runner = -2;     // registry reference of a function (from, ...) that calls the hooks from that index on
   std::vector<std::string> names;  // of the policies, in the order they run
   uint32_t steps = 1;              // functions, and what the runner does after the last (body filters)
-  Budget budget;
+  std::vector<Budget> budgets;     // of each function; the last stands for what comes after
+  const Budget& BudgetOf(uint32_t step) const { return budgets[std::min<size_t>(step, budgets.size() - 1)]; }
 };
 
 struct Coroutine {
@@ -72,6 +78,7 @@ struct Run {
   Context* context = nullptr;
   const Code* code = nullptr;  // null: idle
   uint32_t phase = 0;          // MG_PHASE_* of the last code
+  uint32_t segment = 0;        // what the program runs; its own
   Coroutine* main = nullptr;
   std::vector<Coroutine*> coroutines;  // main and the light threads
   std::vector<Coroutine*> ready;       // resumed from the back
@@ -87,6 +94,8 @@ struct Context {
   enum class Kind : uint8_t { kRequest, kTimer, kWorker };
   Kind kind = Kind::kRequest;
   uint32_t slot = 0;  // from 1
+  VmKind vm = VmKind::kTrusted;
+  Context* other = nullptr;  // of the same request, in the other VM
   bool live = false;
   bool keeps_state = false;  // Lua has something under the slot
   bool released = false;     // to be recycled when nothing on the stack uses it

@@ -62,6 +62,8 @@ class Limits {
   // "time limit of 100 ms exceeded at file:line".
   std::string StoppedText() const;
 
+  // Whether an allocation was ever refused.
+  bool refused() const { return refused_; }
   size_t heap() const { return used_; }  // bytes
   void SetCap(size_t bytes) { cap_ = bytes; }
 
@@ -79,6 +81,7 @@ class Limits {
   std::atomic<pthread_t> thread_{};
   bool has_thread_ = false;
   bool on_ = false;
+  bool refused_ = false;
   std::atomic<uint32_t> counter_{0};  // of all runs; written by the VM's thread
   std::atomic<uint32_t> run_{0};      // the number of the run that is on; 0: none
   std::atomic<uint32_t> stop_{0};     // the run that is to be stopped

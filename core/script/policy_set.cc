@@ -28,6 +28,25 @@ std::string PathOfName(std::string name) {
   return name + ".lua";
 }
 
+// What every policy of the user's own may say beside its configuration.
+const config::Schema& CommonSchema() {
+  static const config::Schema schema = [] {
+    config::Schema trusted, cpu, growth, limits, map;
+    trusted.type = config::Schema::Type::kBool;
+    cpu.type = config::Schema::Type::kDuration;
+    cpu.minimum = 0.001;
+    growth.type = config::Schema::Type::kSize;
+    growth.minimum = 1024.0 * 1024;
+    limits.type = map.type = config::Schema::Type::kMap;
+    limits.fields = {{"cpu", cpu}, {"growth", growth}};
+    map.fields = {{"trusted", trusted}, {"limits", limits}};
+    return map;
+  }();
+  return schema;
+}
+
+bool IsCommon(std::string_view key) { return key == "trusted" || key == "limits"; }
+
 // `script: FILE` or `script: { file: FILE, with: ... }`.
 const config::Schema& ScriptSchema() {
   static const config::Schema schema = [] {
@@ -37,6 +56,7 @@ const config::Schema& ScriptSchema() {
     with.type = config::Schema::Type::kRaw;
     map.type = config::Schema::Type::kMap;
     map.fields = {{"file", file}, {"with", with}};
+    std::ranges::copy(CommonSchema().fields, std::back_inserter(map.fields));
     config::Schema path;
     path.type = config::Schema::Type::kPath;
     map.alternatives = {path};
@@ -57,6 +77,7 @@ const config::Schema& ChunksSchema() {
       map.fields.push_back({std::string(PhaseKey(phase)), chunk});
       names.emplace_back(PhaseKey(phase));
     }
+    std::ranges::copy(CommonSchema().fields, std::back_inserter(map.fields));
     map.at_least_one_of = {names};
     return map;
   }();
@@ -140,7 +161,7 @@ void PolicySet::CheckAnswer(const config::Route& route, const std::vector<size_t
   if (diagnostics_.failed()) return;  // what it says may be what was refused
   if (!route.upstream.empty() || route.respond || route.redirect || !route.content.empty()) return;
   for (size_t index : policies) {
-    auto module = modules_.find(instances[index].module);
+    auto module = modules_.find({instances[index].module, instances[index].kind});
     if (instances[index].policy->name == "lua") continue;
     if (module == modules_.end() || module->second.broken || module->second.answers) return;  // or it has its error
   }
@@ -172,7 +193,9 @@ void PolicySet::ResolveChunks(PolicyInstance& instance) {
     std::string file =
         chunk->position.file < diagnostics_.files.size() ? diagnostics_.files[chunk->position.file] : "configuration";
     instance.chunks[static_cast<size_t>(phase)] = {"@" + file, chunk->text, chunk->node->text_line, chunk->position};
+    instance.hooked[static_cast<size_t>(phase)] = !chunk->text.empty();
   }
+  ReadCommon(instance, chunks);
 }
 
 void PolicySet::ResolveScript(PolicyInstance& instance) {
@@ -184,6 +207,7 @@ void PolicySet::ResolveScript(PolicyInstance& instance) {
   } else if (const config::Value* file = value.Find("file")) {
     instance.module = file->text;
     with = policy.conf->Find("with");
+    ReadCommon(instance, value);
   }
   if (!instance.module.empty()) CheckConf(instance, with, policy.path + ".with");
 }
@@ -207,13 +231,50 @@ void PolicySet::ResolveModule(PolicyInstance& instance) {
                            (nearest.empty() ? std::string() : ", did you mean \"" + std::string(nearest) + "\"?"));
     return;
   }
-  CheckConf(instance, policy.conf, policy.path);
+  CheckConf(instance, TakeCommon(instance, policy.conf), policy.path);
+}
+
+void PolicySet::ReadCommon(PolicyInstance& instance, const config::Value& value) {
+  if (const config::Value* trusted = value.Find("trusted"); trusted != nullptr && !trusted->boolean) {
+    instance.kind = VmKind::kUntrusted;
+    instance.broken = vm_of_(VmKind::kUntrusted) == nullptr;
+  }
+  const config::Value* limits = value.Find("limits");
+  if (limits == nullptr) return;
+  if (const config::Value* cpu = limits->Find("cpu")) instance.budget.cpu = static_cast<Nanoseconds>(cpu->number * 1e9);
+  if (const config::Value* growth = limits->Find("growth"))
+    instance.budget.growth = static_cast<size_t>(growth->integer);
+}
+
+// Reads the common keys of a module's configuration; answers the node of the rest.
+const config::Node* PolicySet::TakeCommon(PolicyInstance& instance, const config::Node* node) {
+  if (node == nullptr || node->kind != config::Node::Kind::kMap) return node;
+  if (std::ranges::none_of(node->entries, [](const auto& entry) { return IsCommon(entry.key); })) return node;
+  const config::Policy& policy = *instance.policy;
+  if (instance.module.starts_with("embedded:")) {
+    if (node->Find("trusted") != nullptr) {
+      diagnostics_.Error(policy.position, policy.path,
+                         "\"trusted\" is for policies of your own: this one is part of the gateway");
+    }
+    return node;
+  }
+  config::Node common, rest;
+  common.kind = rest.kind = config::Node::Kind::kMap;
+  common.position = rest.position = node->position;
+  for (const config::Node::Entry& entry : node->entries) (IsCommon(entry.key) ? common : rest).entries.push_back(entry);
+  nodes_.push_back(std::move(common));
+  ReadCommon(instance,
+             config::Check(CommonSchema(), &nodes_.back(), policy.position, policy.path, files_, diagnostics_));
+  nodes_.push_back(std::move(rest));
+  return &nodes_.back();
 }
 
 void PolicySet::CheckConf(PolicyInstance& instance, const config::Node* node, const std::string& path) {
   const config::Policy& policy = *instance.policy;
-  const Module& module = Load(instance.module, policy.position, policy.path);
+  if (instance.broken) return;
+  const Module& module = Load(instance.module, instance.kind, policy.position, policy.path);
   instance.broken = module.broken;
+  instance.hooked = module.hooked;
   if (module.broken) return;
   const config::Schema* schema = &module.schema;
   if (!module.has_schema) {
@@ -226,21 +287,22 @@ void PolicySet::CheckConf(PolicyInstance& instance, const config::Node* node, co
   instance.conf = config::Check(*schema, node, policy.position, path, files_, diagnostics_);
 }
 
-const PolicySet::Module& PolicySet::Load(const std::string& module, const config::Position& at,
+const PolicySet::Module& PolicySet::Load(const std::string& module, VmKind kind, const config::Position& at,
                                          const std::string& path) {
-  auto [known, is_new] = modules_.try_emplace(module);
+  auto [known, is_new] = modules_.try_emplace({module, kind});
   Module& entry = known->second;
   if (!is_new) return entry;
-  lua_State* L = vm_.state();
+  Vm& vm = *vm_of_(kind);
+  lua_State* L = vm.state();
   int top = lua_gettop(L);
-  if (!PushModule(vm_, module)) {
+  if (!PushModule(vm, module)) {
     ReportLuaError(diagnostics_, lua_tostring(L, -1) != nullptr ? lua_tostring(L, -1) : "it does not load", module, at,
                    path);
     lua_settop(L, top);
     entry.broken = true;
     return entry;
   }
-  CheckTable(module, at, path);
+  CheckTable(vm, entry, module, at, path);
   lua_pushliteral(L, "answers");
   lua_rawget(L, -2);
   entry.answers = lua_toboolean(L, -1) != 0;
@@ -261,8 +323,9 @@ const PolicySet::Module& PolicySet::Load(const std::string& module, const config
 }
 
 // The module's table is on top: phases must be functions, and a function whose name is nearly a phase's is a mistake.
-void PolicySet::CheckTable(const std::string& module, const config::Position& at, const std::string& path) {
-  lua_State* L = vm_.state();
+void PolicySet::CheckTable(Vm& vm, Module& entry, const std::string& module, const config::Position& at,
+                           const std::string& path) {
+  lua_State* L = vm.state();
   std::vector<std::string> keys;
   for (Phase phase : kPolicyPhases) keys.emplace_back(PhaseKey(phase));
   keys.emplace_back("compile");
@@ -276,6 +339,9 @@ void PolicySet::CheckTable(const std::string& module, const config::Position& at
         diagnostics_.Error(at, path, module + ": \"" + key + "\" is not a function");
       } else if (known) {
         phases += key != "compile" ? 1 : 0;
+        for (Phase phase : kPolicyPhases) {
+          if (key == PhaseKey(phase)) entry.hooked[static_cast<size_t>(phase)] = true;
+        }
       } else if (lua_isfunction(L, -1)) {
         std::string_view nearest = Nearest(key, keys);
         if (!nearest.empty()) {

@@ -46,25 +46,24 @@ struct Run& RunOf(Context& context, Group group) {
 
 // Owner: timers_. Fires on the loop.
 struct Program::ScriptTimer {
-  ScriptTimer(Program& p, net::Loop& loop, uint32_t number, Nanoseconds every_)
-      : program(p), id(number), every(every_), timer(loop, OnDue, this) {}
+  ScriptTimer(Program& p, net::Loop& loop, VmKind vm_, uint32_t number, Nanoseconds every_)
+      : program(p), vm(vm_), id(number), every(every_), timer(loop, OnDue, this) {}
   static void OnDue(void* self) {
     auto* timer = static_cast<ScriptTimer*>(self);
     timer->program.Fire(*timer, false);
   }
+  static uint64_t Key(VmKind vm, uint32_t id) { return static_cast<uint64_t>(vm) << 32 | id; }
   Program& program;
+  VmKind vm;
   uint32_t id;
   Nanoseconds every;  // 0: once
   net::Timer timer;
 };
 
 Program::Program(Parts parts) : parts_(std::move(parts)) {
-  parts_.vm->around.program = this;
-  parts_.vm->PushRuntime("fire");
-  fire_.runner = luaL_ref(parts_.vm->state(), LUA_REGISTRYINDEX);
-  fire_.phase = MG_PHASE_TIMER;
-  fire_.names = {"ngx.timer"};
-  fire_.budget = {std::chrono::nanoseconds(parts_.conf->limits.cpu).count(), parts_.conf->limits.growth};
+  for (const auto& unit : parts_.units) {
+    if (unit) unit->vm->around.program = this;
+  }
 }
 
 Program::~Program() = default;
@@ -80,11 +79,15 @@ const proxy::Snapshot* Program::snapshot() const {
 
 // --- phases
 
-Context& Program::ContextOf(Exchange& exchange) {
-  if (exchange.script.state == nullptr) {
-    exchange.script.state = &scheduler_->NewContext(Context::Kind::kRequest, &exchange);
+Context& Program::ContextOf(Exchange& exchange, VmKind kind) {
+  auto* first = static_cast<Context*>(exchange.script.state);
+  for (Context* known = first; known != nullptr; known = known->other) {
+    if (known->vm == kind) return *known;
   }
-  return *static_cast<Context*>(exchange.script.state);
+  Context& context = UnitOf(kind)->scheduler->NewContext(Context::Kind::kRequest, &exchange);
+  context.other = first;
+  exchange.script.state = &context;
+  return context;
 }
 
 HookStatus Program::Run(Exchange& exchange, Phase phase) { return StartRun(exchange, phase, {}); }
@@ -98,13 +101,40 @@ HookStatus Program::FilterBody(Exchange& exchange, std::string_view piece, bool 
 }
 
 HookStatus Program::StartRun(Exchange& exchange, Phase phase, const Push& push) {
-  const Code* code = parts_.routes[exchange.route->index][static_cast<size_t>(phase)];
-  if (code == nullptr) return HookStatus::kDone;
-  Context& context = ContextOf(exchange);
-  Scheduler::Outcome outcome = scheduler_->Start(context, GroupOf(phase), *code, push);
-  if (outcome.ended) return StatusOf(exchange, phase, outcome.ending, outcome.status);
-  if (phase == Phase::kLog) DetachLog(context);
-  return HookStatus::kSuspended;
+  uint32_t segment = parts_.plan->routes[exchange.route->index][static_cast<size_t>(phase)];
+  return segment == Plan::kNone ? HookStatus::kDone : RunFrom(segment, exchange, phase, push);
+}
+
+// What one VM's body filters have let through is what the other's get.
+static Push PieceOf(Exchange& exchange, Phase phase) {
+  if (phase != Phase::kBodyFilter) return {};
+  std::string piece = exchange.response.filtered.ToString();
+  exchange.response.filtered.Clear();
+  return [piece = std::move(piece), last = exchange.response.filtering_last](lua_State* L) {
+    lua_pushlstring(L, piece.data(), piece.size());
+    lua_pushboolean(L, last);
+    return 2;
+  };
+}
+
+HookStatus Program::RunFrom(uint32_t index, Exchange& exchange, Phase phase, const Push& push) {
+  const Segment& segment = parts_.plan->segments[index];
+  Unit* unit = UnitOf(segment.kind);
+  if (unit == nullptr || unit->vm->condemned()) {
+    ReplaceSoon();
+    return StatusOf(exchange, phase, Ending::kError, 0);
+  }
+  Context& context = ContextOf(exchange, segment.kind);
+  RunOf(context, GroupOf(phase)).segment = index;
+  Scheduler::Outcome outcome = unit->scheduler->Start(context, GroupOf(phase), unit->codes[index], push);
+  if (!outcome.ended) {
+    if (phase == Phase::kLog) DetachLog(context);
+    return HookStatus::kSuspended;
+  }
+  if (outcome.ending == Ending::kReturned && segment.more) {
+    return RunFrom(index + 1, exchange, phase, PieceOf(exchange, phase));
+  }
+  return StatusOf(exchange, phase, outcome.ending, outcome.status);
 }
 
 // How the end of a run looks to the pipeline.
@@ -134,7 +164,7 @@ void Program::OnEnded(struct Run& run, Ending ending, int status) {
   Context& context = *run.context;
   if (context.kind != Context::Kind::kRequest) {
     (context.kind == Context::Kind::kTimer ? timers_running_ : workers_running_)--;
-    scheduler_->Release(context);
+    UnitOf(context.vm)->scheduler->Release(context);
     return;
   }
   Phase phase = PhaseOf(run.phase);
@@ -143,41 +173,57 @@ void Program::OnEnded(struct Run& run, Ending ending, int status) {
     detached_logs_--;
   }
   Exchange& exchange = *context.exchange;
+  if (ending == Ending::kReturned && parts_.plan->segments[run.segment].more) {
+    HookStatus rest = RunFrom(run.segment + 1, exchange, phase, PieceOf(exchange, phase));
+    if (rest != HookStatus::kSuspended) exchange.HookFinished(phase, rest);
+    return;
+  }
   exchange.HookFinished(phase, StatusOf(exchange, phase, ending, status));
 }
 
 proxy::HookProgram::AbortOutcome Program::Aborted(Exchange& exchange) {
-  auto* context = static_cast<Context*>(exchange.script.state);
-  if (context == nullptr) return AbortOutcome::kEnded;
-  struct Run& entry = RunOf(*context, Group::kEntry);
-  if (parts_.vm->running() || entry.driving || RunOf(*context, Group::kFilter).driving) {
-    // A call of its own has found the client gone: it ends when it waits next, as after ngx.exit.
+  auto* first = static_cast<Context*>(exchange.script.state);
+  bool busy = std::ranges::any_of(parts_.units, [](const auto& unit) { return unit && unit->vm->running(); });
+  for (Context* context = first; context != nullptr; context = context->other)
+    busy = busy || RunOf(*context, Group::kEntry).driving || RunOf(*context, Group::kFilter).driving;
+  for (Context* context = first; context != nullptr; context = context->other) {
     for (Group group : {Group::kEntry, Group::kFilter}) {
       struct Run& run = RunOf(*context, group);
-      if (run.code == nullptr || run.ending != Ending::kNone) continue;
-      run.ending = Ending::kExit;
-      run.status = kClientClosed;
+      if (!busy) {
+        UnitOf(context->vm)->scheduler->Abort(run);
+      } else if (run.code != nullptr && run.ending == Ending::kNone) {
+        // A call of its own has found the client gone: it ends when it waits next, as after ngx.exit.
+        run.ending = Ending::kExit;
+        run.status = kClientClosed;
+      }
     }
-    return AbortOutcome::kContinues;
   }
-  scheduler_->Abort(entry);
-  scheduler_->Abort(RunOf(*context, Group::kFilter));
-  return AbortOutcome::kEnded;
+  return busy && first != nullptr ? AbortOutcome::kContinues : AbortOutcome::kEnded;
 }
 
 void Program::Release(Exchange& exchange) {
   auto* context = static_cast<Context*>(exchange.script.state);
   exchange.script = {};
-  if (context != nullptr) scheduler_->Release(*context);
+  while (context != nullptr) {
+    Context* other = context->other;
+    UnitOf(context->vm)->scheduler->Release(*context);
+    context = other;
+  }
+}
+
+// Those of both contexts, taken before the first is woken: the request may end with it.
+static std::vector<Handle> TakeWaiters(Exchange& exchange, std::vector<Handle> Context::*list) {
+  std::vector<Handle> waiters;
+  for (auto* context = static_cast<Context*>(exchange.script.state); context != nullptr; context = context->other) {
+    waiters.insert(waiters.end(), (context->*list).begin(), (context->*list).end());
+    (context->*list).clear();
+  }
+  return waiters;
 }
 
 void Program::BodyArrived(Exchange& exchange) {
-  auto* context = static_cast<Context*>(exchange.script.state);
-  if (context == nullptr) return;
   bool failed = exchange.in.body_state == proxy::BodyState::kFailed;
-  std::vector<Handle> waiters;
-  waiters.swap(context->body_waiters);
-  for (Handle handle : waiters) {
+  for (Handle handle : TakeWaiters(exchange, &Context::body_waiters)) {
     Scheduler::Wake(handle, [failed](lua_State* L) {
       if (failed) {
         lua_pushnil(L);
@@ -191,11 +237,7 @@ void Program::BodyArrived(Exchange& exchange) {
 }
 
 void Program::OutputDrained(Exchange& exchange) {
-  auto* context = static_cast<Context*>(exchange.script.state);
-  if (context == nullptr) return;
-  std::vector<Handle> waiters;
-  waiters.swap(context->output_waiters);
-  for (Handle handle : waiters) {
+  for (Handle handle : TakeWaiters(exchange, &Context::output_waiters)) {
     Scheduler::Wake(handle, [](lua_State* L) {
       lua_pushboolean(L, 1);
       return 1;
@@ -238,7 +280,9 @@ void Program::OnError(const struct Run& run, const Coroutine& coroutine, const s
   if (coroutine.light) where += ", in a light thread";
   MG_LOG(kError, "{}: {}", where, text);
   proxy::Count(loop_->counters.hook_errors);
-  if (parts_.vm->limits().stopped() == Stopped::kTime) proxy::Count(loop_->counters.hook_timeouts);
+  const Vm& vm = *UnitOf(run.context->vm)->vm;
+  if (vm.stopped() == Stopped::kTime) proxy::Count(loop_->counters.hook_timeouts);
+  if (vm.condemned()) ReplaceSoon();
 }
 
 // --- the log phase, detached from the connections: at most so many wait, each for so long
@@ -267,7 +311,7 @@ void Program::CutLogs() {
     detached_logs_--;
     struct Run& run = RunOf(context, Group::kLog);
     OnError(run, *run.main, "cut: it waited too long, or too many wait");
-    scheduler_->Abort(run);
+    UnitOf(context.vm)->scheduler->Abort(run);
     context.exchange->HookFinished(Phase::kLog, HookStatus::kDone);
   }
   if (!waiting_logs_.empty()) log_cut_->SetAt(waiting_logs_.front()->cut_at);
@@ -275,35 +319,45 @@ void Program::CutLogs() {
 
 // --- timers, the worker's start and end
 
-void Program::StartDetached(const Code& code, Context::Kind kind, const Push& push) {
-  Context& context = scheduler_->NewContext(kind, nullptr);
+void Program::StartDetached(Unit& unit, const Code& code, Context::Kind kind, const Push& push) {
+  Scheduler& scheduler = *unit.scheduler;
+  Context& context = scheduler.NewContext(kind, nullptr);
   size_t& running = kind == Context::Kind::kTimer ? timers_running_ : workers_running_;
   running++;
-  if (!scheduler_->Start(context, Group::kEntry, code, push).ended) return;
+  if (!scheduler.Start(context, Group::kEntry, code, push).ended) return;
   running--;
-  scheduler_->Release(context);
+  scheduler.Release(context);
 }
 
-bool Program::StartTimer(uint32_t id, Nanoseconds delay, bool every) {
+// The chunk of init_worker or exit_worker.
+void Program::StartSource(uint32_t segment) {
+  Unit* unit = UnitOf(VmKind::kTrusted);
+  if (segment == Plan::kNone || unit == nullptr) return;
+  StartDetached(*unit, unit->codes[segment], Context::Kind::kWorker, {});
+}
+
+bool Program::StartTimer(VmKind vm, uint32_t id, Nanoseconds delay, bool every) {
   if (timers_.size() >= kPendingTimers) return false;
-  auto timer = std::make_unique<ScriptTimer>(*this, loop_->loop, id, every ? delay : 0);
+  auto timer = std::make_unique<ScriptTimer>(*this, loop_->loop, vm, id, every ? delay : 0);
   timer->timer.SetAt(loop_->loop.Now() + delay);
-  timers_.emplace(id, std::move(timer));
+  timers_.emplace(ScriptTimer::Key(vm, id), std::move(timer));
   return true;
 }
 
 void Program::Fire(ScriptTimer& timer, bool premature) {
   uint32_t id = timer.id;
+  Unit* unit = UnitOf(timer.vm);
   if (timer.every != 0 && !premature) {
     timer.timer.SetAt(loop_->loop.Now() + timer.every);
   } else {
-    timers_.erase(id);
+    timers_.erase(ScriptTimer::Key(timer.vm, id));
   }
   if (timers_running_ >= kRunningTimers) {
     MG_LOG(kAlert, "ngx.timer: {} timers run already, one is left out", kRunningTimers);
     return;
   }
-  StartDetached(fire_, Context::Kind::kTimer, [id, premature](lua_State* L) {
+  if (unit == nullptr || unit->vm->condemned()) return ReplaceSoon();
+  StartDetached(*unit, unit->fire, Context::Kind::kTimer, [id, premature](lua_State* L) {
     lua_pushinteger(L, static_cast<lua_Integer>(id));
     lua_pushboolean(L, premature);
     return 2;
@@ -312,20 +366,102 @@ void Program::Fire(ScriptTimer& timer, bool premature) {
 
 void Program::Start(proxy::LoopContext& loop) {
   loop_ = &loop;
-  parts_.vm->around.worker = loop.index;
-  parts_.vm->around.workers = loop.count;
-  scheduler_ = std::make_unique<Scheduler>(*parts_.vm, loop.loop, *this);
-  if (parts_.init_worker.runner >= 0) StartDetached(parts_.init_worker, Context::Kind::kWorker, {});
+  for (const auto& unit : parts_.units) {
+    if (unit) Begin(*unit);
+  }
+  StartSource(parts_.plan->init_worker);
+}
+
+void Program::Begin(Unit& unit) {
+  unit.vm->around.program = this;
+  unit.vm->around.worker = loop_->index;
+  unit.vm->around.workers = loop_->count;
+  unit.scheduler = std::make_unique<Scheduler>(*unit.vm, loop_->loop, *this);
 }
 
 void Program::Retire() {
-  parts_.vm->around.exiting = true;
-  std::vector<uint32_t> pending;
+  for (const auto& unit : parts_.units) {
+    if (unit) unit->vm->around.exiting = true;
+  }
+  std::vector<uint64_t> pending;
   for (const auto& [id, timer] : timers_) pending.push_back(id);
-  for (uint32_t id : pending) {
+  for (uint64_t id : pending) {
     if (auto timer = timers_.find(id); timer != timers_.end()) Fire(*timer->second, true);
   }
-  if (parts_.exit_worker.runner >= 0) StartDetached(parts_.exit_worker, Context::Kind::kWorker, {});
+  StartSource(parts_.plan->exit_worker);
+}
+
+// --- VMs that can no longer be trusted
+
+// Not now: its Lua may be on the stack.
+void Program::ReplaceSoon() {
+  if (!replace_) {
+    replace_ = std::make_unique<net::Timer>(
+        loop_->loop, [](void* self) { static_cast<Program*>(self)->ReplaceCondemned(); }, this);
+  }
+  if (!replace_->armed()) replace_->SetAt(loop_->loop.Now());
+}
+
+void Program::ReplaceCondemned() {
+  for (VmKind kind : {VmKind::kTrusted, VmKind::kUntrusted}) {
+    Vm* old = vm(kind);
+    if (old != nullptr && old->condemned()) Replace(kind);
+  }
+}
+
+// Requests and timers that wait in the old VM end with an error; the new one is made as the first was.
+void Program::Replace(VmKind kind) {
+  const proxy::Snapshot* snapshot_now = snapshot();
+  if (snapshot_now == nullptr) return;
+  const config::Config& config = *snapshot_now->config;
+  Unit& old = *UnitOf(kind);
+  size_t lost = std::erase_if(timers_, [kind](const auto& timer) { return timer.second->vm == kind; });
+  std::vector<Context*> contexts = old.scheduler->LiveContexts();
+  for (Context* context : contexts) EndContext(*old.scheduler, *context);
+  MG_LOG(kError,
+         "a Lua VM ran out of memory inside a library and is replaced: {} requests and timers end, {} timers "
+         "are lost",
+         contexts.size(), lost);
+  config::Diagnostics diagnostics;
+  bool exiting = old.vm->around.exiting;
+  auto made = MakeVm(kind, config, *parts_.conf, *parts_.chunks, old.vm->around, diagnostics);
+  auto unit = made ? MakeUnit(*parts_.plan, config, std::move(made), diagnostics) : nullptr;
+  parts_.units[static_cast<size_t>(kind)] = std::move(unit);
+  proxy::Count(loop_->counters.hook_errors);
+  Unit* fresh = UnitOf(kind);
+  if (fresh == nullptr) {
+    MG_LOG(kAlert, "the new Lua VM was refused, its policies fail until the next reload: {}", diagnostics.ToString());
+    return;
+  }
+  Begin(*fresh);
+  if (kind == VmKind::kTrusted && !exiting) StartSource(parts_.plan->init_worker);
+}
+
+void Program::EndContext(Scheduler& scheduler, Context& context) {
+  if (!context.live || context.released) return;
+  Exchange* exchange = context.exchange;
+  if (exchange == nullptr) {
+    bool waits = RunOf(context, Group::kEntry).code != nullptr;
+    if (waits) (context.kind == Context::Kind::kTimer ? timers_running_ : workers_running_)--;
+    scheduler.Release(context);
+    return;
+  }
+  std::optional<Phase> waiting;  // a filter goes before the entry that waits for it
+  for (Group group : {Group::kLog, Group::kFilter, Group::kEntry}) {
+    if (!waiting && RunOf(context, group).code != nullptr) waiting = PhaseOf(RunOf(context, group).phase);
+  }
+  if (waiting == Phase::kLog) {
+    std::erase(waiting_logs_, &context);
+    detached_logs_--;
+  }
+  auto* first = static_cast<Context*>(exchange->script.state);
+  if (first == &context) {
+    exchange->script.state = context.other;
+  } else if (first != nullptr) {
+    first->other = nullptr;
+  }
+  scheduler.Release(context);
+  if (waiting) exchange->HookFinished(*waiting, StatusOf(*exchange, *waiting, Ending::kError, 0));
 }
 
 bool Program::Busy() const { return timers_running_ + detached_logs_ + workers_running_ > 0; }

@@ -3,30 +3,23 @@
 #pragma once
 
 #include <array>
-#include <deque>
 #include <memory>
 #include <unordered_map>
 #include <vector>
 
 #include "proxy/exchange.h"
 #include "proxy/hook_program.h"
-#include "script/scheduler.h"
-#include "script/vm.h"
+#include "script/unit.h"
 
 namespace mg::script {
-
-// The compiled hooks of a route, by phase; null: the phase has none.
-using RouteCode = std::array<const Code*, static_cast<size_t>(proxy::Phase::kCount)>;
 
 class Program final : public proxy::HookProgram, public SchedulerOwner {
  public:
   struct Parts {
     std::shared_ptr<Chunks> chunks;           // outlives the VM
     std::shared_ptr<const config::Lua> conf;  // a copy: the VM may outlive the configuration
-    std::unique_ptr<Vm> vm;
-    std::deque<Code> codes;         // routes with the same hooks share one
-    std::vector<RouteCode> routes;  // by the configuration's order
-    Code init_worker, exit_worker;  // without runner: none
+    std::shared_ptr<const Plan> plan;
+    std::array<std::unique_ptr<Unit>, kVmKinds> units;  // null: nothing runs in that VM
   };
   explicit Program(Parts parts);
   ~Program() override;
@@ -52,33 +45,43 @@ class Program final : public proxy::HookProgram, public SchedulerOwner {
   // --- for the surface
   // Null before Start.
   proxy::LoopContext* loop() { return loop_; }
-  Scheduler& scheduler() { return *scheduler_; }
+  // Null: there is none.
+  Vm* vm(VmKind kind) const {
+    const auto& unit = parts_.units[static_cast<size_t>(kind)];
+    return unit ? unit->vm.get() : nullptr;
+  }
   // The snapshot it belongs to; null before it is published.
   const proxy::Snapshot* snapshot() const;
   // runtime.fire(id, premature) after `delay`, once or every so often. False: too many.
-  bool StartTimer(uint32_t id, Nanoseconds delay, bool every);
+  bool StartTimer(VmKind vm, uint32_t id, Nanoseconds delay, bool every);
   size_t timers_pending() const { return timers_.size(); }
   size_t timers_running() const { return timers_running_; }
 
  private:
   struct ScriptTimer;
 
-  Context& ContextOf(proxy::Exchange& exchange);
+  Unit* UnitOf(VmKind kind) { return parts_.units[static_cast<size_t>(kind)].get(); }
+  Context& ContextOf(proxy::Exchange& exchange, VmKind kind);
   proxy::HookStatus StartRun(proxy::Exchange& exchange, proxy::Phase phase, const Push& push);
+  proxy::HookStatus RunFrom(uint32_t segment, proxy::Exchange& exchange, proxy::Phase phase, const Push& push);
   proxy::HookStatus StatusOf(proxy::Exchange& exchange, proxy::Phase phase, Ending ending, int status);
   void Fire(ScriptTimer& timer, bool premature);
-  void StartDetached(const Code& code, Context::Kind kind, const Push& push);
+  void Begin(Unit& unit);
+  void StartDetached(Unit& unit, const Code& code, Context::Kind kind, const Push& push);
+  void StartSource(uint32_t segment);
   void DetachLog(Context& context);
   void CutLogs();
+  void ReplaceSoon();
+  void ReplaceCondemned();
+  void Replace(VmKind kind);
+  void EndContext(Scheduler& scheduler, Context& context);
 
   Parts parts_;
   proxy::LoopContext* loop_ = nullptr;
-  std::unique_ptr<Scheduler> scheduler_;
-  Code fire_;
-  std::unordered_map<uint32_t, std::unique_ptr<ScriptTimer>> timers_;
+  std::unordered_map<uint64_t, std::unique_ptr<ScriptTimer>> timers_;  // by VM and number
   size_t timers_running_ = 0, detached_logs_ = 0, workers_running_ = 0;
   std::vector<Context*> waiting_logs_;  // in the order they began to wait
-  std::unique_ptr<net::Timer> log_cut_;
+  std::unique_ptr<net::Timer> log_cut_, replace_;
 };
 
 }  // namespace mg::script

@@ -65,6 +65,8 @@ Context& Scheduler::NewContext(Context::Kind kind, proxy::Exchange* exchange) {
   Context& context = *free_contexts_.back();
   free_contexts_.pop_back();
   context.kind = kind;
+  context.vm = vm_.kind();
+  context.other = nullptr;
   context.live = true;
   context.exchange = exchange;
   for (Run& run : context.runs) run.context = &context;
@@ -99,6 +101,14 @@ void Scheduler::Recycle(Context& context) {
   context.body_waiters.clear();
   live_contexts_--;
   free_contexts_.push_back(&context);
+}
+
+std::vector<Context*> Scheduler::LiveContexts() const {
+  std::vector<Context*> live;
+  for (const auto& context : contexts_) {
+    if (context->live && !context->released) live.push_back(context.get());
+  }
+  return live;
 }
 
 // --- coroutines
@@ -239,7 +249,7 @@ void Scheduler::Resume(Run& run, Coroutine& coroutine) {
   t_active.context = &context;
   t_active.coroutine = &coroutine;
   t_active.exchange = context.exchange;
-  int status = vm_.Resume(coroutine.L, coroutine.arguments, run.code->budget);
+  int status = vm_.Resume(coroutine.L, coroutine.arguments, run.code->BudgetOf(coroutine.policy));
   t_active = before;
   coroutine.arguments = 0;
   if (status == LUA_YIELD) {

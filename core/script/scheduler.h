@@ -63,6 +63,7 @@ class Scheduler {
   // Makes the running coroutine wait for a time.
   void Sleep(Nanoseconds duration);
 
+  std::vector<Context*> LiveContexts() const;
   size_t contexts() const { return live_contexts_; }
   Vm& vm() { return vm_; }
   net::Loop& loop() { return loop_; }

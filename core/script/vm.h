@@ -11,6 +11,7 @@
 #include "base/result.h"
 #include "config/config.h"
 #include "script/chunks.h"
+#include "script/context.h"
 #include "script/ffi/moongate_ffi.h"
 #include "script/limits.h"
 
@@ -41,15 +42,20 @@ struct Surroundings {
 class Vm {
  public:
   // Opens the libraries, the surface and lua/moongate/runtime.lua. `conf` and `chunks` outlive the Vm.
-  static Result<std::unique_ptr<Vm>> Create(const config::Lua& conf, Chunks& chunks, Surroundings around);
+  // An untrusted one then hands scripts what lua/moongate/sandbox.lua leaves of them.
+  static Result<std::unique_ptr<Vm>> Create(VmKind kind, const config::Lua& conf, Chunks& chunks, Surroundings around);
   ~Vm();
   Vm(const Vm&) = delete;
   Vm& operator=(const Vm&) = delete;
 
   lua_State* state() { return L_; }
+  VmKind kind() const { return kind_; }
   Chunks& chunks() { return *chunks_; }
   mg_current& current() { return current_; }
   Limits& limits() { return limits_; }
+  Stopped stopped() const { return limits_.stopped(); }
+  // An allocation was refused to its C library: what that has left behind is not to be relied on.
+  bool condemned() const { return limits_.refused(); }
   Surroundings around;
   // What surface calls return text in; valid until the next one.
   std::string& scratch() { return scratch_; }
@@ -74,11 +80,13 @@ class Vm {
   void CollectIfNeeded();
 
  private:
-  Vm(const config::Lua& conf, Chunks& chunks, Surroundings surroundings)
-      : around(std::move(surroundings)), conf_(conf), chunks_(&chunks) {}
+  Vm(VmKind kind, const config::Lua& conf, Chunks& chunks, Surroundings surroundings)
+      : around(std::move(surroundings)), kind_(kind), conf_(conf), chunks_(&chunks) {}
   Result<void> Open();
   static int OpenProtected(lua_State* L);
+  static void OpenSandbox(lua_State* L);
 
+  const VmKind kind_;
   const config::Lua& conf_;
   Chunks* chunks_;
   Limits limits_;

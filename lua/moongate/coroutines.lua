@@ -3,10 +3,20 @@
 local runtime = ...
 local token = runtime.token
 local raw_create, raw_resume, raw_yield = coroutine.create, coroutine.resume, coroutine.yield
-local raw_status = coroutine.status
+local raw_status, type = coroutine.status, type
 
 -- Coroutines that wait (so does whoever resumed them): they cannot be resumed by another light thread.
 local waiting = setmetatable({}, { __mode = "k" })
+
+-- Those that scripts have made. Any other belongs to the scheduler, and maybe to another request.
+local own = setmetatable({}, { __mode = "k" })
+
+local function create(f)
+  local co = raw_create(f)
+  own[co] = true
+  return co
+end
+coroutine.create = create
 
 local resumed
 
@@ -27,6 +37,9 @@ function coroutine.resume(co, ...)
   if waiting[co] then
     return false, "cannot resume running coroutine"
   end
+  if not own[co] and type(co) == "thread" then
+    return false, raw_status(co) == "dead" and "cannot resume dead coroutine" or "cannot resume a light thread"
+  end
   return resumed(co, raw_resume(co, ...))
 end
 local resume = coroutine.resume
@@ -39,7 +52,7 @@ local function wrapped(ok, first, ...)
 end
 
 function coroutine.wrap(f)
-  local co = raw_create(f)
+  local co = create(f)
   return function(...)
     return wrapped(resume(co, ...))
   end

@@ -35,7 +35,7 @@ end
 
 local MOST_VALUES = 64
 local values = ffi_new("mg_string[?]", MOST_VALUES)
-local anchors = {} -- luacheck: ignore 241 (it only keeps them alive)
+local anchors -- luacheck: ignore 231 (it only keeps them alive)
 
 -- Fills `values` from what a script gives as a header's value; answers how many. The strings are kept alive.
 local function fill_values(value, level)
@@ -50,15 +50,19 @@ local function fill_values(value, level)
     if count > MOST_VALUES then
       error("too many values for a header: at most " .. MOST_VALUES, level + 1)
     end
+    -- All are texts before the first is pointed to: a metamethod may come back here.
+    local texts = {}
     for i = 1, count do
-      local text = tostring(value[i])
-      anchors[i] = text
-      values[i - 1].data, values[i - 1].size = text, #text
+      texts[i] = tostring(value[i])
+    end
+    anchors = texts
+    for i = 1, count do
+      values[i - 1].data, values[i - 1].size = texts[i], #texts[i]
     end
     return count
   end
   local text = tostring(value)
-  anchors[1] = text
+  anchors = { text }
   values[0].data, values[0].size = text, #text
   return 1
 end

@@ -29,7 +29,7 @@ void mg_context_policy(uint32_t index) noexcept {
   if (t_active.coroutine == nullptr) return;
   t_active.coroutine->policy = index;
   t_active.vm->current().policy = index;
-  t_active.vm->limits().Renew(t_active.coroutine->run->code->budget);
+  t_active.vm->limits().Renew(t_active.coroutine->run->code->BudgetOf(index));
 }
 
 int mg_control_exit(int status) noexcept {

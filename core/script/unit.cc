@@ -1,0 +1,298 @@
+#include "script/unit.h"
+
+#include <map>
+
+#include "script/value_to_lua.h"
+
+namespace mg::script {
+
+using proxy::Phase;
+
+namespace {
+
+uint32_t BitOf(Phase phase) {
+  switch (phase) {
+    case Phase::kRewrite: return MG_PHASE_REWRITE;
+    case Phase::kAccess: return MG_PHASE_ACCESS;
+    case Phase::kContent: return MG_PHASE_CONTENT;
+    case Phase::kBalance: return MG_PHASE_BALANCER;
+    case Phase::kHeaderFilter: return MG_PHASE_HEADER_FILTER;
+    case Phase::kBodyFilter: return MG_PHASE_BODY_FILTER;
+    default: return MG_PHASE_LOG;
+  }
+}
+
+Phase PhaseOf(uint32_t bit) {
+  for (size_t phase = 0; phase < kPhases; phase++) {
+    if (BitOf(static_cast<Phase>(phase)) == bit) return static_cast<Phase>(phase);
+  }
+  return Phase::kContent;
+}
+
+bool IsReversed(Phase phase) { return phase == Phase::kHeaderFilter || phase == Phase::kBodyFilter; }
+
+std::string FileOf(const config::LuaSource& source) {
+  return source.file.empty() ? source.name.substr(1) : source.file;
+}
+
+bool PushSource(Vm& vm, const config::LuaSource& source) {
+  return source.file.empty() ? vm.chunks().LoadText(vm.state(), source.name, source.chunk, source.first_line)
+                             : vm.chunks().LoadFile(vm.state(), source.file);
+}
+
+// Takes the error off the stack.
+void Report(lua_State* L, config::Diagnostics& diagnostics, const std::string& file, const config::Position& at,
+            const std::string& path) {
+  const char* text = lua_tostring(L, -1);
+  ReportLuaError(diagnostics, text != nullptr ? text : "an error that is not a text", file, at, path);
+  lua_pop(L, 1);
+}
+
+class Planner {
+ public:
+  Planner(const config::Config& config, PolicySet& policies, Plan& plan)
+      : config_(config), policies_(policies), plan_(plan) {}
+
+  void Run() {
+    for (const config::Upstream& upstream : config_.upstreams) AddFallback(upstream);
+    for (size_t route = 0; route < config_.routes.size(); route++) AddRoute(route);
+    plan_.init_worker = AddSource(config_.lua.init_worker, MG_PHASE_INIT_WORKER, "lua.init_worker", "lua.init_worker");
+    plan_.exit_worker = AddSource(config_.lua.exit_worker, MG_PHASE_EXIT_WORKER, "lua.exit_worker", "lua.exit_worker");
+    plan_.instances = std::move(policies_.instances);
+    for (const PolicyInstance& instance : plan_.instances)
+      plan_.has_untrusted = plan_.has_untrusted || instance.kind == VmKind::kUntrusted;
+  }
+
+ private:
+  void AddRoute(size_t index) {
+    Plan::Route route;
+    route.fill(Plan::kNone);
+    for (size_t phase = 0; phase < kPhases; phase++) {
+      if (static_cast<Phase>(phase) == Phase::kContent) continue;
+      std::vector<size_t> hooks;
+      for (const std::vector<size_t>* list : {&policies_.global, &policies_.routes[index]}) {
+        for (size_t instance : *list) {
+          if (policies_.instances[instance].hooked[phase]) hooks.push_back(instance);
+        }
+      }
+      if (IsReversed(static_cast<Phase>(phase))) std::ranges::reverse(hooks);
+      if (!hooks.empty()) route[phase] = Chain(static_cast<Phase>(phase), hooks);
+    }
+    const config::Route& conf = config_.routes[index];
+    uint32_t& content = route[static_cast<size_t>(Phase::kContent)];
+    content = AddSource(conf.content, MG_PHASE_CONTENT, "content", conf.path + ".content");
+    auto fallback = fallbacks_.find(conf.upstream);
+    if (fallback != fallbacks_.end()) content = fallback->second;
+    plan_.routes.push_back(route);
+  }
+
+  // What answers while the upstream's circuit breaker is open: the content of the routes that lead to it.
+  void AddFallback(const config::Upstream& upstream) {
+    if (!upstream.breaker || upstream.breaker->fallback.lua.empty()) return;
+    fallbacks_[upstream.name] = AddSource(upstream.breaker->fallback.lua, MG_PHASE_CONTENT, "fallback",
+                                          "upstreams." + upstream.name + ".circuit_breaker.fallback");
+  }
+
+  // Routes with the same hooks share the segments.
+  uint32_t Chain(Phase phase, const std::vector<size_t>& hooks) {
+    auto [known, is_new] = shared_.try_emplace({phase, hooks}, static_cast<uint32_t>(plan_.segments.size()));
+    if (!is_new) return known->second;
+    for (size_t hook : hooks) {
+      VmKind kind = policies_.instances[hook].kind;
+      bool begins = hook == hooks.front() && plan_.segments.size() == known->second;
+      if (begins || plan_.segments.back().kind != kind) {
+        if (!begins) plan_.segments.back().more = true;
+        plan_.segments.push_back({BitOf(phase), kind, false, {}, {}, {}, {}});
+      }
+      plan_.segments.back().hooks.push_back(hook);
+    }
+    return known->second;
+  }
+
+  uint32_t AddSource(const config::LuaSource& source, uint32_t phase, std::string name, std::string path) {
+    if (source.empty()) return Plan::kNone;
+    plan_.segments.push_back({phase, VmKind::kTrusted, false, {}, source, std::move(name), std::move(path)});
+    return static_cast<uint32_t>(plan_.segments.size() - 1);
+  }
+
+  const config::Config& config_;
+  PolicySet& policies_;
+  Plan& plan_;
+  std::map<std::pair<Phase, std::vector<size_t>>, uint32_t> shared_;
+  std::map<std::string, uint32_t> fallbacks_;  // by upstream
+};
+
+// Makes one VM's unit; errors are reported by the first VM that has them.
+class Assembler {
+ public:
+  Assembler(const Plan& plan, const config::Config& config, Vm& vm, config::Diagnostics& diagnostics)
+      : plan_(plan), config_(config), vm_(vm), L_(vm.state()), diagnostics_(diagnostics) {
+    budget_ = {std::chrono::nanoseconds(config.lua.limits.cpu).count(), config.lua.limits.growth};
+  }
+
+  void Run(Unit& unit) {
+    for (const PolicyInstance& instance : plan_.instances) Prepare(instance);
+    if (diagnostics_.failed()) return;
+    for (const Segment& segment : plan_.segments) {
+      if (segment.kind != vm_.kind()) {
+        unit.codes.emplace_back();
+      } else {
+        unit.codes.push_back(segment.hooks.empty() ? SourceCode(segment) : HookCode(segment));
+      }
+    }
+    unit.fire.phase = MG_PHASE_TIMER;
+    unit.fire.names = {"ngx.timer"};
+    unit.fire.budgets = {budget_};
+    vm_.PushRuntime("fire");
+    unit.fire.runner = luaL_ref(L_, LUA_REGISTRYINDEX);
+  }
+
+ private:
+  // What an instance is in this VM: registry references; LUA_NOREF: none.
+  struct Loaded {
+    int conf = LUA_NOREF;
+    std::array<int, kPhases> functions;
+  };
+
+  void Prepare(const PolicyInstance& instance) {
+    Loaded loaded;
+    loaded.functions.fill(LUA_NOREF);
+    int top = lua_gettop(L_);
+    if (instance.broken || instance.kind != vm_.kind()) {
+      // reported, or another VM's
+    } else if (instance.module.empty()) {
+      for (size_t phase = 0; phase < kPhases; phase++)
+        loaded.functions[phase] = LoadChunk(instance.chunks[phase], instance.policy->path);
+    } else if (PushModule(vm_, instance.module)) {
+      for (size_t phase = 0; phase < kPhases; phase++) {
+        if (!instance.hooked[phase]) continue;
+        std::string_view key = PhaseKey(static_cast<Phase>(phase));
+        lua_pushlstring(L_, key.data(), key.size());
+        lua_rawget(L_, -2);
+        loaded.functions[phase] = luaL_ref(L_, LUA_REGISTRYINDEX);
+      }
+      loaded.conf = Compile(instance);
+    } else {
+      Report(L_, diagnostics_, instance.module, instance.policy->position, instance.policy->path);
+    }
+    lua_settop(L_, top);
+    loaded_.push_back(loaded);
+  }
+
+  // The module's table is on top: its compile(conf, scope), or the configuration as it is.
+  int Compile(const PolicyInstance& instance) {
+    lua_pushliteral(L_, "compile");
+    lua_rawget(L_, -2);
+    bool compiles = lua_isfunction(L_, -1);
+    if (!compiles) lua_pop(L_, 1);
+    PushValue(L_, instance.conf);
+    if (compiles) lua_pushstring(L_, instance.is_global ? "global" : "route");
+    if (compiles && !vm_.Call(2, 1, kLoadBudget)) {
+      Report(L_, diagnostics_, instance.module, instance.policy->position, instance.policy->path);
+      return LUA_NOREF;
+    }
+    return luaL_ref(L_, LUA_REGISTRYINDEX);
+  }
+
+  int LoadChunk(const ChunkText& chunk, const std::string& path) {
+    if (chunk.text.empty()) return LUA_NOREF;
+    if (!vm_.chunks().LoadText(L_, chunk.name, chunk.text, chunk.first_line)) {
+      Report(L_, diagnostics_, chunk.name.substr(1), chunk.position, path);
+      return LUA_NOREF;
+    }
+    vm_.MakeStrict();
+    return luaL_ref(L_, LUA_REGISTRYINDEX);
+  }
+
+  Code HookCode(const Segment& segment) {
+    Code code;
+    code.phase = segment.phase;
+    bool is_body = segment.phase == MG_PHASE_BODY_FILTER;
+    size_t phase = static_cast<size_t>(PhaseOf(segment.phase));
+    int top = lua_gettop(L_);
+    vm_.PushRuntime(is_body ? "make_body_runner" : "make_runner");
+    lua_createtable(L_, static_cast<int>(segment.hooks.size()), 0);
+    lua_createtable(L_, static_cast<int>(segment.hooks.size()), 0);
+    for (size_t i = 0; i < segment.hooks.size(); i++) {
+      const Loaded& loaded = loaded_[segment.hooks[i]];
+      const PolicyInstance& instance = plan_.instances[segment.hooks[i]];
+      lua_rawgeti(L_, LUA_REGISTRYINDEX, loaded.functions[phase]);
+      lua_rawseti(L_, top + 2, static_cast<int>(i) + 1);
+      if (loaded.conf != LUA_NOREF) {
+        lua_rawgeti(L_, LUA_REGISTRYINDEX, loaded.conf);
+        lua_rawseti(L_, top + 3, static_cast<int>(i) + 1);
+      }
+      code.names.push_back(instance.policy->name);
+      code.budgets.push_back({instance.budget.cpu != 0 ? instance.budget.cpu : budget_.cpu,
+                              instance.budget.growth != 0 ? instance.budget.growth : budget_.growth});
+    }
+    code.steps = static_cast<uint32_t>(segment.hooks.size()) + (is_body ? 1 : 0);
+    if (vm_.Call(2, 1, kLoadBudget)) {
+      code.runner = luaL_ref(L_, LUA_REGISTRYINDEX);
+    } else {
+      diagnostics_.ErrorIn(config_.file, 1, 1, "", lua_tostring(L_, -1));
+    }
+    lua_settop(L_, top);
+    return code;
+  }
+
+  Code SourceCode(const Segment& segment) {
+    Code code;
+    code.phase = segment.phase;
+    code.budgets = {budget_};
+    code.names = {segment.name};
+    if (!PushSource(vm_, segment.source)) {
+      Report(L_, diagnostics_, FileOf(segment.source), segment.source.position, segment.path);
+      return code;
+    }
+    vm_.MakeStrict();
+    code.runner = luaL_ref(L_, LUA_REGISTRYINDEX);
+    return code;
+  }
+
+  const Plan& plan_;
+  const config::Config& config_;
+  Vm& vm_;
+  lua_State* L_;
+  config::Diagnostics& diagnostics_;
+  Budget budget_;
+  std::vector<Loaded> loaded_;
+};
+
+}  // namespace
+
+std::shared_ptr<const Plan> MakePlan(const config::Config& config, PolicySet& policies) {
+  auto plan = std::make_shared<Plan>();
+  Planner(config, policies, *plan).Run();
+  return plan;
+}
+
+std::unique_ptr<Vm> MakeVm(VmKind kind, const config::Config& config, const config::Lua& conf, Chunks& chunks,
+                           Surroundings around, config::Diagnostics& diagnostics) {
+  around.config = &config;
+  around.program = nullptr;
+  around.policies = nullptr;
+  auto vm = Vm::Create(kind, conf, chunks, std::move(around));
+  if (!vm) {
+    diagnostics.ErrorIn(config.file, 1, 1, "lua", vm.error().message);
+    return nullptr;
+  }
+  const config::LuaSource& init = config.lua.init;
+  if (kind == VmKind::kTrusted && !init.empty() && !diagnostics.failed()) {
+    if (!PushSource(**vm, init) || !(*vm)->Call(0, 0, kLoadBudget))
+      Report((*vm)->state(), diagnostics, FileOf(init), init.position, "lua.init");
+  }
+  return std::move(*vm);
+}
+
+std::unique_ptr<Unit> MakeUnit(const Plan& plan, const config::Config& config, std::unique_ptr<Vm> vm,
+                               config::Diagnostics& diagnostics) {
+  auto unit = std::make_unique<Unit>();
+  Assembler(plan, config, *vm, diagnostics).Run(*unit);
+  if (diagnostics.failed()) return nullptr;
+  vm->around.config = nullptr;
+  unit->vm = std::move(vm);
+  return unit;
+}
+
+}  // namespace mg::script
