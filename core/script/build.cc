@@ -80,6 +80,10 @@ std::unique_ptr<proxy::HookPrograms> BuildPrograms(const config::Config& config,
       PolicySet policies(config, *vms[0], vm_of, files, diagnostics);
       policies.Resolve();
       plan = MakePlan(config, policies);
+      if (plan->canaries.size() > Plan::kMostCanaries) {
+        diagnostics.ErrorIn(config.file, 1, 1, "", "too many canaries: at most 64 at a time");
+        return nullptr;
+      }
     }
     if (plan->has_untrusted) vm_of(VmKind::kUntrusted);
     Program::Parts parts{chunks, conf, plan, {}};

@@ -103,6 +103,9 @@ struct Context {
   proxy::Exchange* exchange = nullptr;
   std::array<Run, static_cast<size_t>(Group::kCount)> runs;
   std::vector<Handle> output_waiters, body_waiters;
+  struct {
+    uint64_t decided = 0, picked = 0, failed = 0;  // a bit a canary
+  } canaries;
   Nanoseconds cut_at = 0;  // a detached log phase is cut then; 0: no
 };
 

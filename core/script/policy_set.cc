@@ -45,6 +45,22 @@ const config::Schema& CommonSchema() {
   return schema;
 }
 
+// A new script beside the old one.
+config::Schema CanarySchema() {
+  config::Schema file, share, ratio, minimum, key, map;
+  file.type = config::Schema::Type::kPath;
+  share.type = ratio.type = config::Schema::Type::kShare;
+  file.required = share.required = true;
+  share.minimum = ratio.minimum = 0;
+  share.maximum = ratio.maximum = 1;
+  minimum.type = config::Schema::Type::kInteger;
+  minimum.minimum = 1;
+  key.type = config::Schema::Type::kString;
+  map.type = config::Schema::Type::kMap;
+  map.fields = {{"file", file}, {"share", share}, {"error_ratio", ratio}, {"minimum", minimum}, {"key", key}};
+  return map;
+}
+
 bool IsCommon(std::string_view key) { return key == "trusted" || key == "limits"; }
 
 // `script: FILE` or `script: { file: FILE, with: ... }`.
@@ -57,6 +73,7 @@ const config::Schema& ScriptSchema() {
     map.type = config::Schema::Type::kMap;
     map.fields = {{"file", file}, {"with", with}};
     std::ranges::copy(CommonSchema().fields, std::back_inserter(map.fields));
+    map.fields.push_back({"canary", CanarySchema()});
     config::Schema path;
     path.type = config::Schema::Type::kPath;
     map.alternatives = {path};
@@ -210,6 +227,25 @@ void PolicySet::ResolveScript(PolicyInstance& instance) {
     ReadCommon(instance, value);
   }
   if (!instance.module.empty()) CheckConf(instance, with, policy.path + ".with");
+  const config::Value* canary = value.Find("canary");
+  if (canary != nullptr && canary->Find("file") != nullptr && !instance.broken) ResolveCanary(instance, *canary, with);
+}
+
+void PolicySet::ResolveCanary(PolicyInstance& instance, const config::Value& canary, const config::Node* with) {
+  Canary::Settings settings;
+  settings.file = canary.Find("file")->text;
+  if (const config::Value* share = canary.Find("share")) settings.share = share->number;
+  if (const config::Value* ratio = canary.Find("error_ratio")) settings.error_ratio = ratio->number;
+  if (const config::Value* minimum = canary.Find("minimum")) settings.minimum = static_cast<uint64_t>(minimum->integer);
+  if (const config::Value* key = canary.Find("key")) settings.key = key->text;
+  // The new script's schema checks the same configuration.
+  PolicyInstance fresh;
+  fresh.policy = instance.policy;
+  fresh.kind = instance.kind;
+  fresh.module = settings.file;
+  CheckConf(fresh, with, instance.policy->path + ".with");
+  instance.broken = fresh.broken;
+  instance.canary = {std::make_shared<Canary>(settings), fresh.module, std::move(fresh.conf), fresh.hooked};
 }
 
 void PolicySet::ResolveModule(PolicyInstance& instance) {

@@ -7,6 +7,7 @@
 #include <deque>
 #include <functional>
 #include <map>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -15,6 +16,7 @@
 #include "config/node.h"
 #include "config/schema.h"
 #include "proxy/phase.h"
+#include "script/canary.h"
 #include "script/vm.h"
 
 namespace mg::script {
@@ -33,6 +35,12 @@ struct PolicyInstance {
   std::string module;      // path of the module or script; empty: chunks in place
   bool broken = false;     // it did not load, and that was reported
   VmKind kind = VmKind::kTrusted;
+  struct {
+    std::shared_ptr<Canary> state;  // null: none
+    std::string module;
+    config::Value conf;
+    std::array<bool, static_cast<size_t>(proxy::Phase::kCount)> hooked{};
+  } canary;
   Budget budget;  // 0: as `lua.limits` says
   config::Value conf;
   std::array<bool, static_cast<size_t>(proxy::Phase::kCount)> hooked{};  // the phases it has functions for
@@ -74,6 +82,7 @@ class PolicySet {
   void ResolveScript(PolicyInstance& instance);
   void ResolveModule(PolicyInstance& instance);
   // The keys that every policy but a bundled one has: `trusted`, `limits`.
+  void ResolveCanary(PolicyInstance& instance, const config::Value& canary, const config::Node* with);
   void ReadCommon(PolicyInstance& instance, const config::Value& value);
   const config::Node* TakeCommon(PolicyInstance& instance, const config::Node* node);
   void CheckConf(PolicyInstance& instance, const config::Node* node, const std::string& path);

@@ -206,9 +206,31 @@ void Program::Release(Exchange& exchange) {
   exchange.script = {};
   while (context != nullptr) {
     Context* other = context->other;
+    if (context->canaries.decided != 0) TellCanaries(exchange, *context);
     UnitOf(context->vm)->scheduler->Release(*context);
     context = other;
   }
+}
+
+void Program::TellCanaries(const Exchange& exchange, const Context& context) {
+  Nanoseconds ended = exchange.timing.ended != 0 ? exchange.timing.ended : loop_->loop.Now();
+  for (uint32_t number = 0; number < parts_.plan->canaries.size(); number++) {
+    uint64_t bit = uint64_t{1} << number;
+    if ((context.canaries.decided & bit) == 0) continue;
+    canary(number)->Ended((context.canaries.picked & bit) != 0, (context.canaries.failed & bit) != 0,
+                          std::max<Nanoseconds>(ended - exchange.timing.began, 0));
+  }
+}
+
+// An error of a policy with a canary counts for the script that the request has.
+void Program::MarkFailure(const struct Run& run, const Coroutine& coroutine) {
+  if (parts_.plan->canaries.empty() || run.context->kind != Context::Kind::kRequest) return;
+  const Segment& segment = parts_.plan->segments[run.segment];
+  if (coroutine.policy >= segment.hooks.size()) return;
+  const auto& state = parts_.plan->instances[segment.hooks[coroutine.policy]].canary.state;
+  if (!state) return;
+  auto number = std::ranges::find(parts_.plan->canaries, state) - parts_.plan->canaries.begin();
+  run.context->canaries.failed |= uint64_t{1} << number;
 }
 
 // Those of both contexts, taken before the first is woken: the request may end with it.
@@ -283,6 +305,7 @@ void Program::OnError(const struct Run& run, const Coroutine& coroutine, const s
   const Vm& vm = *UnitOf(run.context->vm)->vm;
   if (vm.stopped() == Stopped::kTime) proxy::Count(loop_->counters.hook_timeouts);
   if (vm.condemned()) ReplaceSoon();
+  MarkFailure(run, coroutine);
 }
 
 // --- the log phase, detached from the connections: at most so many wait, each for so long
@@ -427,7 +450,6 @@ void Program::Replace(VmKind kind) {
   auto made = MakeVm(kind, config, *parts_.conf, *parts_.chunks, old.vm->around, diagnostics);
   auto unit = made ? MakeUnit(*parts_.plan, config, std::move(made), diagnostics) : nullptr;
   parts_.units[static_cast<size_t>(kind)] = std::move(unit);
-  proxy::Count(loop_->counters.hook_errors);
   Unit* fresh = UnitOf(kind);
   if (fresh == nullptr) {
     MG_LOG(kAlert, "the new Lua VM was refused, its policies fail until the next reload: {}", diagnostics.ToString());

@@ -45,6 +45,7 @@ class Program final : public proxy::HookProgram, public SchedulerOwner {
   // --- for the surface
   // Null before Start.
   proxy::LoopContext* loop() { return loop_; }
+  Canary* canary(uint32_t number) { return parts_.plan->canaries[number].get(); }
   // Null: there is none.
   Vm* vm(VmKind kind) const {
     const auto& unit = parts_.units[static_cast<size_t>(kind)];
@@ -74,6 +75,8 @@ class Program final : public proxy::HookProgram, public SchedulerOwner {
   void ReplaceSoon();
   void ReplaceCondemned();
   void Replace(VmKind kind);
+  void MarkFailure(const struct Run& run, const Coroutine& coroutine);
+  void TellCanaries(const proxy::Exchange& exchange, const Context& context);
   void EndContext(Scheduler& scheduler, Context& context);
 
   Parts parts_;

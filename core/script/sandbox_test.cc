@@ -47,7 +47,7 @@ local function walk(v)
   seen[v] = true
   walk(getmetatable(v))
   for k, each in next, v do
-    if bad[k] then found = true end
+    if bad[k] and type(each) ~= "boolean" then found = true end
     walk(k) walk(each)
   end
 end
@@ -63,8 +63,7 @@ constexpr Attempt kAttempts[] = {
     {"Loaders", "return package.loaders ~= nil", true},
     {"SearchersOfTheGateway", "return package.loaders[2]('ngx.variables') ~= nil", true},
     {"Loadlib", "return package.loadlib ~= nil", true},
-    {"Cpath", "package.cpath = '/usr/lib/x86_64-linux-gnu/lua/5.1/?.so' return package.cpath and require 'lfs' ~= nil",
-     false},
+    {"Cpath", "return package.cpath ~= ''", true},
     {"Path", "package.path = '/usr/share/lua/5.1/?.lua' return require 'no_such_module' ~= nil", false},
     {"Io", "return io ~= nil", true},
     {"IoRequired", "return require 'io' ~= nil", true},

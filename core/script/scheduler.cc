@@ -67,6 +67,7 @@ Context& Scheduler::NewContext(Context::Kind kind, proxy::Exchange* exchange) {
   context.kind = kind;
   context.vm = vm_.kind();
   context.other = nullptr;
+  context.canaries = {};
   context.live = true;
   context.exchange = exchange;
   for (Run& run : context.runs) run.context = &context;

@@ -15,6 +15,7 @@ void LinkAggregate();
 void LinkHttp();
 void LinkRedis();
 void LinkBalancer();
+void LinkCanary();
 
 void LinkSurface() {
   LinkContext();
@@ -30,6 +31,7 @@ void LinkSurface() {
   LinkHttp();
   LinkRedis();
   LinkBalancer();
+  LinkCanary();
 }
 
 }  // namespace mg::script

@@ -59,6 +59,9 @@ class Planner {
     plan_.init_worker = AddSource(config_.lua.init_worker, MG_PHASE_INIT_WORKER, "lua.init_worker", "lua.init_worker");
     plan_.exit_worker = AddSource(config_.lua.exit_worker, MG_PHASE_EXIT_WORKER, "lua.exit_worker", "lua.exit_worker");
     plan_.instances = std::move(policies_.instances);
+    for (const PolicyInstance& instance : plan_.instances) {
+      if (instance.canary.state) plan_.canaries.push_back(instance.canary.state);
+    }
     for (const PolicyInstance& instance : plan_.instances)
       plan_.has_untrusted = plan_.has_untrusted || instance.kind == VmKind::kUntrusted;
   }
@@ -72,7 +75,8 @@ class Planner {
       std::vector<size_t> hooks;
       for (const std::vector<size_t>* list : {&policies_.global, &policies_.routes[index]}) {
         for (size_t instance : *list) {
-          if (policies_.instances[instance].hooked[phase]) hooks.push_back(instance);
+          const PolicyInstance& policy = policies_.instances[instance];
+          if (policy.hooked[phase] || policy.canary.hooked[phase]) hooks.push_back(instance);
         }
       }
       if (IsReversed(static_cast<Phase>(phase))) std::ranges::reverse(hooks);
@@ -164,14 +168,9 @@ class Assembler {
       for (size_t phase = 0; phase < kPhases; phase++)
         loaded.functions[phase] = LoadChunk(instance.chunks[phase], instance.policy->path);
     } else if (PushModule(vm_, instance.module)) {
-      for (size_t phase = 0; phase < kPhases; phase++) {
-        if (!instance.hooked[phase]) continue;
-        std::string_view key = PhaseKey(static_cast<Phase>(phase));
-        lua_pushlstring(L_, key.data(), key.size());
-        lua_rawget(L_, -2);
-        loaded.functions[phase] = luaL_ref(L_, LUA_REGISTRYINDEX);
-      }
-      loaded.conf = Compile(instance);
+      TakeFunctions(instance.hooked, loaded);
+      loaded.conf = Compile(instance, instance.module, instance.conf);
+      if (instance.canary.state) loaded = WithCanary(instance, loaded);
     } else {
       Report(L_, diagnostics_, instance.module, instance.policy->position, instance.policy->path);
     }
@@ -179,16 +178,54 @@ class Assembler {
     loaded_.push_back(loaded);
   }
 
+  // The module's table is on top.
+  void TakeFunctions(const std::array<bool, kPhases>& hooked, Loaded& loaded) {
+    for (size_t phase = 0; phase < kPhases; phase++) {
+      if (!hooked[phase]) continue;
+      std::string_view key = PhaseKey(static_cast<Phase>(phase));
+      lua_pushlstring(L_, key.data(), key.size());
+      lua_rawget(L_, -2);
+      loaded.functions[phase] = luaL_ref(L_, LUA_REGISTRYINDEX);
+    }
+  }
+
+  // Functions that choose, for each request, between the old script's and the new one's.
+  Loaded WithCanary(const PolicyInstance& instance, const Loaded& old) {
+    Loaded fresh, both;
+    fresh.functions.fill(LUA_NOREF);
+    both.functions.fill(LUA_NOREF);
+    if (!PushModule(vm_, instance.canary.module)) {
+      Report(L_, diagnostics_, instance.canary.module, instance.policy->position, instance.policy->path);
+      return both;
+    }
+    TakeFunctions(instance.canary.hooked, fresh);
+    fresh.conf = Compile(instance, instance.canary.module, instance.canary.conf);
+    auto number = std::ranges::find(plan_.canaries, instance.canary.state) - plan_.canaries.begin();
+    for (size_t phase = 0; phase < kPhases; phase++) {
+      if (old.functions[phase] == LUA_NOREF && fresh.functions[phase] == LUA_NOREF) continue;
+      vm_.PushRuntime("make_canary");
+      lua_pushinteger(L_, static_cast<lua_Integer>(number));
+      for (int reference : {old.functions[phase], old.conf, fresh.functions[phase], fresh.conf})
+        lua_rawgeti(L_, LUA_REGISTRYINDEX, reference);  // LUA_NOREF is nil there
+      if (!vm_.Call(5, 1, kLoadBudget)) {
+        Report(L_, diagnostics_, instance.canary.module, instance.policy->position, instance.policy->path);
+        return both;
+      }
+      both.functions[phase] = luaL_ref(L_, LUA_REGISTRYINDEX);
+    }
+    return both;
+  }
+
   // The module's table is on top: its compile(conf, scope), or the configuration as it is.
-  int Compile(const PolicyInstance& instance) {
+  int Compile(const PolicyInstance& instance, const std::string& module, const config::Value& conf) {
     lua_pushliteral(L_, "compile");
     lua_rawget(L_, -2);
     bool compiles = lua_isfunction(L_, -1);
     if (!compiles) lua_pop(L_, 1);
-    PushValue(L_, instance.conf);
+    PushValue(L_, conf);
     if (compiles) lua_pushstring(L_, instance.is_global ? "global" : "route");
     if (compiles && !vm_.Call(2, 1, kLoadBudget)) {
-      Report(L_, diagnostics_, instance.module, instance.policy->position, instance.policy->path);
+      Report(L_, diagnostics_, module, instance.policy->position, instance.policy->path);
       return LUA_NOREF;
     }
     return luaL_ref(L_, LUA_REGISTRYINDEX);

@@ -32,6 +32,7 @@ struct Segment {
 
 struct Plan {
   static constexpr uint32_t kNone = UINT32_MAX;
+  static constexpr size_t kMostCanaries = 64;
   using Route = std::array<uint32_t, kPhases>;  // the first segment of a phase, or kNone
 
   std::vector<PolicyInstance> instances;
@@ -39,6 +40,7 @@ struct Plan {
   std::vector<Route> routes;  // by the configuration's order
   uint32_t init_worker = kNone, exit_worker = kNone;
   bool has_untrusted = false;
+  std::vector<std::shared_ptr<Canary>> canaries;  // by number, at most kMostCanaries
 };
 
 // From resolved policies.

@@ -170,6 +170,19 @@ function runtime.make_runner(functions, confs)
   end
 end
 
+-- A policy with a canary: the request's own of the two functions; a script without the phase has none.
+function runtime.make_canary(number, old, old_conf, new, new_conf)
+  return function(_, ctx)
+    if C.mg_canary_pick(number) ~= 0 then
+      if new then
+        new(new_conf, ctx)
+      end
+    elseif old then
+      old(old_conf, ctx)
+    end
+  end
+end
+
 -- The same for body filters: the first call has the piece and whether it is the last; ngx.arg shows them to each
 -- function in turn, and what is left in ngx.arg[1] goes on to the client.
 function runtime.make_body_runner(functions, confs)

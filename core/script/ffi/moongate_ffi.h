@@ -111,6 +111,9 @@ mg_current* mg_context_current(void) MG_NOEXCEPT; /* of the VM that runs; lives 
 void mg_context_keep(void) MG_NOEXCEPT;           /* Lua keeps state under the slot: runtime.release(slot) at the end */
 void mg_context_policy(uint32_t index) MG_NOEXCEPT; /* the next function of the phase begins: new limits */
 
+/* --- canaries: whether the request gets the new script of the policy with that number */
+int mg_canary_pick(uint32_t number) MG_NOEXCEPT;
+
 /* --- control */
 int mg_control_exit(int status) MG_NOEXCEPT;
 int mg_control_exec(const char* path, size_t path_size, const char* query, size_t query_size) MG_NOEXCEPT;
