@@ -118,9 +118,11 @@ struct Listener {
 };
 
 struct Target {
-  Address address;
+  Address address;  // of an SRV record: its name, as a kName without port
+  bool srv = false;
   uint32_t weight = 1;
-  bool backup = false;
+  uint32_t priority = 0;                    // the lowest that is fit is used
+  static constexpr uint32_t kBackup = 101;  // the priority of backups: below all that can be written
   Position position;
 };
 
@@ -129,12 +131,18 @@ struct ActiveHealth {
   std::string host;
   Duration interval{5'000}, timeout{1'000};
   uint32_t healthy = 2, unhealthy = 3;
+  uint32_t jitter_percent = 10;    // of the interval
   std::vector<uint16_t> statuses;  // empty: 200-399
-  enum class Kind : uint8_t { kHttp, kTcp } kind = Kind::kHttp;
+  uint16_t port = 0;               // 0: the target's own
+  bool starts_unhealthy = false;   // until the first good answer
+  enum class Kind : uint8_t { kHttp, kTcp, kTls } kind = Kind::kHttp;
 };
 
 struct PassiveHealth {
-  uint32_t failures = 5;
+  uint32_t failures = 5;         // in a row
+  uint32_t failure_percent = 0;  // of the requests in the window; 0: not looked at
+  uint32_t minimum = 20;         // fewer requests in the window tell no ratio
+  std::vector<uint16_t> statuses{502, 503, 504};
   Duration window{10'000}, eject{30'000};
   uint32_t max_ejected_percent = 50;
 };
@@ -192,6 +200,9 @@ struct Upstream {
   std::vector<Target> targets;
   enum class Balance : uint8_t { kRoundRobin, kLeastConn, kRandom, kEwma, kHash } balance = Balance::kRoundRobin;
   std::vector<std::string> hash_key;  // expressions (template.h), each length-prefixed; of kHash
+  uint32_t balance_factor = 0;        // of kHash: the most of its share a target gets, in percent; 0: no bound
+  Duration slow_start{0};             // how long a target that is new or back gets less than its share; 0: none
+  uint32_t panic_percent = 10;        // with fewer of a group's targets fit, the group is unfit; 0: only with none
   struct {
     Duration idle{60'000};
     uint32_t per_worker = 64;
@@ -207,6 +218,17 @@ struct Upstream {
   bool preserve_host = true;  // send the client's Host; false: the target's address
   Position position;
   bool anonymous = false;  // written in a route's place; its name is "@" and the route's
+};
+
+// How names are asked for.
+struct Resolver {
+  std::vector<std::string> nameservers;  // "10.0.0.2:53", "[::1]:53"; empty: resolv.conf's
+  std::vector<std::string> search;       // domains; empty: resolv.conf's
+  Duration timeout{1'000};               // of one question to one server
+  uint32_t attempts = 2;
+  Duration min_ttl{1'000}, max_ttl{3'600'000};
+  enum class Family : uint8_t { kAny, kIpv4, kIpv6 } family = Family::kAny;
+  bool operator==(const Resolver&) const = default;
 };
 
 struct Condition {
@@ -297,6 +319,7 @@ struct Config {
   std::vector<std::string> trusted_proxies;   // CIDR, checked, or "unix:"
   std::vector<std::string> identity_headers;  // lower case; a trailing * matches a prefix
   Lua lua;
+  Resolver resolver;
   std::vector<Redis> redis;
   std::vector<Listener> listeners;
   std::vector<Upstream> upstreams;

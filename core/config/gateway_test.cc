@@ -538,6 +538,35 @@ listeners: [":8080"]
 g.yaml:1:82: must be at least 1ms (upstreams.u.health.active.interval)
 g.yaml:1:105: "99" is not a status from 100 to 599, or a range such as 200-299 (upstreams.u.health.active.statuses[1])
 )"},
+    {"TargetBoth", R"(upstreams: { u: { targets: [{ address: "a:1", srv: a }, { weight: 2 }, { address: "a:1", priority: 1, backup: true }] } }
+listeners: [":8080"]
+)",
+     R"(g.yaml:1:47: exactly one of address or srv may be given: "address" is, at line 1 (upstreams.u.targets[0].srv)
+g.yaml:1:57: exactly one of address or srv is required (upstreams.u.targets[1])
+g.yaml:1:72: a backup comes after every priority: give one of the two (upstreams.u.targets[2])
+)"},
+    {"Srv", R"(upstreams: { u: { targets: [{ srv: "a b" }, { srv: _h._tcp.x }], tls: true } }
+listeners: [":8080"]
+)",
+     R"(g.yaml:1:29: SRV targets over TLS need tls.server_name: the name to verify must not come from DNS (upstreams.u.targets[0])
+g.yaml:1:36: "a b" is not a name, such as _http._tcp.example.com (upstreams.u.targets[0].srv)
+g.yaml:1:45: SRV targets over TLS need tls.server_name: the name to verify must not come from DNS (upstreams.u.targets[1])
+)"},
+    {"TlsCheck", R"(upstreams: { u: { targets: ["unix:a"], health: { active: { type: tls, port: 1, host: "a b" } } } }
+listeners: [":8080"]
+)",
+     R"(g.yaml:1:17: a tls check needs the upstream's tls (upstreams.u.health.active.type)
+g.yaml:1:29: a unix socket has no port: health.active.port cannot be for it (upstreams.u.targets[0])
+g.yaml:1:86: a host holds no spaces or control characters (upstreams.u.health.active.host)
+)"},
+    {"Resolver", R"(resolver: { nameservers: [dns.test, "1.2.3.4:0"], search: "a b", min_ttl: 2m, max_ttl: 1m }
+listeners: [":8080"]
+)",
+     R"(g.yaml:1:11: max_ttl is shorter than min_ttl (resolver)
+g.yaml:1:27: "dns.test" is not an IP address, with a port or without (resolver.nameservers[0])
+g.yaml:1:37: "1.2.3.4:0" is not an IP address, with a port or without (resolver.nameservers[1])
+g.yaml:1:59: "a b" is not a domain (resolver.search[0])
+)"},
     {"Passive", R"(upstreams: { u: { targets: ["a:1"], health: { passive: { failures: 0, max_ejected: half } } } }
 listeners: [":8080"]
 )",

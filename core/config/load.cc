@@ -42,6 +42,7 @@ Schema MakeGatewaySchema() {
                "Removed from every request before any hook, in any case, with `_` for `-` too; `X-User-*` is a prefix.",
                Text("").AtLeast(1))},
           {"lua", LuaSchema()},
+          {"resolver", ResolverSchema()},
           {"redis", RedisSchema()},
           {"listeners", ListenersSchema()},
           {"upstreams", MapOf("The servers behind the gateway, by name.", UpstreamSchema())},
@@ -85,6 +86,7 @@ std::unique_ptr<Config> Build(Node document, const std::string& file, TextKind k
   Reading reading{*config, files, diagnostics};
   ReadGateway(value, reading);
   ReadListeners(value, reading);
+  ReadResolver(value, reading);
   ReadUpstreams(value, reading);
   ReadRoutes(value, reading);
   if (kind == TextKind::kGateway && root->Find("listeners") == nullptr) {

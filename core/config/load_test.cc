@@ -201,7 +201,7 @@ TEST(Values, Upstreams) {
   const Upstream& third = upstreams[2];
   EXPECT_EQ(third.name, "@route-2");
   EXPECT_EQ(third.targets[0].weight, 3u);
-  EXPECT_TRUE(third.targets[0].backup);
+  EXPECT_EQ(third.targets[0].priority, Target::kBackup);
   EXPECT_FALSE(third.retries.on_connect);
   EXPECT_TRUE(third.retries.on_timeout);
   EXPECT_EQ(third.retries.statuses, (std::vector<uint16_t>{502, 520, 521, 522}));
@@ -212,6 +212,45 @@ TEST(Values, Upstreams) {
   EXPECT_EQ(third.passive->failures, 5u);
   EXPECT_EQ(third.breaker->failure_percent, 25u);
   EXPECT_FALSE(third.preserve_host);
+}
+
+TEST(Values, BalancingHealthAndNames) {
+  Loaded loaded = LoadFrom(R"(
+resolver: { nameservers: [10.0.0.2, "10.0.0.3:5353", "::1", "[::2]:54"], search: a.test, timeout: 200ms, min_ttl: 5s, max_ttl: 1m, family: ipv6 }
+listeners: [":8080"]
+upstreams:
+  u:
+    targets: [{ srv: _HTTP._tcp.Example.com, weight: 2 }, { address: "h:1", priority: 3 }]
+    balance: { hash: { key: header.x, balance_factor: 150 } }
+    slow_start: 30s
+    health:
+      panic: 0%
+      active: { type: tls, port: 99, initial: unhealthy, jitter: 25% }
+      passive: { failure_ratio: 40%, minimum: 7, statuses: [] }
+    tls: { server_name: example.com }
+)");
+  ASSERT_TRUE(loaded.config) << loaded.errors();
+  const Resolver& resolver = loaded.config->resolver;
+  EXPECT_EQ(resolver.nameservers, (Names{"10.0.0.2:53", "10.0.0.3:5353", "[::1]:53", "[::2]:54"}));
+  EXPECT_EQ(resolver.search, Names{"a.test"});
+  EXPECT_EQ(resolver.timeout, milliseconds(200));
+  EXPECT_EQ(resolver.min_ttl, milliseconds(5'000));
+  EXPECT_EQ(resolver.family, Resolver::Family::kIpv6);
+  const Upstream& u = loaded.config->upstreams[0];
+  EXPECT_TRUE(u.targets[0].srv);
+  EXPECT_EQ(u.targets[0].address.host, "_http._tcp.example.com");
+  EXPECT_EQ(u.targets[0].weight, 2u);
+  EXPECT_EQ(u.targets[1].priority, 3u);
+  EXPECT_EQ(u.balance_factor, 150u);
+  EXPECT_EQ(u.slow_start, milliseconds(30'000));
+  EXPECT_EQ(u.panic_percent, 0u);
+  EXPECT_EQ(u.active->kind, ActiveHealth::Kind::kTls);
+  EXPECT_EQ(u.active->port, 99);
+  EXPECT_TRUE(u.active->starts_unhealthy);
+  EXPECT_EQ(u.active->jitter_percent, 25u);
+  EXPECT_EQ(u.passive->failure_percent, 40u);
+  EXPECT_EQ(u.passive->minimum, 7u);
+  EXPECT_TRUE(u.passive->statuses.empty());
 }
 
 TEST(Values, AttemptsAndBreakers) {

@@ -199,7 +199,7 @@ void RouteReader::ReadUpstreamOf(const Value& value, Route& route) {
     anonymous.name = "@" + route.name;
     anonymous.position = value.position;
     anonymous.tls.enabled = url->tls;
-    anonymous.targets.push_back({std::move(url->address), 1, false, value.position});
+    anonymous.targets.push_back({.address = std::move(url->address), .position = value.position});
   } else {
     route.upstream = value.text;
     if (!value.text.empty()) {

@@ -102,6 +102,10 @@ void CheckFallback(const Value& upstream, const std::string& path, const std::ve
                    Reading& reading);
 void ReadUpstreams(const Value& root, Reading& reading);
 
+// resolver.cc
+Schema ResolverSchema();
+void ReadResolver(const Value& root, Reading& reading);
+
 // headers.cc: response headers and error pages, of the gateway and of a route.
 Schema HeaderEditSchema();
 Schema RequestHeaderEditSchema();

@@ -33,6 +33,12 @@ std::vector<std::string> BalanceNames() {
 Target ReadTarget(const Value& value, const std::string& path, Reading& reading) {
   Target target;
   target.position = value.position;
+  if (const Value* srv = value.kind == Value::Kind::kMap ? value.Find("srv") : nullptr) {
+    target.srv = true;
+    target.address = {Address::Kind::kName, Lower(srv->text), 0, "srv:" + srv->text};
+    if (!IsHostName(srv->text))
+      reading.Error(*srv, path + ".srv", fmt::format("{} is not a name, such as _http._tcp.example.com", Quote(*srv)));
+  }
   const Value* address = value.kind == Value::Kind::kMap ? value.Find("address") : &value;
   if (address != nullptr && address->kind == Value::Kind::kString) {
     target.address = ReadAddress(*address, reading);
@@ -41,7 +47,12 @@ Target ReadTarget(const Value& value, const std::string& path, Reading& reading)
     }
   }
   Get(value, "weight", target.weight);
-  Get(value, "backup", target.backup);
+  Get(value, "priority", target.priority);
+  bool backup = false;
+  Get(value, "backup", backup);
+  if (backup && target.priority != 0)
+    reading.Error(value, path, "a backup comes after every priority: give one of the two");
+  if (backup) target.priority = Target::kBackup;
   return target;
 }
 
@@ -58,6 +69,7 @@ void ReadBalance(const Value& value, const std::string& path, Upstream& upstream
     if (!expression) reading.Error(*item, path + ".hash.key", expression.error().message);
     upstream.hash_key.push_back(item->text);
   }
+  if (hash->kind == Value::Kind::kMap) Get(*hash, "balance_factor", upstream.balance_factor);
 }
 
 // A status, or a range such as 200-299, into the list.
@@ -123,11 +135,17 @@ void ReadRetries(const Value& value, const std::string& path, Retries& retries, 
 }
 
 void ReadHealth(const Value& value, const std::string& path, Upstream& upstream, Reading& reading) {
+  GetPercent(value, "panic", upstream.panic_percent);
   if (const Value* active = value.Find("active")) {
     ActiveHealth& health = upstream.active.emplace();
-    std::string type;
+    std::string type, initial;
     Get(*active, "type", type);
     if (type == "tcp") health.kind = ActiveHealth::Kind::kTcp;
+    if (type == "tls") health.kind = ActiveHealth::Kind::kTls;
+    Get(*active, "initial", initial);
+    health.starts_unhealthy = initial == "unhealthy";
+    Get(*active, "port", health.port);
+    GetPercent(*active, "jitter", health.jitter_percent);
     Get(*active, "path", health.path);
     Get(*active, "host", health.host);
     Get(*active, "interval", health.interval);
@@ -142,10 +160,20 @@ void ReadHealth(const Value& value, const std::string& path, Upstream& upstream,
     if (!health.path.starts_with('/') || !printable) {
       reading.Error(*active->Find("path"), path + ".active.path", "a path begins with / and holds no spaces");
     }
+    if (!IsFieldValue(health.host) || health.host.find_first_of(" \t") != std::string::npos)
+      reading.Error(*active->Find("host"), path + ".active.host", "a host holds no spaces or control characters");
   }
   if (const Value* passive = value.Find("passive")) {
     PassiveHealth& health = upstream.passive.emplace();
     Get(*passive, "failures", health.failures);
+    GetPercent(*passive, "failure_ratio", health.failure_percent);
+    Get(*passive, "minimum", health.minimum);
+    if (const Value* statuses = passive->Find("statuses")) {
+      health.statuses.clear();
+      size_t index = 0;
+      for (const Value* item : ItemsOf(statuses))
+        AddStatuses(*item, fmt::format("{}.passive.statuses[{}]", path, index++), health.statuses, reading);
+    }
     Get(*passive, "window", health.window);
     Get(*passive, "eject", health.eject);
     GetPercent(*passive, "max_ejected", health.max_ejected_percent);
@@ -211,13 +239,35 @@ void ReadUpstreamTls(const Value& value, const std::string& path, UpstreamTls& t
   }
 }
 
+// What only the upstream as a whole shows.
+void CheckTogether(const Value& value, const std::string& path, const Upstream& upstream, Reading& reading) {
+  if (upstream.active && upstream.active->kind == ActiveHealth::Kind::kTls && !upstream.tls.enabled)
+    reading.Error(value, path + ".health.active.type", "a tls check needs the upstream's tls");
+  for (size_t i = 0; i < upstream.targets.size(); i++) {
+    const Target& target = upstream.targets[i];
+    std::string at = fmt::format("{}.targets[{}]", path, i);
+    if (target.address.kind == Address::Kind::kUnix && upstream.active && upstream.active->port != 0)
+      reading.diagnostics.Error(target.position, at, "a unix socket has no port: health.active.port cannot be for it");
+    // Who answers for a name that DNS alone gave is not who was asked for (RFC 6125 6.2.1).
+    if (target.srv && upstream.tls.enabled && upstream.tls.verify && upstream.tls.server_name.empty())
+      reading.diagnostics.Error(target.position, at,
+                                "SRV targets over TLS need tls.server_name: the name to verify must not come from DNS");
+  }
+}
+
 Schema BalanceSchema() {
   Schema key = OneOrMore("Expressions; a list combines them.", Text("").AtLeast(1));
-  Schema hash = Map("", {{"key", OneOrMore("Expressions; a list combines them.", Text("").AtLeast(1)).Required()}})
+  Schema hash = Map("", {{"key", OneOrMore("Expressions; a list combines them.", Text("").AtLeast(1)).Required()},
+                         {"balance_factor",
+                          Integer("Percent of its share of the requests in flight that a target gets at most; what is "
+                                  "above goes to the next. No bound where none is given.")
+                              .AtLeast(101)
+                              .AtMost(10000)}})
                     .Or(Text("").AtLeast(1));
   return Text(
-             "How a target is chosen: `round_robin` (one position for all loops), `least_conn`, `random` (the better "
-             "of two), `ewma` (the fastest lately), or `hash: { key: EXPRESSIONS }` (consistent).")
+             "How a target is chosen: `round_robin` (one position for all loops), `least_conn`, `random` (the less "
+             "busy "
+             "of two), `ewma` (of two the one that answers faster), or `hash: { key: EXPRESSIONS }` (consistent).")
       .OneOf(BalanceNames())
       .Or(Map("", {{"hash", hash}}).ExactlyOneOf({"hash"}))
       .Default("round_robin");
@@ -233,14 +283,24 @@ Schema HealthSchema() {
   return Map(
       "Which targets are fit; none is watched unless it is given here.",
       {
+          {"panic", Share("With fewer than this share of a group's targets fit, the group is unfit; with no group fit, "
+                          "all targets of the first are used. `0%`: only with none fit, and then none is used.")
+                        .DefaultPercent(Upstream{}.panic_percent)},
           {"active",
            Map("Each target is asked regularly.",
                {
-                   {"type",
-                    Text("`http` asks for the path, `tcp` only connects.").OneOf({"http", "tcp"}).Default("http")},
+                   {"type", Text("`http` asks for the path, `tcp` only connects, `tls` makes a handshake.")
+                                .OneOf({"http", "tcp", "tls"})
+                                .Default("http")},
                    {"path", Text("What to GET.").AtLeast(1).Default("/")},
                    {"host", Text("The Host to send; the target's address where none is given.").AtLeast(1)},
+                   {"port", Integer("The port to ask; the target's own where none is given.").AtLeast(1).AtMost(65535)},
+                   {"initial", Text("What a target is before its first check.")
+                                   .OneOf({"healthy", "unhealthy"})
+                                   .Default("healthy")},
                    {"interval", time("Between two checks.", a.interval)},
+                   {"jitter", Share("Of the interval: each is longer or shorter by up to this.")
+                                  .DefaultPercent(a.jitter_percent)},
                    {"timeout", time("Of one check.", a.timeout)},
                    {"healthy", count("Good answers in a row that bring a target back.", a.healthy)},
                    {"unhealthy", count("Bad ones in a row that take it out.", a.unhealthy)},
@@ -251,7 +311,12 @@ Schema HealthSchema() {
           {"passive",
            Map("Requests' own failures count.",
                {
-                   {"failures", count("Failures within the window that eject a target.", p.failures)},
+                   {"failures", count("Failures in a row, within the window, that eject a target.", p.failures)},
+                   {"failure_ratio", Share("Of the requests in the window, what ejects it too; `0%`: not looked at.")
+                                         .DefaultPercent(p.failure_percent)},
+                   {"minimum", count("Fewer requests than this in the window tell no ratio.", p.minimum)},
+                   {"statuses",
+                    ListOf("Answers that count as failures; 502, 503 and 504 where none is given.", Text(""))},
                    {"window", time("How long a failure counts.", p.window)},
                    {"eject", time("For how long.", p.eject)},
                    {"max_ejected", Share("Never more of the targets than this.").DefaultPercent(p.max_ejected_percent)},
@@ -369,40 +434,48 @@ Schema UpstreamSchema() {
   Schema target =
       Map("",
           {
-              {"address", At("`host:port` or `unix:PATH`; a name's addresses are all used.").Required()},
+              {"address", At("`host:port` or `unix:PATH`; a name's addresses are all used.")},
+              {"srv", Text("The name of SRV records, in place of an address.").AtLeast(1).AtMost(253)},
               {"weight",
                Integer("Its share, relative to the others'.").AtLeast(1).AtMost(65535).Default(Target{}.weight)},
+              {"priority", Integer("Of the groups of one priority, the lowest that is fit is used.")
+                               .AtLeast(0)
+                               .AtMost(Target::kBackup - 1)
+                               .Default(Target{}.priority)},
               {"backup", Bool("Used only while no other target is fit.").Default(false)},
           })
+          .ExactlyOneOf({"address", "srv"})
           .Or(At(""));
-  return Map("",
-             {
-                 {"targets", ListOf("The servers.", target).Items(1).Required()},
-                 {"balance", BalanceSchema()},
-                 {"keepalive",
-                  Map("Connections that are kept for the next request.",
-                      {
-                          {"idle", Time("How long one may wait.").AtLeast(kMillisecond).Default(d.keepalive.idle)},
-                          {"per_worker", Integer("How many wait, for each event loop; `0`: none.")
-                                             .AtLeast(0)
-                                             .AtMost(100000)
-                                             .Default(d.keepalive.per_worker)},
-                          {"requests", Integer("Requests after which one is closed; `0`: no limit.")
-                                           .AtLeast(0)
-                                           .Default(d.keepalive.requests)},
-                      })},
-                 {"timeouts", TimeoutsSchema()},
-                 {"retries", RetriesSchema()},
-                 {"health", HealthSchema()},
-                 {"circuit_breaker", BreakerSchema()},
-                 {"deadline_header",
-                  Text("A field that tells the upstream how many milliseconds are left of `timeouts.total`, such as "
-                       "`X-Request-Deadline`; `grpc-timeout` gets its own form.")
-                      .AtLeast(1)},
-                 {"tls", UpstreamTlsSchema()},
-                 {"preserve_host",
-                  Bool("Whether to send the client's Host; otherwise the target's address.").Default(d.preserve_host)},
-             });
+  return Map(
+      "", {
+              {"targets", ListOf("The servers.", target).Items(1).Required()},
+              {"balance", BalanceSchema()},
+              {"slow_start",
+               Time("How long a target that is new or back gets less than its share; `0`: not.").Default(d.slow_start)},
+              {"keepalive",
+               Map("Connections that are kept for the next request.",
+                   {
+                       {"idle", Time("How long one may wait.").AtLeast(kMillisecond).Default(d.keepalive.idle)},
+                       {"per_worker", Integer("How many wait, for each event loop; `0`: none.")
+                                          .AtLeast(0)
+                                          .AtMost(100000)
+                                          .Default(d.keepalive.per_worker)},
+                       {"requests", Integer("Requests after which one is closed; `0`: no limit.")
+                                        .AtLeast(0)
+                                        .Default(d.keepalive.requests)},
+                   })},
+              {"timeouts", TimeoutsSchema()},
+              {"retries", RetriesSchema()},
+              {"health", HealthSchema()},
+              {"circuit_breaker", BreakerSchema()},
+              {"deadline_header",
+               Text("A field that tells the upstream how many milliseconds are left of `timeouts.total`, such as "
+                    "`X-Request-Deadline`; `grpc-timeout` gets its own form.")
+                   .AtLeast(1)},
+              {"tls", UpstreamTlsSchema()},
+              {"preserve_host",
+               Bool("Whether to send the client's Host; otherwise the target's address.").Default(d.preserve_host)},
+          });
 }
 
 Upstream ReadUpstream(const std::string& name, const Value& value, const std::string& path, Reading& reading) {
@@ -436,6 +509,8 @@ Upstream ReadUpstream(const std::string& name, const Value& value, const std::st
   if (const Value* header = value.Find("deadline_header"); header != nullptr && !IsToken(header->text)) {
     reading.Error(*header, path + ".deadline_header", fmt::format("{} is not a header's name", Quote(*header)));
   }
+  Get(value, "slow_start", upstream.slow_start);
+  CheckTogether(value, path, upstream, reading);
   return upstream;
 }
 

@@ -64,7 +64,7 @@ Left Rig::Count() {
   std::unique_lock lock(mutex);
   done.wait(lock, [&] { return missing == 0; });
   for (const auto& one : gateway.snapshot()->upstreams) {
-    for (const upstream::Target& target : one->targets()) left.active += target.state->active.load();
+    for (const upstream::Member& member : one->plan()->members) left.active += member.target->active.load();
   }
   return left;
 }

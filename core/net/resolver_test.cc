@@ -3,11 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <fstream>
 #include <optional>
 #include <thread>
 
-#include "net/test_process.h"
+#include "net/test_dns.h"
 #include "net/test_support.h"
 
 namespace mg::net {
@@ -21,72 +20,27 @@ using testing::UnorderedElementsAre;
 // Against a dnsmasq (Debian: dnsmasq-base) on a loopback port.
 class ResolverTest : public testing::Test {
  protected:
-  void SetUp() override {
-    // A port that is free for UDP and for TCP, where a client's connection may have it.
-    for (bool free = false; !free;) {
-      int udp = socket(AF_INET, SOCK_DGRAM, 0), tcp = socket(AF_INET, SOCK_STREAM, 0);
-      SocketAddress any = *SocketAddress::FromIp("127.0.0.1", 0);
-      ASSERT_EQ(bind(udp, any.raw(), any.length()), 0);
-      SocketAddress same = test::AddressOf(udp);
-      port = same.port();
-      free = bind(tcp, same.raw(), same.length()) == 0;
-      close(udp);
-      close(tcp);
-    }
-    log = testing::TempDir() + "mg-dns-" + std::to_string(getpid()) + ".log";
-    resolver.SetServers({"127.0.0.1:" + std::to_string(port)});
-  }
-  void TearDown() override { unlink(log.c_str()); }
-
-  void Start(const std::vector<std::string>& records) {
-    std::vector<std::string> command = {"dnsmasq",
-                                        "--keep-in-foreground",
-                                        "--conf-file=/dev/null",
-                                        "--no-resolv",
-                                        "--no-hosts",
-                                        "--user=root",
-                                        "--pid-file=",
-                                        "--bind-interfaces",
-                                        "--listen-address=127.0.0.1",
-                                        "--port=" + std::to_string(port),
-                                        "--local=/test/",
-                                        "--log-queries",
-                                        "--log-facility=" + log};
-    for (const std::string& record : records) command.push_back("--" + record);
-    server.emplace(command);
-    // It answers once it listens.
-    for (int i = 0; i < 500 && server->running(); i++) {
-      std::ifstream lines(log);
-      std::string text{std::istreambuf_iterator<char>(lines), {}};
-      if (text.find("started") != std::string::npos) return;
-      std::this_thread::sleep_for(std::chrono::milliseconds(20));
-    }
-    FAIL() << "dnsmasq does not run (Debian: dnsmasq-base)";
-  }
-  void Stop() {
-    server.reset();
-    unlink(log.c_str());
-  }
-  int Queries(const std::string& what) {
-    std::ifstream lines(log);
-    int count = 0;
-    for (std::string line; std::getline(lines, line);) count += line.find("query[" + what) != std::string::npos;
-    return count;
-  }
+  void SetUp() override { resolver.Configure({.nameservers = {dns.address()}}); }
+  void Start(const std::vector<std::string>& records) { ASSERT_TRUE(dns.Start(records)); }
+  void Stop() { dns.Stop(); }
+  int Queries(const std::string& what) { return dns.Queries(what); }
 
   // The addresses as text, or the error's message.
   std::vector<std::string> Resolve(const std::string& name, uint16_t to = 80) {
-    std::optional<Result<std::vector<SocketAddress>>> result;
-    auto query = resolver.Resolve(name, to, [&](auto answer) { result = std::move(answer); });
-    EXPECT_EQ(query == nullptr, result.has_value());
-    EXPECT_TRUE(RunUntil(loop, [&] { return result.has_value(); }));
-    std::vector<std::string> texts;
-    if (!result) return texts;
-    if (!*result) {
-      last_error = result->error();
-      return {result->error().message};
+    Result<std::vector<SocketAddress>> result;
+    bool came = false;
+    auto query = resolver.Resolve(name, to, [&](Result<std::vector<SocketAddress>> answer) {
+      result = std::move(answer);
+      came = true;
+    });
+    EXPECT_EQ(query == nullptr, came);
+    EXPECT_TRUE(RunUntil(loop, [&] { return came; }));
+    if (!result) {
+      last_error = result.error();
+      return {result.error().message};
     }
-    for (const SocketAddress& address : **result) texts.push_back(address.ToString());
+    std::vector<std::string> texts;
+    for (const SocketAddress& address : *result) texts.push_back(address.ToString());
     return texts;
   }
   void Sleep(int milliseconds) {
@@ -96,9 +50,7 @@ class ResolverTest : public testing::Test {
 
   Loop loop;
   Resolver resolver{loop};
-  uint16_t port = 0;
-  std::string log;
-  std::optional<test::Process> server;
+  test::Dnsmasq dns;
   Error last_error;
 };
 
@@ -183,18 +135,100 @@ TEST_F(ResolverTest, ServesAStaleAnswerWhenDnsIsSilent) {
   Start({"host-record=short.test,10.0.0.1,1"});
   EXPECT_THAT(Resolve("short.test"), ElementsAre("10.0.0.1:80"));
   Sleep(1100);
-  server->Signal(SIGSTOP);
+  dns.Signal(SIGSTOP);
   EXPECT_THAT(Resolve("short.test"), ElementsAre("10.0.0.1:80"));
   bool at_once = false;
-  EXPECT_EQ(resolver.Resolve("short.test", 80, [&](auto result) { at_once = result.has_value(); }), nullptr);
+  EXPECT_EQ(resolver.Resolve("short.test", 80,
+                             [&](const Result<std::vector<SocketAddress>>& found) { at_once = found.has_value(); }),
+            nullptr);
   EXPECT_TRUE(at_once);
+}
+
+// One kind of record, with its TTL, past the cache.
+TEST_F(ResolverTest, AsksForOneKindOfRecord) {
+  Start({"host-record=both.test,10.9.8.7,fd00::7,300", "host-record=four.test,10.9.8.6,77",
+         "srv-host=_http._tcp.test,four.test,8080,1,5", "srv-host=_http._tcp.test,both.test,8081,2,6",
+         "srv-host=_none._tcp.test"});
+  using Type = Resolver::Type;
+  auto ask = [&](const std::string& name, Type type) {
+    Result<Resolver::Records> result;
+    bool came = false;
+    auto query = resolver.Ask(name, type, [&](Result<Resolver::Records> records) {
+      result = std::move(records);
+      came = true;
+    });
+    EXPECT_TRUE(RunUntil(loop, [&] { return came; }));
+    return result;
+  };
+  auto four = ask("four.test", Type::kA);
+  ASSERT_TRUE(four);
+  EXPECT_EQ(four->ttl, 77'000'000'000);
+  ASSERT_EQ(four->addresses.size(), 1u);
+  EXPECT_EQ(four->addresses[0].Ip(), "10.9.8.6");
+  ASSERT_TRUE(ask("four.test", Type::kA));
+  EXPECT_EQ(Queries("A] four.test"), 2);
+  EXPECT_EQ(Queries("AAAA] four.test"), 0);
+  EXPECT_EQ(ask("both.test", Type::kAaaa)->addresses[0].Ip(), "fd00::7");
+  auto none = ask("four.test", Type::kAaaa);
+  ASSERT_FALSE(none);
+  EXPECT_EQ(none.error().retryable, Retryable::kNo) << "DNS says that there is none";
+  EXPECT_EQ(ask("missing.test", Type::kA).error().retryable, Retryable::kNo);
+  auto services = ask("_HTTP._tcp.test", Type::kSrv);
+  ASSERT_TRUE(services) << services.error().message;
+  ASSERT_EQ(services->services.size(), 2u);
+  std::ranges::sort(services->services, {}, &SrvRecord::port);
+  EXPECT_EQ(services->services[0].host, "four.test");
+  EXPECT_EQ(services->services[0].port, 8080);
+  EXPECT_EQ(services->services[0].priority, 1);
+  EXPECT_EQ(services->services[0].weight, 5);
+  Stop();
+  EXPECT_EQ(ask("four.test", Type::kA).error().retryable, Retryable::kYes) << "it says nothing";
+}
+
+TEST_F(ResolverTest, ShortNamesAreLookedForInTheSearchDomains) {
+  Start({"host-record=short.one.test,10.0.0.9,300"});
+  resolver.Configure({.nameservers = {dns.address()}, .search = {"two.test", "one.test"}});
+  EXPECT_THAT(Resolve("short"), ElementsAre("10.0.0.9:80"));
+}
+
+TEST_F(ResolverTest, OneFamilyOnly) {
+  Start({"host-record=both.test,10.9.8.7,fd00::7,300"});
+  resolver.Configure({.nameservers = {dns.address()}, .family = config::Resolver::Family::kIpv6});
+  EXPECT_THAT(Resolve("both.test"), ElementsAre("[fd00::7]:80"));
+  EXPECT_THAT(Resolve("localhost"), ElementsAre("[::1]:80"));
+}
+
+TEST(SrvResponse, ReadsRecordsAndTheirTtl) {
+  // A response of a query for _a._b. with two records, the second's name by a pointer, and a CNAME of a shorter TTL.
+  std::string question = std::string("\2_a\2_b\0", 7) + std::string("\0\x21\0\1", 4);
+  std::string header("\x12\x34\x81\x80\0\1\0\3\0\0\0\0", 12);
+  std::string alias = std::string("\xc0\x0c\0\5\0\1\0\0\0\x05\0\2\xc0\x0c", 14);
+  std::string one = std::string("\xc0\x0c\0\x21\0\1\0\0\0\x1e\0\x0b\0\1\0\2\x1f\x90\1H\1x\0", 23);
+  std::string two = std::string("\xc0\x0c\0\x21\0\1\0\0\0\x1f\0\x08\0\3\0\4\0\x50\xc0\x0c", 20);
+  std::string message = header + question + alias + one + two;
+  auto parse = [](const std::string& text) {
+    return ParseSrvResponse({reinterpret_cast<const unsigned char*>(text.data()), text.size()});
+  };
+  auto answer = parse(message);
+  ASSERT_TRUE(answer);
+  ASSERT_EQ(answer->records.size(), 2u);
+  EXPECT_EQ(answer->ttl, 5u);
+  EXPECT_EQ(answer->records[0].host, "h.x");
+  EXPECT_EQ(answer->records[0].port, 8080);
+  EXPECT_EQ(answer->records[1].host, "_a._b");
+  EXPECT_EQ(answer->records[1].priority, 3);
+  EXPECT_EQ(answer->records[1].weight, 4);
+  for (size_t cut = 0; cut < message.size(); cut++) EXPECT_FALSE(parse(message.substr(0, cut))) << cut;
+  std::string loop = message;
+  loop[loop.size() - 1] = static_cast<char>(loop.size() - 2);  // a pointer to itself
+  EXPECT_FALSE(parse(loop));
 }
 
 TEST_F(ResolverTest, MayEndWithLookupsUnderWay) {
   auto other = std::make_unique<Resolver>(loop);
-  other->SetServers({"127.0.0.1:" + std::to_string(port)});
+  other->Configure({.nameservers = {dns.address()}});
   int silent = socket(AF_INET, SOCK_DGRAM, 0);  // a server that says nothing
-  SocketAddress address = *SocketAddress::FromIp("127.0.0.1", port);
+  SocketAddress address = *SocketAddress::FromIp("127.0.0.1", dns.port());
   ASSERT_EQ(bind(silent, address.raw(), address.length()), 0);
   auto query = other->Resolve("x.test", 80, [](auto) { ADD_FAILURE() << "called after the end"; });
   loop.RunOnce(10);

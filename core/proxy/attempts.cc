@@ -65,7 +65,8 @@ Next PickTarget(Exchange& x) {
   if (up.upstream == nullptr && BeginUpstream(x) == Next::kFail) return Next::kFail;
   if (!x.route->Has(Phase::kBalance) || up.fell_back) return Go(x, Step::kConnect);
   up.balance.address.reset();
-  up.balance.target.reset();
+  up.balance.target = nullptr;
+  up.balance.plan.reset();
   up.balance.host = {};
   return RunHook(x, Phase::kBalance, Step::kConnect);
 }
@@ -105,13 +106,13 @@ Exchange::Opened Exchange::OpenAttempt(upstream::Lease& lease, bool elsewhere) {
       guard.Abandon(attempt.pass);
       return opened;
     }
-    const upstream::Target& target = up.upstream->targets()[attempt.target];
-    attempt.address = target.address.text;
+    upstream::Target& target = *attempt.target;
+    attempt.address = arena.Copy(target.text);
     attempt.counted = true;
-    target.state->active.fetch_add(1, std::memory_order_relaxed);
-    bool unlike = tls != up.upstream->tls() && target.resolved;  // a hook wants it without TLS
-    lease = unlike ? context.pools.AcquireAddress(*target.resolved, nullptr, "", reuse, KeepAliveOf(up))
-                   : context.pools.Acquire(*up.upstream, attempt.target, reuse);
+    up.upstream->Begin(target);
+    bool unlike = tls != up.upstream->tls();  // a hook wants it without TLS
+    lease = unlike ? context.pools.AcquireAddress(target.address, nullptr, "", reuse, KeepAliveOf(up))
+                   : context.pools.Acquire(*up.upstream, target, reuse);
   }
   attempt.reused = lease.reused();
   up.attempts[up.count++] = attempt;
@@ -122,12 +123,12 @@ Exchange::Opened Exchange::OpenAttempt(upstream::Lease& lease, bool elsewhere) {
 Exchange::Opened Exchange::OpenListed(Attempt& attempt, bool elsewhere) {
   UpstreamPart& up = upstream;
   const upstream::Guard& guard = up.upstream->guard();
-  if (up.balance.target && !elsewhere) {
-    attempt.target = *up.balance.target;
-    upstream::Breaker& breaker = up.upstream->targets()[attempt.target].state->breaker;
-    return guard.AdmitTarget(attempt.pass, breaker, attempt.began) ? Opened::kYes : Opened::kRefused;
+  if (up.balance.target != nullptr && !elsewhere) {
+    attempt.target = up.balance.target;
+    bool admitted = guard.AdmitTarget(attempt.pass, attempt.target->breaker, attempt.began);
+    return admitted ? Opened::kYes : Opened::kRefused;
   }
-  std::array<uint16_t, 64> tried;
+  std::array<upstream::Target*, 64> tried;
   size_t count = 0;
   for (size_t i = 0; i < up.count; i++) {
     const Attempt& earlier = up.attempts[i];
@@ -136,19 +137,19 @@ Exchange::Opened Exchange::OpenListed(Attempt& attempt, bool elsewhere) {
   }
   const size_t asked = count;
   while (count < tried.size()) {
-    Result<size_t> picked = up.upstream->Pick({tried.data(), count}, HashKey(*this), attempt.began);
+    Result<upstream::Target*> picked =
+        up.upstream->Pick({tried.data(), count}, HashKey(*this), attempt.began, context.loop.index());
     if (!picked) {
       if (!elsewhere) MG_LOG(kWarn, "route {}: {}", route->conf->name, picked.error().message);
       return Opened::kNoTarget;
     }
-    attempt.target = static_cast<uint16_t>(*picked);
+    attempt.target = *picked;
     auto is_in = [&](size_t from, size_t to) {
       return std::find(tried.begin() + from, tried.begin() + to, attempt.target) != tried.begin() + to;
     };
     if (is_in(asked, count)) return Opened::kRefused;  // the breakers of all others are open
     if (elsewhere && is_in(0, asked)) return Opened::kNoTarget;
-    upstream::Breaker& breaker = up.upstream->targets()[attempt.target].state->breaker;
-    if (guard.AdmitTarget(attempt.pass, breaker, attempt.began)) return Opened::kYes;
+    if (guard.AdmitTarget(attempt.pass, attempt.target->breaker, attempt.began)) return Opened::kYes;
     tried[count++] = attempt.target;
   }
   return Opened::kRefused;

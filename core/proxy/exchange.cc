@@ -484,8 +484,6 @@ void Exchange::BeginTunnel() {
   stream->SendHead(response.head, http::End::kNo);
   stream->Flush();
   upstream.tunnel = true;
-  upstream.tunnel_target =
-      upstream.attempt().counted ? upstream.upstream->targets()[upstream.attempt().target].state : nullptr;
   tunnel_route = arena.Copy(route->conf->name);
   for (uint8_t i = 0; i < upstream.count; i++) upstream.attempts[i].address = arena.Copy(upstream.attempts[i].address);
   if (generation->program) generation->program->Release(*this);

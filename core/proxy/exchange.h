@@ -90,7 +90,7 @@ struct ResponsePart {
 
 struct Attempt {
   const upstream::Upstream* upstream = nullptr;  // of a tunnel: gone
-  uint16_t target = 0;
+  upstream::Target* target = nullptr;            // of the listed ones; to be used only while `counted`
   uint16_t status = 0;
   ErrorCode error = ErrorCode::kInternal;
   bool failed = false;
@@ -106,10 +106,11 @@ struct Attempt {
 // What balance hooks have asked for (ngx.balancer); address, target and host for one try, the rest until the end.
 struct BalancePart {
   std::optional<net::SocketAddress> address;
-  std::optional<uint16_t> target;  // one of the upstream's own
-  std::string_view host;           // to ask for and to verify with TLS; in the arena
-  bool plain = false;              // no TLS, whatever the upstream says
-  uint8_t most_attempts = 0;       // 0: as the upstream says
+  std::shared_ptr<const upstream::Plan> plan;  // the targets as the hook saw them
+  upstream::Target* target = nullptr;          // one of those
+  std::string_view host;                       // to ask for and to verify with TLS; in the arena
+  bool plain = false;                          // no TLS, whatever the upstream says
+  uint8_t most_attempts = 0;                   // 0: as the upstream says
   std::optional<upstream::KeepAlive> keepalive;
 };
 
@@ -127,7 +128,6 @@ struct UpstreamState {
   Nanoseconds deadline_at = 0;        // of all attempts; 0: none
   upstream::RetryBudget::Hold retrying;
   uint64_t sent_mark = 0;  // bytes written when the send deadline was set: progress moves it
-  std::shared_ptr<upstream::TargetState> tunnel_target;  // of a tunnel, which has let go of its generation
   http::ResponseHead head;
 };
 

@@ -259,8 +259,7 @@ std::string_view EncodeUpstreamRequest(Exchange& x, http::BodyFraming& framing) 
   std::string_view host = target->host;
   if (host.empty() && up.upstream->conf().preserve_host) host = request.authority;
   const Attempt& attempt = up.attempts[up.count - 1];
-  if (host.empty())
-    host = attempt.listed ? std::string_view(up.upstream->targets()[attempt.target].host) : attempt.address;
+  if (host.empty()) host = attempt.listed ? std::string_view(attempt.target->host) : attempt.address;
   const std::string& deadline_header = up.upstream->conf().deadline_header;
 
   bool trusted = x.snapshot().trusted.Contains(x.peer_ip());

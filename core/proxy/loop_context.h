@@ -37,7 +37,7 @@ struct LoopContext {
   int index, count;
   net::Loop loop;
   net::Resolver resolver{loop};
-  upstream::Pools pools{loop, resolver};
+  upstream::Pools pools{loop};
   std::unique_ptr<Generation> current;
   std::vector<std::unique_ptr<Generation>> retired;
   observe::LineWriter* access_log = nullptr;

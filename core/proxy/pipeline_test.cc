@@ -472,7 +472,7 @@ TEST(Pipeline, AnUpstreamThatResetsAtAnyByte) {
         EXPECT_THAT(client.received, Not(HasSubstr("\r\n0\r\n\r\n")));
         EXPECT_TRUE(rig.AtRest());
         EXPECT_EQ(rig.context.pools.idle(), 0u);
-        EXPECT_EQ(rig.context.current->snapshot->upstreams[0]->targets()[0].state->active, 0u);
+        EXPECT_EQ(rig.context.current->snapshot->upstreams[0]->plan()->members[0].target->active, 0u);
       }
     }
   }
@@ -551,7 +551,7 @@ TEST(Pipeline, AConnectionThatEndedAtRestCostsAGetNothingAndAPostItsAnswer) {
         fmt::format("{} / HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\nConnection: close\r\n\r\n", method);
     EXPECT_THAT(rig.Ask(request), EndsWith("ok"));
     EXPECT_THAT(rig.Ask(request), StartsWith(method == "GET" ? "HTTP/1.1 200" : "HTTP/1.1 502"));
-    EXPECT_EQ(rig.context.current->snapshot->upstreams[0]->targets()[0].state->failures, 0u)
+    EXPECT_EQ(rig.context.current->snapshot->upstreams[0]->plan()->members[0].target->failures, 0u)
         << "it says nothing about the target";
   }
 }

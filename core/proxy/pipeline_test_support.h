@@ -13,6 +13,7 @@
 #include "http/test_support.h"
 #include "proxy/exchange.h"
 #include "proxy/loop_context.h"
+#include "upstream/registry.h"
 
 namespace mg::proxy::test {
 
@@ -145,7 +146,7 @@ struct ProxyRig {
     snapshot->identity_headers = IdentityHeaders(made.identity_headers);
     snapshot->trusted = TrustedProxies(made.trusted_proxies);
     for (const config::Upstream& u : made.upstreams) {
-      snapshot->upstreams.push_back(std::move(*registry.Build(u)));
+      snapshot->upstreams.push_back(*registry.Build(u));
       snapshot->upstream_names[u.name] = snapshot->upstreams.back().get();
     }
     snapshot->routes.reserve(made.routes.size());

@@ -205,9 +205,8 @@ void Exchange::SettleAttempt(Attempt& attempt, upstream::Lease& lease, AttemptEn
   attempt.ended = context.loop.Now();
   lease.Release();
   bool counted = std::exchange(attempt.counted, false);
-  if (upstream.tunnel) {
-    if (upstream.tunnel_target) upstream.tunnel_target->active.fetch_sub(1, std::memory_order_relaxed);
-    upstream.tunnel_target = nullptr;
+  if (upstream.tunnel) {  // it has let go of its generation
+    if (counted) attempt.target->active.fetch_sub(1, std::memory_order_release);
     return;
   }
   const upstream::Upstream& asked = *attempt.upstream;
@@ -223,9 +222,12 @@ void Exchange::SettleAttempt(Attempt& attempt, upstream::Lease& lease, AttemptEn
     }
   }
   if (!counted) return;
-  asked.targets()[attempt.target].state->active.fetch_sub(1, std::memory_order_relaxed);
-  if (end == AttemptEnd::kSucceeded) asked.Succeeded(attempt.target);
-  if (failed) asked.Failed(attempt.target, attempt.ended);
+  upstream::Outcome outcome;
+  if (end == AttemptEnd::kSucceeded) outcome.kind = upstream::Outcome::kAnswered;
+  if (failed) outcome.kind = upstream::Outcome::kFailed;
+  outcome.status = attempt.status;
+  outcome.latency = (attempt.first_byte != 0 ? attempt.first_byte : attempt.ended) - attempt.began;
+  asked.Finish(*attempt.target, outcome, attempt.ended);
 }
 
 }  // namespace mg::proxy

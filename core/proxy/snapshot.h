@@ -65,7 +65,7 @@ class Snapshot {
   std::vector<bool> keeps_identity;                  // by listener number
   std::vector<RouteEntry> routes;                    // by config order
   std::unordered_map<std::string_view, uint32_t> route_names;
-  std::vector<std::unique_ptr<upstream::Upstream>> upstreams;
+  std::vector<std::shared_ptr<upstream::Upstream>> upstreams;
   std::unordered_map<std::string_view, upstream::Upstream*> upstream_names;
   std::vector<std::unique_ptr<net::ServerTls>> listener_tls;  // by listener; null: plain
   std::unique_ptr<HookPrograms> programs;                     // null: no hooks at all

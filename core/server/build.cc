@@ -132,7 +132,7 @@ void CheckAllCaptures(const proxy::Snapshot& snapshot, config::Diagnostics& diag
 
 void BuildUpstreams(proxy::Snapshot& snapshot, const BuildContext& context) {
   for (const config::Upstream& conf : snapshot.config->upstreams) {
-    Result<std::unique_ptr<upstream::Upstream>> made = context.upstreams.Build(conf);
+    Result<std::shared_ptr<upstream::Upstream>> made = context.upstreams.Build(conf);
     if (!made) {
       context.diagnostics.Error(conf.position, "upstreams." + conf.name, made.error().message);
       continue;
@@ -171,9 +171,6 @@ void RefuseWhatIsNotServed(const config::Config& conf, config::Diagnostics& diag
   }
   for (const config::Upstream& upstream : conf.upstreams) {
     std::string path = "upstreams." + upstream.name;
-    if (upstream.active) refuse(upstream.position, path + ".health.active", "active health checks are not made");
-    if (upstream.balance == config::Upstream::Balance::kEwma)
-      refuse(upstream.position, path + ".balance", "ewma is not known");
   }
   if (conf.status) refuse({}, "status", "there is no status listener");
   if (conf.admin) refuse({}, "admin", "there is no admin listener (`moongate reload` and `stop` need none)");

@@ -11,7 +11,7 @@
 #include "proxy/snapshot.h"
 #include "redis/redis.h"
 #include "store/registry.h"
-#include "upstream/upstream.h"
+#include "upstream/registry.h"
 
 namespace mg::server {
 

@@ -191,7 +191,7 @@ void Gateway::LoopThread::Listen(const proxy::Snapshot& snapshot, const std::vec
   accepting = std::move(next);
 }
 
-Gateway::Gateway(const GatewayOptions& options) : options_(options) {
+Gateway::Gateway(const GatewayOptions& options) : options_(options), upstreams_(options.loops) {
   for (int i = 0; i < options.loops; i++) {
     loops_.push_back(std::make_unique<LoopThread>(i, options.loops, connections_));
     LoopThread& loop = *loops_.back();
@@ -244,6 +244,7 @@ bool Gateway::Load(std::unique_ptr<config::Config> config, config::FileSource& f
     return false;
   }
   next->generation = ++generation_;
+  monitor_.Watch(next->upstreams, next->config->resolver);
   Publish(std::move(next), fds);
   return true;
 }
@@ -305,6 +306,7 @@ void Gateway::Publish(std::shared_ptr<const proxy::Snapshot> next, const std::ve
     auto generation = std::make_unique<proxy::Generation>();
     generation->snapshot = next;
     if (next->programs) generation->program = next->programs->TakeProgram(loop.context.index);
+    loop.context.resolver.Configure(next->config->resolver);
     loop.redis.Reconcile(next->config->redis);
     std::vector<int> mine;
     for (const std::vector<int>& of_listener : fds)
@@ -341,6 +343,7 @@ void Gateway::Stop() {
     loop.sessions.CloseAll();
     if (loop.context.current && loop.context.current->program) loop.context.current->program->Retire();
   });
+  monitor_.Stop();
   for (auto& loop : loops_) loop->context.loop.Stop();
   for (auto& loop : loops_) loop->thread.join();
   loops_.clear();
@@ -349,6 +352,7 @@ void Gateway::Stop() {
 void Gateway::ClearState() {
   for (const std::shared_ptr<store::SharedDict>& dict : dictionaries_.All()) dict->FlushAll();
   script::Limiters().Clear();
+  monitor_.Watch({}, {});
   upstreams_.Forget();
   OnEveryLoop([](LoopThread& loop) { loop.context.pools.CloseIdle(); });
 }

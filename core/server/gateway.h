@@ -18,7 +18,7 @@
 #include "proxy/loop_context.h"
 #include "proxy/snapshot.h"
 #include "store/registry.h"
-#include "upstream/upstream.h"
+#include "upstream/monitor.h"
 
 namespace mg::server {
 
@@ -107,6 +107,7 @@ class Gateway {
   uint64_t generation_ = 0;
   std::shared_ptr<const proxy::Snapshot> snapshot_;
   upstream::Registry upstreams_;
+  upstream::MonitorThread monitor_{upstreams_};
   store::SharedDictRegistry dictionaries_;
   std::map<std::string, uint32_t> listener_numbers_;  // by address
   net::ConnectionLimits connections_;                 // outlives the loops

@@ -5,8 +5,8 @@
 
 #include <thread>
 
+#include "upstream/registry.h"
 #include "upstream/retry_budget.h"
-#include "upstream/upstream.h"
 
 namespace mg::upstream {
 namespace {

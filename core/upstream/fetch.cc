@@ -12,8 +12,6 @@ namespace mg::upstream {
 
 namespace {
 
-enum class Outcome : uint8_t { kSucceeded, kFailed, kCancelled };
-
 bool IsToken(std::string_view text) {
   return !text.empty() && std::ranges::all_of(text, [](char c) {
     return c > 0x20 && c < 0x7f && std::string_view("()<>@,;:\\\"/[]?={}").find(c) == std::string_view::npos;
@@ -107,13 +105,14 @@ class RunningFetch final : public Fetch, public http::ClientHandler {
     }
     response_.body.append(data);
     if (end == http::End::kNo) return;
-    FinishAttempt(Outcome::kSucceeded);
+    FinishAttempt(Outcome::kAnswered);
     Finish(std::move(response_));
   }
   void OnRequestDrained() override {}
   void OnFailed(const Error& error) override {
     bool reused = lease_.reused();
-    FinishAttempt(Outcome::kFailed);
+    // A connection at rest may end at any time: that says nothing about the target.
+    FinishAttempt(reused && error.code == ErrorCode::kReset ? Outcome::kCancelled : Outcome::kFailed);
     bool idempotent = http::IsIdempotent(http::ParseMethod(request_.method));
     bool connect_failed = error.code == ErrorCode::kConnect || error.code == ErrorCode::kResolve;
     bool again = attempts_ < 3 && error.retryable == Retryable::kYes &&
@@ -136,22 +135,23 @@ class RunningFetch final : public Fetch, public http::ClientHandler {
     const Guard& guard = request_.upstream->guard();
     began_ = loop_.Now();
     if (!guard.AdmitUpstream(pass_, began_)) return FailLater(BreakerOpen());
-    for (size_t refused = 0;; refused++) {
-      Result<size_t> picked = request_.upstream->Pick(tried_, 0, began_);
-      if (!picked || refused == request_.upstream->targets().size()) {
+    const size_t before = tried_.size();
+    for (;;) {
+      Result<Target*> picked = request_.upstream->Pick(tried_, 0, began_, loop_.index());
+      bool refused = picked && std::find(tried_.begin() + before, tried_.end(), *picked) != tried_.end();
+      if (!picked || refused) {  // the breakers of all are open
         guard.Abandon(pass_);
         return FailLater(picked ? BreakerOpen() : picked.error());
       }
+      tried_.push_back(*picked);
+      if (!guard.AdmitTarget(pass_, (*picked)->breaker, began_)) continue;
       target_ = *picked;
-      tried_.push_back(static_cast<uint16_t>(target_));
-      if (guard.AdmitTarget(pass_, request_.upstream->targets()[target_].state->breaker, began_)) break;
+      break;
     }
-    const Target& target = request_.upstream->targets()[target_];
-    address_ = target.address.text;
-    authority_ = target.host;
-    target.state->active.fetch_add(1, std::memory_order_relaxed);
-    counted_ = true;
-    Begin(pools_.Acquire(*request_.upstream, target_, Reuse()));
+    address_ = target_->text;
+    authority_ = target_->host;
+    request_.upstream->Begin(*target_);
+    Begin(pools_.Acquire(*request_.upstream, *target_, Reuse()));
   }
 
   Error BreakerOpen() const {
@@ -190,21 +190,18 @@ class RunningFetch final : public Fetch, public http::ClientHandler {
     if (has_body) client.SendBody(request_.body, http::End::kYes);
   }
 
-  void FinishAttempt(Outcome outcome) {
+  void FinishAttempt(Outcome::Kind kind) {
     query_.reset();
     lease_.Release();
-    if (!std::exchange(counted_, false)) return;
-    request_.upstream->targets()[target_].state->active.fetch_sub(1, std::memory_order_relaxed);
-    if (outcome == Outcome::kFailed) {
-      request_.upstream->guard().Report(pass_, true, loop_.Now());
+    if (target_ == nullptr) return;
+    Nanoseconds now = loop_.Now();
+    if (kind == Outcome::kFailed) {
+      request_.upstream->guard().Report(pass_, true, now);
     } else {
       request_.upstream->guard().Abandon(pass_);
     }
-    if (outcome == Outcome::kSucceeded) {
-      request_.upstream->Succeeded(target_);
-    } else if (outcome == Outcome::kFailed) {
-      request_.upstream->Failed(target_, loop_.Now());
-    }
+    Outcome outcome{kind, static_cast<uint16_t>(response_.status), now - began_};
+    request_.upstream->Finish(*std::exchange(target_, nullptr), outcome, now);
   }
 
   void FailLater(const Error& error) {
@@ -238,12 +235,11 @@ class RunningFetch final : public Fetch, public http::ClientHandler {
   Lease lease_;
   std::unique_ptr<net::Resolver::Query> query_;
   std::string path_, authority_, address_;
-  std::vector<uint16_t> tried_;
-  size_t target_ = 0;
+  std::vector<Target*> tried_;
+  Target* target_ = nullptr;  // of the attempt under way
   Pass pass_;
   Nanoseconds began_ = 0;
   int attempts_ = 0;
-  bool counted_ = false;
   std::optional<Error> later_;
   FetchResponse response_;
 };

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "net/resolver.h"
 #include "upstream/pool.h"
 
 namespace mg::upstream {

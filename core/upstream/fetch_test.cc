@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "http/test_support.h"
+#include "upstream/registry.h"
 
 namespace mg::upstream {
 namespace {
@@ -35,7 +36,7 @@ struct FetchRig {
   net::Loop loop;
   ScriptedServer server{loop};
   net::Resolver resolver{loop};
-  Pools pools{loop, resolver};
+  Pools pools{loop};
   std::optional<Result<FetchResponse>> result;
 };
 
@@ -126,13 +127,13 @@ TEST(Fetch, GoesToTheNextTargetOfAnUpstream) {
     conf.targets.push_back(target);
   }
   Registry registry;
-  auto upstream = std::move(*registry.Build(conf));
+  auto upstream = *registry.Build(conf);
   for (int i = 0; i < 4; i++) {
     Result<FetchResponse> response = rig.Get({.upstream = upstream.get(), .path_and_query = "/h"});
     ASSERT_TRUE(response) << response.error().message;
     EXPECT_EQ(response->target, rig.server.address().ToString());
   }
-  for (const Target& target : upstream->targets()) EXPECT_EQ(target.state->active, 0u);
+  for (const Member& member : upstream->plan()->members) EXPECT_EQ(member.target->active, 0u);
 }
 
 TEST(Fetch, ADestroyedOneCallsNothing) {

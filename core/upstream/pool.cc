@@ -12,21 +12,19 @@ Lease& Lease::operator=(Lease&& other) noexcept {
   if (this != &other) {
     Release();
     client_ = std::move(other.client_);
-    query_ = std::move(other.query_);
     pools_ = other.pools_;
     pool_ = other.pool_;
+    serial_ = other.serial_;
     reused_ = other.reused_;
   }
   return *this;
 }
 
 void Lease::Release() {
-  query_.reset();
-  if (client_) pools_->GiveBack(std::move(client_), *pool_);
+  if (client_) pools_->GiveBack(std::move(client_), *pool_, serial_);
 }
 
-Pools::Pools(net::Loop& loop, net::Resolver& resolver)
-    : loop_(loop), resolver_(resolver), sweep_(loop, &Pools::OnSweep, this) {}
+Pools::Pools(net::Loop& loop) : loop_(loop), sweep_(loop, &Pools::OnSweep, this) {}
 
 Pools::~Pools() { CloseIdle(); }
 
@@ -34,6 +32,7 @@ Lease Pools::Take(TargetPool& pool) {
   Lease lease;
   lease.pools_ = this;
   lease.pool_ = &pool;
+  lease.serial_ = pool.serial;
   while (http::H1Client* client = pool.idle.PopFront()) {
     pool.idle_count--;
     idle_--;
@@ -50,12 +49,14 @@ Lease Pools::Take(TargetPool& pool) {
   return lease;
 }
 
-Lease Pools::Acquire(const Upstream& upstream, size_t index, Reuse reuse) {
-  const Target& target = upstream.targets()[index];
-  uint32_t number = target.state->number;
-  if (number >= by_target_.size()) by_target_.resize(number + 1);
-  if (!by_target_[number]) by_target_[number] = std::make_unique<TargetPool>();
-  TargetPool& pool = *by_target_[number];
+Lease Pools::Acquire(const Upstream& upstream, const Target& target, Reuse reuse) {
+  if (target.number >= by_target_.size()) by_target_.resize(target.number + 1);
+  if (!by_target_[target.number]) by_target_[target.number] = std::make_unique<TargetPool>();
+  TargetPool& pool = *by_target_[target.number];
+  if (pool.serial != target.serial) {  // the number was another target's
+    CloseAll(pool);
+    pool.serial = target.serial;
+  }
   pool.keep = upstream.conf().keepalive.per_worker;
   pool.requests = upstream.conf().keepalive.requests;
   pool.idle_limit = upstream.conf().keepalive.idle.count() * 1'000'000;
@@ -63,27 +64,7 @@ Lease Pools::Acquire(const Upstream& upstream, size_t index, Reuse reuse) {
     Lease lease = Take(pool);
     if (lease) return lease;
   }
-  if (target.resolved) return Connect(pool, *target.resolved, upstream.tls(), target.server);
-
-  Lease lease;
-  lease.pools_ = this;
-  lease.pool_ = &pool;
-  lease.client_ = std::make_unique<http::H1Client>(loop_, http::ParseLimits{});
-  pool.leased++;
-  http::H1Client* client = lease.client_.get();
-  lease.query_ = resolver_.Resolve(
-      target.address.host, target.address.port,
-      [this, client, tls = upstream.tls(), server = target.server](Result<std::vector<net::SocketAddress>> found) {
-        if (found && !found->empty()) {
-          client->Connect(found->front(), tls, server);
-          return;
-        }
-        Error error = found ? Error{ErrorCode::kResolve, Origin::kUpstream, Retryable::kYes, "no address for " + server}
-                            : found.error();
-        // Never from within Acquire: the exchange has not begun yet.
-        loop_.Defer([client, error] { client->OnConnected(std::unexpected(error)); });
-      });
-  return lease;
+  return Connect(pool, target.address, upstream.tls(), target.server);
 }
 
 Lease Pools::AcquireAddress(const net::SocketAddress& address, ssl_ctx_st* tls, const std::string& server_name,
@@ -107,17 +88,18 @@ Lease Pools::Connect(TargetPool& pool, const net::SocketAddress& address, ssl_ct
   Lease lease;
   lease.pools_ = this;
   lease.pool_ = &pool;
+  lease.serial_ = pool.serial;
   lease.client_ = std::make_unique<http::H1Client>(loop_, http::ParseLimits{});
   pool.leased++;
   lease.client_->Connect(address, tls, server_name);
   return lease;
 }
 
-void Pools::GiveBack(std::unique_ptr<http::H1Client> client, TargetPool& pool) {
+void Pools::GiveBack(std::unique_ptr<http::H1Client> client, TargetPool& pool, uint64_t serial) {
   pool.leased--;
   if (!sweep_.armed()) sweep_.SetAfter(kSweepEvery);
   bool worn = pool.requests != 0 && client->requests() >= pool.requests;
-  bool keep = client->Detach() && pool.idle_count < pool.keep && !worn;
+  bool keep = client->Detach() && pool.serial == serial && pool.idle_count < pool.keep && !worn;
   if (!keep) {
     client->Close();
     loop_.DestroyLater(std::move(client));
@@ -162,14 +144,15 @@ void Pools::OnSweep(void* self) {
   if (pools.idle_ > 0 || !pools.by_address_.empty()) pools.sweep_.SetAfter(kSweepEvery);
 }
 
+void Pools::CloseAll(TargetPool& pool) {
+  while (http::H1Client* client = pool.idle.front()) Drop(*client, pool);
+}
+
 void Pools::CloseIdle() {
-  auto close_all = [this](TargetPool& pool) {
-    while (http::H1Client* client = pool.idle.front()) Drop(*client, pool);
-  };
   for (auto& pool : by_target_) {
-    if (pool) close_all(*pool);
+    if (pool) CloseAll(*pool);
   }
-  for (auto& [key, pool] : by_address_) close_all(*pool);
+  for (auto& [key, pool] : by_address_) CloseAll(*pool);
 }
 
 }  // namespace mg::upstream

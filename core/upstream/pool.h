@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "http/h1_client.h"
-#include "net/resolver.h"
 #include "upstream/upstream.h"
 
 namespace mg::upstream {
@@ -17,6 +16,7 @@ class Pools;
 
 // The connections at rest of one target (or address) on one loop.
 struct TargetPool {
+  uint64_t serial = 0;                        // of the Target; 0: an address
   List<http::H1Client, http::H1Client> idle;  // most recently used first
   uint32_t idle_count = 0;
   uint32_t leased = 0;  // leases that point here
@@ -48,9 +48,9 @@ class Lease {
  private:
   friend class Pools;
   std::unique_ptr<http::H1Client> client_;
-  std::unique_ptr<net::Resolver::Query> query_;  // while the target's name is looked up
   Pools* pools_ = nullptr;
   TargetPool* pool_ = nullptr;
+  uint64_t serial_ = 0;  // of the pool when it was taken
   bool reused_ = false;
 };
 
@@ -58,12 +58,12 @@ class Pools final : public http::IdleOwner {
  public:
   enum class Reuse : bool { kNo, kYes };
 
-  Pools(net::Loop& loop, net::Resolver& resolver);
+  explicit Pools(net::Loop& loop);
   ~Pools() override;
 
   // A resting connection to the target, else a new one that is connecting: its handler hears OnClientConnected, or
-  // OnFailed with kConnect, kResolve or kTls. Begin() the exchange on it at once.
-  Lease Acquire(const Upstream& upstream, size_t target, Reuse reuse);
+  // OnFailed with kConnect or kTls. Begin() the exchange on it at once.
+  Lease Acquire(const Upstream& upstream, const Target& target, Reuse reuse);
   // To an address of a script's or a URL's choosing: pooled by address, TLS context and server name.
   Lease AcquireAddress(const net::SocketAddress& address, ssl_ctx_st* tls, const std::string& server_name, Reuse reuse,
                        const KeepAlive& keep = {});
@@ -77,14 +77,14 @@ class Pools final : public http::IdleOwner {
   friend class Lease;
   Lease Take(TargetPool& pool);  // a resting connection, or an empty lease
   Lease Connect(TargetPool& pool, const net::SocketAddress& address, ssl_ctx_st* tls, const std::string& server_name);
-  void GiveBack(std::unique_ptr<http::H1Client> client, TargetPool& pool);
+  void GiveBack(std::unique_ptr<http::H1Client> client, TargetPool& pool, uint64_t serial);
+  void CloseAll(TargetPool& pool);
   void Drop(http::H1Client& client, TargetPool& pool);
   static void OnSweep(void* self);
   void Sweep(TargetPool& pool, Nanoseconds now);
 
   net::Loop& loop_;
-  net::Resolver& resolver_;
-  std::vector<std::unique_ptr<TargetPool>> by_target_;  // by TargetState::number
+  std::vector<std::unique_ptr<TargetPool>> by_target_;  // by Target::number
   std::unordered_map<std::string, std::unique_ptr<TargetPool>> by_address_;
   size_t idle_ = 0;
   net::Timer sweep_;

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "http/test_support.h"
+#include "upstream/registry.h"
 
 namespace mg::upstream {
 namespace {
@@ -55,20 +56,20 @@ struct PoolRig {
     config::Target target;
     target.address = {config::Address::Kind::kIp, "127.0.0.1", server.address().port(), server.address().ToString()};
     conf.targets = {target};
-    upstream = std::move(*registry.Build(conf));
+    upstream = *registry.Build(conf);
   }
+  const Target& target() const { return *upstream->plan()->members[0].target; }
   bool Ask(Handler& handler) {
-    handler.Send(pools.Acquire(*upstream, 0, Pools::Reuse::kYes));
+    handler.Send(pools.Acquire(*upstream, target(), Pools::Reuse::kYes));
     return RunUntil(loop, [&] { return handler.over; });
   }
 
   net::Loop loop;
   ScriptedServer server{loop};
-  net::Resolver resolver{loop};
-  Pools pools{loop, resolver};
+  Pools pools{loop};
   config::Upstream conf;
   Registry registry;
-  std::unique_ptr<Upstream> upstream;
+  std::shared_ptr<Upstream> upstream;
 };
 
 TEST(Pools, GivesTheSameConnectionAgain) {
@@ -86,7 +87,7 @@ TEST(Pools, AFreshOneWhenAskedFor) {
   PoolRig rig;
   Handler handler(rig.loop);
   ASSERT_TRUE(rig.Ask(handler));
-  Lease lease = rig.pools.Acquire(*rig.upstream, 0, Pools::Reuse::kNo);
+  Lease lease = rig.pools.Acquire(*rig.upstream, rig.target(), Pools::Reuse::kNo);
   EXPECT_FALSE(lease.reused());
   EXPECT_EQ(rig.pools.idle(), 1u);
 }
@@ -99,14 +100,14 @@ TEST(Pools, KeepsNoMoreThanItMayAndTheLatestFirst) {
   for (int i = 0; i < 4; i++) {
     handlers.push_back(std::make_unique<Handler>(rig.loop));
     handlers.back()->release = false;
-    handlers.back()->Send(rig.pools.Acquire(*rig.upstream, 0, Pools::Reuse::kYes));
+    handlers.back()->Send(rig.pools.Acquire(*rig.upstream, rig.target(), Pools::Reuse::kYes));
   }
   ASSERT_TRUE(RunUntil(rig.loop, [&] { return std::ranges::all_of(handlers, [](auto& h) { return h->over; }); }));
   EXPECT_EQ(rig.server.peers.size(), 4u);
   http::H1Client* second = &handlers[1]->lease.client();
   for (auto& handler : handlers) handler->lease.Release();
   EXPECT_EQ(rig.pools.idle(), 2u);
-  Lease lease = rig.pools.Acquire(*rig.upstream, 0, Pools::Reuse::kYes);
+  Lease lease = rig.pools.Acquire(*rig.upstream, rig.target(), Pools::Reuse::kYes);
   EXPECT_EQ(&lease.client(), second);
 }
 
@@ -167,23 +168,25 @@ TEST(Pools, AddressesOfScriptsAreForgottenWhenUnused) {
   EXPECT_TRUE(RunUntil(rig.loop, [&] { return rig.pools.addresses() == 0; }));
 }
 
-TEST(Pools, ANameThatIsNoneFailsLaterAndOnce) {
+// Numbers are used again: what rests under one is for the target it was made to, and for no other.
+TEST(Pools, ANumberUsedAgainIsAnotherTarget) {
   PoolRig rig;
-  config::Target target;
-  target.address = {config::Address::Kind::kName, "no-such-name.invalid", 80, "no-such-name.invalid:80"};
-  rig.conf.targets = {target};
-  auto upstream = std::move(*rig.registry.Build(rig.conf));
-  Handler handler(rig.loop);
-  handler.Send(rig.pools.Acquire(*upstream, 0, Pools::Reuse::kYes));
-  EXPECT_FALSE(handler.over);
-  ASSERT_TRUE(RunUntil(rig.loop, [&] { return handler.over; }));
-  EXPECT_TRUE(handler.failed);
-  // Given up before the answer: nothing is called any more.
-  Handler gone(rig.loop);
-  gone.Send(rig.pools.Acquire(*upstream, 0, Pools::Reuse::kYes));
-  gone.lease.Release();
-  for (int i = 0; i < 5; i++) rig.loop.RunOnce(1);
-  EXPECT_FALSE(gone.over);
+  ScriptedServer elsewhere(rig.loop);
+  elsewhere.Answers("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+  Target other({"other", elsewhere.address(), "", "", ""}, rig.target().number, rig.target().serial + 1);
+  Handler first(rig.loop), held(rig.loop), second(rig.loop);
+  ASSERT_TRUE(rig.Ask(first));
+  held.release = false;
+  held.Send(rig.pools.Acquire(*rig.upstream, rig.target(), Pools::Reuse::kNo));
+  ASSERT_TRUE(RunUntil(rig.loop, [&] { return held.over; }));
+  ASSERT_EQ(rig.pools.idle(), 1u);
+  second.Send(rig.pools.Acquire(*rig.upstream, other, Pools::Reuse::kYes));
+  EXPECT_FALSE(second.lease.reused());
+  EXPECT_EQ(rig.pools.idle(), 0u);
+  ASSERT_TRUE(RunUntil(rig.loop, [&] { return second.over; }));
+  EXPECT_EQ(elsewhere.peers.size(), 1u);
+  held.lease.Release();
+  EXPECT_EQ(rig.pools.idle(), 1u) << "the new target's; a lease of the old one is not kept";
 }
 
 }  // namespace

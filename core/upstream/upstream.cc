@@ -1,198 +1,160 @@
 #include "upstream/upstream.h"
 
 #include <algorithm>
-#include <random>
 
-#include "base/encoding.h"
+#include <fmt/format.h>
+
 #include "base/log.h"
-#include "crypto/digest.h"
+#include "upstream/balancer.h"
 
 namespace mg::upstream {
 
-struct SharedState {
-  std::atomic<uint64_t> position{0};  // of round robin, for all loops
-};
-
 namespace {
 
-// One whole turn of smooth weighted round robin: each target as often as its weight says, spread evenly.
-std::vector<uint16_t> SmoothSequence(const std::vector<Target>& targets) {
-  constexpr uint64_t kLongest = 4096;
-  uint64_t total = 0;
-  for (const Target& target : targets) total += target.backup ? 0 : target.weight;
-  std::vector<int64_t> current(targets.size(), 0);
-  std::vector<int64_t> weight(targets.size(), 0);
-  for (size_t i = 0; i < targets.size(); i++) {
-    if (targets[i].backup || targets[i].weight == 0) continue;
-    uint64_t scaled = total > kLongest ? targets[i].weight * kLongest / total : targets[i].weight;
-    weight[i] = static_cast<int64_t>(std::max<uint64_t>(scaled, 1));
-  }
-  int64_t turn = 0;
-  for (int64_t w : weight) turn += w;
-  std::vector<uint16_t> sequence;
-  for (int64_t step = 0; step < turn; step++) {
-    size_t best = targets.size();
-    for (size_t i = 0; i < targets.size(); i++) {
-      if (weight[i] == 0) continue;
-      current[i] += weight[i];
-      if (best == targets.size() || current[i] > current[best]) best = i;
-    }
-    current[best] -= turn;
-    sequence.push_back(static_cast<uint16_t>(best));
-  }
-  return sequence;
-}
+constexpr Nanoseconds kFailureLatency = 1'000'000'000;  // a failure counts as an answer that took this at least
 
-bool Usable(const Target& target, Nanoseconds now) {
-  return !target.state->unhealthy.load(std::memory_order_relaxed) &&
-         target.state->ejected_until.load(std::memory_order_relaxed) <= now;
-}
-
-// Connections at rest were verified with these settings: others must not find them.
-std::string TlsIdentity(const config::UpstreamTls& tls, const std::string& server) {
-  if (!tls.enabled) return "";
-  std::string settings;
-  for (const std::string& part : {tls.ca_pem, tls.cert_pem, tls.key_pem})
-    settings += std::to_string(part.size()) + ":" + part;
-  std::string digest = HexEncode(crypto::ComputeDigest(crypto::Digest::kSha256, settings));
-  return "|tls|" + server + (tls.verify ? "|verified|" : "|any|") + digest;
-}
-
-bool Contains(std::span<const uint16_t> list, size_t index) { return std::ranges::find(list, index) != list.end(); }
+Nanoseconds NanosecondsOf(config::Duration duration) { return duration.count() * 1'000'000; }
 
 }  // namespace
 
-Upstream::Upstream(const config::Upstream& conf, std::vector<Target> targets, std::shared_ptr<SharedState> shared,
-                   std::unique_ptr<net::ClientTls> tls)
+Upstream::Upstream(const config::Upstream& conf, std::vector<Member> statics, std::shared_ptr<SharedState> shared,
+                   std::unique_ptr<net::ClientTls> tls, int loops)
     : conf_(conf),
-      targets_(std::move(targets)),
-      sequence_(SmoothSequence(targets_)),
+      statics_(std::move(statics)),
       shared_(std::move(shared)),
-      tls_(std::move(tls)) {}
+      tls_(std::move(tls)),
+      views_(static_cast<size_t>(loops)) {
+  std::vector<Member> known;
+  for (const Member& member : statics_) {
+    if (member.target) known.push_back(member);
+  }
+  SetMembers(std::move(known), MonotonicNow());
+}
 
 Upstream::~Upstream() = default;
 
 ssl_ctx_st* Upstream::tls() const { return tls_ ? tls_->context() : nullptr; }
 
-// Fewest requests in flight for its weight; among equals the one whose turn it is.
-std::optional<size_t> Upstream::LeastBusy(std::span<const uint16_t> tried, uint64_t turn, Nanoseconds now) const {
-  std::optional<size_t> best;
-  double best_load = 0;
-  for (size_t i = 0; i < targets_.size(); i++) {
-    size_t index = (turn + i) % targets_.size();
-    const Target& target = targets_[index];
-    if (target.backup || target.weight == 0 || Contains(tried, index) || !Usable(target, now)) continue;
-    double load = (target.state->active.load(std::memory_order_relaxed) + 1.0) / target.weight;
-    if (!best || load < best_load) {
-      best = index;
-      best_load = load;
-    }
-  }
-  return best;
+// --- the plan
+
+std::shared_ptr<const Plan> Upstream::plan() const {
+  std::lock_guard lock(publishing_);
+  return latest_;
 }
 
-// Two places of the sequence at random; of them the less busy.
-std::optional<size_t> Upstream::BetterOfTwo(std::span<const uint16_t> tried, Nanoseconds now) const {
-  thread_local std::minstd_rand random{std::random_device{}()};
-  std::optional<size_t> best;
-  for (int i = 0; i < 2; i++) {
-    size_t index = sequence_[random() % sequence_.size()];
-    if (Contains(tried, index) || !Usable(targets_[index], now)) continue;
-    auto active = [&](size_t of) { return targets_[of].state->active.load(std::memory_order_relaxed); };
-    if (!best || active(index) < active(*best)) best = index;
-  }
-  return best;
+void Upstream::SetMembers(std::vector<Member> members, Nanoseconds now) const {
+  std::lock_guard lock(making_);
+  Publish(std::move(members), now);
 }
 
-Result<size_t> Upstream::Pick(std::span<const uint16_t> tried, uint64_t hash, Nanoseconds now) const {
-  using Balance = config::Upstream::Balance;
-  if (!sequence_.empty()) {
-    uint64_t start = conf_.balance == Balance::kHash ? hash : shared_->position.fetch_add(1, std::memory_order_relaxed);
-    std::optional<size_t> picked;
-    if (conf_.balance == Balance::kLeastConn) picked = LeastBusy(tried, start, now);
-    if (conf_.balance == Balance::kRandom) picked = BetterOfTwo(tried, now);
-    if (picked) return *picked;
-    for (size_t step = 0; step < sequence_.size(); step++) {
-      size_t index = sequence_[(start + step) % sequence_.size()];
-      if (!Contains(tried, index) && Usable(targets_[index], now)) return index;
-    }
+// With `making_` held. The old plan goes where its last reader lets go of it.
+void Upstream::Publish(std::vector<Member> members, Nanoseconds now) const {
+  uint64_t changes = shared_->changes.load(std::memory_order_acquire);
+  auto made = std::const_pointer_cast<Plan>(MakePlan(conf_, std::move(members), now));
+  made->made_for = changes;
+  std::shared_ptr<const Plan> old = std::move(made);
+  std::lock_guard lock(publishing_);
+  latest_.swap(old);
+  version_.fetch_add(1, std::memory_order_release);
+}
+
+const Plan& Upstream::Current(Nanoseconds now, int loop) const {
+  View& view = views_[static_cast<size_t>(loop)];
+  auto refresh = [&] {
+    if (view.version == version_.load(std::memory_order_acquire)) return;
+    std::lock_guard lock(publishing_);
+    view.plan = latest_;
+    view.version = version_.load(std::memory_order_relaxed);
+  };
+  auto outdated = [&] {
+    return now >= view.plan->changes_at || view.plan->made_for != shared_->changes.load(std::memory_order_acquire);
+  };
+  refresh();
+  if (!outdated()) return *view.plan;
+  if (std::unique_lock lock(making_, std::try_to_lock); lock) {  // else another is at it: the old one does for now
+    refresh();
+    if (outdated()) Publish(view.plan->members, now);
   }
-  for (size_t i = 0; i < targets_.size(); i++) {  // the backups, in order
-    if (targets_[i].backup && !Contains(tried, i) && Usable(targets_[i], now)) return i;
-  }
-  // None is healthy, or all were tried: one that was not tried beats none, one that was tried beats an error.
-  for (size_t i = 0; i < targets_.size(); i++) {
-    if (!Contains(tried, i)) return i;
-  }
-  if (!tried.empty()) return tried.front();
-  return Fail(ErrorCode::kUnavailable, "upstream " + conf_.name + " has no target");
+  refresh();
+  return *view.plan;
+}
+
+Result<Target*> Upstream::Pick(std::span<Target* const> tried, uint64_t hash, Nanoseconds now, int loop) const {
+  const Plan& plan = Current(now, loop);
+  Choosing choosing{tried, 0, hash, now};
+  if (conf_.balance != config::Upstream::Balance::kHash || !tried.empty())
+    choosing.turn = shared_->turn.fetch_add(1, std::memory_order_relaxed);
+  if (Target* target = Choose(conf_, plan, choosing)) return target;
+  return Fail(ErrorCode::kUnavailable,
+              fmt::format("upstream {} has no {}", conf_.name, plan.members.empty() ? "target" : "target that is fit"));
 }
 
 uint64_t Upstream::live() const {
   uint64_t live = 0;
-  for (const Target& target : targets_) live += target.state->active.load(std::memory_order_relaxed);
+  for (const Member& member : plan()->members) live += member.target->active.load(std::memory_order_relaxed);
   return live;
 }
 
-void Upstream::Succeeded(size_t target) const {
-  TargetState& state = *targets_[target].state;
-  if (state.failures.load(std::memory_order_relaxed) != 0) state.failures.store(0, std::memory_order_relaxed);
+// --- passive health
+
+bool Upstream::Fails(const Outcome& outcome) const {
+  if (outcome.kind == Outcome::kFailed) return true;
+  return conf_.passive && std::ranges::find(conf_.passive->statuses, outcome.status) != conf_.passive->statuses.end();
 }
 
-void Upstream::Failed(size_t target, Nanoseconds now) const {
-  TargetState& state = *targets_[target].state;
-  state.errors.fetch_add(1, std::memory_order_relaxed);
-  uint32_t failures = state.failures.fetch_add(1, std::memory_order_relaxed) + 1;
-  if (!conf_.passive || failures < conf_.passive->failures) return;
+void Upstream::Finish(Target& target, const Outcome& outcome, Nanoseconds now) const {
+  if (outcome.kind != Outcome::kCancelled) {
+    bool failed = Fails(outcome);
+    if (failed) target.errors.fetch_add(1, std::memory_order_relaxed);
+    target.latency.Add(failed ? std::max(outcome.latency, kFailureLatency) : outcome.latency, now);
+    if (conf_.passive && conf_.passive->failure_percent != 0)
+      target.window.Count(failed, now, NanosecondsOf(conf_.passive->window));
+    if (failed) {
+      CountFailure(target, now);
+    } else if (target.failures.load(std::memory_order_relaxed) != 0) {
+      target.failures.store(0, std::memory_order_relaxed);
+    }
+  }
+  target.active.fetch_sub(1, std::memory_order_release);
+}
+
+void Upstream::CountFailure(Target& target, Nanoseconds now) const {
+  if (!conf_.passive) {
+    target.failures.fetch_add(1, std::memory_order_relaxed);
+    return;
+  }
+  const config::PassiveHealth& passive = *conf_.passive;
+  Nanoseconds window = NanosecondsOf(passive.window);
+  Nanoseconds before = target.failed_at.exchange(now, std::memory_order_relaxed);
+  if (before + window < now) target.failures.store(0, std::memory_order_relaxed);
+  uint32_t row = target.failures.fetch_add(1, std::memory_order_relaxed) + 1;
+  if (row >= passive.failures) return Eject(target, fmt::format("{} failures in a row", row), now);
+  if (passive.failure_percent == 0) return;
+  FailureWindow::Sums sums = target.window.Sum(now, window);
+  if (sums.calls < passive.minimum || sums.failures * 100 < sums.calls * passive.failure_percent) return;
+  Eject(target, fmt::format("{} of {} requests failed within {} ms", sums.failures, sums.calls, passive.window.count()),
+        now);
+}
+
+void Upstream::Eject(Target& target, const std::string& why, Nanoseconds now) const {
+  std::shared_ptr<const Plan> listed = plan();
   size_t ejected = 0;
-  for (const Target& other : targets_) {
-    if (other.state->ejected_until.load(std::memory_order_relaxed) > now) ejected++;
+  bool member = false;
+  for (const Member& other : listed->members) {
+    member = member || other.target.get() == &target;
+    if (other.target->ejected_until.load(std::memory_order_relaxed) > now) ejected++;
   }
-  if ((ejected + 1) * 100 > targets_.size() * conf_.passive->max_ejected_percent) return;
-  state.ejected_until.store(now + conf_.passive->eject.count() * 1'000'000, std::memory_order_relaxed);
-  state.failures.store(0, std::memory_order_relaxed);
-  MG_LOG(kWarn, "upstream {}: target {} ejected for {} ms after {} failures", conf_.name, targets_[target].address.text,
-         conf_.passive->eject.count(), failures);
-}
-
-Result<std::unique_ptr<Upstream>> Registry::Build(const config::Upstream& conf) {
-  std::vector<Target> targets;
-  for (const config::Target& from : conf.targets) {
-    Target target;
-    target.address = from.address;
-    target.weight = from.weight;
-    target.backup = from.backup;
-    target.server = conf.tls.server_name.empty() ? from.address.host : conf.tls.server_name;
-    target.host = from.address.kind == config::Address::Kind::kUnix ? "localhost" : from.address.text;
-    if (from.address.kind != config::Address::Kind::kName) {
-      Result<net::SocketAddress> address = net::SocketAddress::From(from.address);
-      if (!address) return std::unexpected(address.error());
-      target.resolved = *address;
-    }
-    std::string identity = conf.name + "|" + from.address.text + TlsIdentity(conf.tls, target.server);
-    target.state = targets_[identity].lock();
-    if (!target.state) {
-      target.state = std::make_shared<TargetState>(identity, next_number_++,
-                                                   "upstream " + conf.name + ", target " + from.address.text);
-      targets_[identity] = target.state;
-    }
-    targets.push_back(std::move(target));
-  }
-  std::shared_ptr<SharedState>& shared = shared_[conf.name];
-  if (!shared) shared = std::make_shared<SharedState>();
-  std::unique_ptr<net::ClientTls> tls;
-  if (conf.tls.enabled) {
-    Result<std::unique_ptr<net::ClientTls>> made = net::ClientTls::Make(conf.tls);
-    if (!made) return std::unexpected(made.error());
-    tls = std::move(*made);
-  }
-  auto upstream = std::make_unique<Upstream>(conf, std::move(targets), shared, std::move(tls));
-  std::shared_ptr<RetryBudget>& budget = budgets_[conf.name];
-  if (!budget) budget = std::make_shared<RetryBudget>();
-  std::shared_ptr<Breaker>& breaker = breakers_[conf.name];
-  if (!breaker) breaker = std::make_shared<Breaker>("upstream " + conf.name);
-  upstream->Protect(conf.breaker ? Guard(*conf.breaker, breaker) : Guard(), budget);
-  return upstream;
+  if (!member || (ejected + 1) * 100 > listed->members.size() * conf_.passive->max_ejected_percent) return;
+  Nanoseconds until = target.ejected_until.load(std::memory_order_relaxed);
+  if (until > now) return;  // already; these requests had begun before
+  if (!target.ejected_until.compare_exchange_strong(until, now + NanosecondsOf(conf_.passive->eject),
+                                                    std::memory_order_relaxed))
+    return;  // another loop was faster
+  target.failures.store(0, std::memory_order_relaxed);
+  target.window.Clear();
+  Changed();
+  MG_LOG(kWarn, "upstream {}: target {} is ejected for {} ms: {}", conf_.name, target.text,
+         conf_.passive->eject.count(), why);
 }
 
 }  // namespace mg::upstream

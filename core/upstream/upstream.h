@@ -1,70 +1,70 @@
-// Upstreams as all loops share them: targets with their live state, and the balancer that picks one.
+// Upstream: a named group of targets as one generation defines it: which there are, which are fit, who is next.
 //
-// An Upstream is immutable but for atomics, and belongs to the generation that defined it; TargetState belongs to the
-// Registry, outlives generations, and is found again by identity, so that a reload cools nothing down.
+// Owner: the generation's snapshot, and the Monitor while it is current. Loops choose, without a lock but when the plan
+// has changed; the Monitor sets members. What all generations of one name share is in SharedState and in the targets.
 #pragma once
 
 #include <atomic>
 #include <memory>
-#include <optional>
+#include <mutex>
 #include <span>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "base/clock.h"
 #include "base/result.h"
 #include "config/config.h"
-#include "net/address.h"
 #include "net/tls.h"
-#include "upstream/breaker.h"
+#include "upstream/plan.h"
 #include "upstream/retry_budget.h"
 
 namespace mg::upstream {
 
-// What is known of one target, by every loop. Identity: address, TLS and the upstream's name.
-struct TargetState {
-  TargetState(std::string name, uint32_t serial, std::string called)
-      : identity(std::move(name)), number(serial), breaker(std::move(called)) {}
-  const std::string identity;
-  const uint32_t number;                      // small and unique: indexes a loop's pools
-  std::atomic<uint32_t> active{0};            // requests in flight
-  std::atomic<uint32_t> failures{0};          // consecutive
-  std::atomic<Nanoseconds> ejected_until{0};  // monotonic; passive health
-  std::atomic<bool> unhealthy{false};         // active health
-  std::atomic<uint64_t> requests{0}, errors{0};
-  Breaker breaker;
+// Of all generations of an upstream. Any thread.
+struct SharedState {
+  alignas(64) std::atomic<uint64_t> turn{0};     // of round robin, for all loops
+  alignas(64) std::atomic<uint64_t> changes{0};  // of its targets' fitness: plans made for fewer are out of date
+  std::atomic<bool> settled{false};              // its first targets are known: who comes now is new, and starts slowly
+  Guard guard_;
+  std::shared_ptr<RetryBudget> budget_;
 };
 
-struct Target {
-  config::Address address;
-  std::optional<net::SocketAddress> resolved;  // empty for a name: the Resolver is asked
-  uint32_t weight = 1;
-  bool backup = false;
-  std::string host;    // what Host carries when the client's is not preserved
-  std::string server;  // the name TLS asks for and verifies
-  std::shared_ptr<TargetState> state;
+// How an attempt ended.
+struct Outcome {
+  enum Kind : uint8_t { kAnswered, kFailed, kCancelled } kind = kCancelled;
+  uint16_t status = 0;      // of an answer
+  Nanoseconds latency = 0;  // until the answer's first byte, or the failure
 };
-
-struct SharedState;  // round-robin position and what else all generations of an upstream share
 
 class Upstream {
  public:
-  Upstream(const config::Upstream& conf, std::vector<Target> targets, std::shared_ptr<SharedState> shared,
-           std::unique_ptr<net::ClientTls> tls);
+  // `statics`: members by conf.targets; null where a name has to be asked for first.
+  Upstream(const config::Upstream& conf, std::vector<Member> statics, std::shared_ptr<SharedState> shared,
+           std::unique_ptr<net::ClientTls> tls, int loops);
   ~Upstream();
 
   const config::Upstream& conf() const { return conf_; }
-  const std::vector<Target>& targets() const { return targets_; }
   ssl_ctx_st* tls() const;
+  const std::vector<Member>& statics() const { return statics_; }
+  SharedState& shared() const { return *shared_; }
 
-  // Picks a target that is not in `tried` (indexes into targets()) where one is left. `hash` is used by kHash.
-  // kUnavailable when there is none.
-  Result<size_t> Pick(std::span<const uint16_t> tried, uint64_t hash, Nanoseconds now) const;
+  // Chooses a target, one that is not in `tried` where one is left; `hash` is used by kHash. kUnavailable when there is
+  // none. The target stays until the loop's next Pick, or from Begin to Finish.
+  Result<Target*> Pick(std::span<Target* const> tried, uint64_t hash, Nanoseconds now, int loop) const;
+  // A request goes there.
+  void Begin(Target& target) const {
+    target.active.fetch_add(1, std::memory_order_relaxed);
+    target.requests.fetch_add(1, std::memory_order_relaxed);
+  }
+  // It has ended: passive health and latency learn from it. The target may be gone afterwards.
+  void Finish(Target& target, const Outcome& outcome, Nanoseconds now) const;
 
-  // Passive health: called at the end of each attempt.
-  void Succeeded(size_t target) const;
-  void Failed(size_t target, Nanoseconds now) const;
+  // Of any thread but not of a loop's requests: the latest plan; its targets stay as long as it is held.
+  std::shared_ptr<const Plan> plan() const;
+  // Who is listed from now on.
+  void SetMembers(std::vector<Member> members, Nanoseconds now) const;
+  // A target's fitness has changed.
+  void Changed() const { shared_->changes.fetch_add(1, std::memory_order_release); }
 
   // Circuit breakers, and what retries may add to the load.
   const Guard& guard() const { return guard_; }
@@ -76,36 +76,29 @@ class Upstream {
   uint64_t live() const;  // requests in flight at its targets, of all loops
 
  private:
-  std::optional<size_t> LeastBusy(std::span<const uint16_t> tried, uint64_t turn, Nanoseconds now) const;
-  std::optional<size_t> BetterOfTwo(std::span<const uint16_t> tried, Nanoseconds now) const;
+  // A loop's own copy of the latest plan.
+  struct alignas(64) View {
+    std::shared_ptr<const Plan> plan;
+    uint64_t version = 0;
+  };
 
-  config::Upstream conf_;
-  std::vector<Target> targets_;
-  std::vector<uint16_t> sequence_;  // smooth weighted round robin, one whole turn
-  std::shared_ptr<SharedState> shared_;
-  std::unique_ptr<net::ClientTls> tls_;
+  const Plan& Current(Nanoseconds now, int loop) const;
+  void Publish(std::vector<Member> members, Nanoseconds now) const;
+  bool Fails(const Outcome& outcome) const;
+  void CountFailure(Target& target, Nanoseconds now) const;
+  void Eject(Target& target, const std::string& why, Nanoseconds now) const;
+
+  const config::Upstream conf_;
+  const std::vector<Member> statics_;
+  const std::shared_ptr<SharedState> shared_;
+  const std::unique_ptr<net::ClientTls> tls_;
+  mutable std::mutex making_;      // one makes a plan at a time; loops only try
+  mutable std::mutex publishing_;  // held to copy a pointer
+  mutable std::shared_ptr<const Plan> latest_;
+  mutable std::atomic<uint64_t> version_{0};
+  mutable std::vector<View> views_;  // by loop
   Guard guard_;
   std::shared_ptr<RetryBudget> budget_;
-};
-
-// Keeps what outlives generations. Control thread only.
-class Registry {
- public:
-  Result<std::unique_ptr<Upstream>> Build(const config::Upstream& conf);
-  // What is built from now on starts anew: between two tests.
-  void Forget() {
-    targets_.clear();
-    shared_.clear();
-    breakers_.clear();
-    budgets_.clear();
-  }
-
- private:
-  uint32_t next_number_ = 0;
-  std::unordered_map<std::string, std::weak_ptr<TargetState>> targets_;
-  std::unordered_map<std::string, std::shared_ptr<SharedState>> shared_;
-  std::unordered_map<std::string, std::shared_ptr<Breaker>> breakers_;
-  std::unordered_map<std::string, std::shared_ptr<RetryBudget>> budgets_;
 };
 
 }  // namespace mg::upstream

@@ -1,125 +1,243 @@
-// The balancer, passive health, and what a reload keeps.
+// Passive health, plans as time passes, and what a reload keeps.
 #include "upstream/upstream.h"
 
 #include <gtest/gtest.h>
 
 #include <map>
+#include <thread>
+
+#include "upstream/registry.h"
 
 namespace mg::upstream {
 namespace {
 
-config::Upstream Conf(const std::vector<uint32_t>& weights) {
+constexpr Nanoseconds kSecond = 1'000'000'000;
+
+config::Upstream Conf(size_t count) {
   config::Upstream conf;
   conf.name = "u";
-  uint16_t port = 1000;
-  for (uint32_t weight : weights) {
+  for (size_t i = 0; i < count; i++) {
     config::Target target;
+    auto port = static_cast<uint16_t>(1000 + i);
     target.address = {config::Address::Kind::kIp, "127.0.0.1", port, "127.0.0.1:" + std::to_string(port)};
-    target.weight = weight;
     conf.targets.push_back(target);
-    port++;
   }
   return conf;
 }
 
-TEST(Upstream, TurnsRoundByWeightWithoutBunching) {
+Target& At(const Upstream& upstream, size_t index) { return *upstream.statics()[index].target; }
+
+std::map<Target*, int> Picks(const Upstream& upstream, int count, Nanoseconds now) {
+  std::map<Target*, int> picks;
+  for (int i = 0; i < count; i++) picks[*upstream.Pick({}, 0, now, 0)]++;
+  return picks;
+}
+
+void End(const Upstream& upstream, Target& target, Outcome outcome, Nanoseconds now) {
+  upstream.Begin(target);
+  upstream.Finish(target, outcome, now);
+}
+const Outcome kFailed{Outcome::kFailed, 0, 1000}, kOk{Outcome::kAnswered, 200, 1000},
+    kBad{Outcome::kAnswered, 503, 1000};
+
+TEST(PassiveHealth, FailuresInARowEjectForAWhile) {
+  config::Upstream conf = Conf(2);
+  conf.passive = config::PassiveHealth{.failures = 3, .eject = config::Duration(1000)};
   Registry registry;
-  auto upstream = *registry.Build(Conf({3, 1, 2}));
-  std::map<size_t, int> picked;
-  size_t last = 9;
-  int repeats = 0;
-  for (int i = 0; i < 600; i++) {
-    size_t target = *upstream->Pick({}, 0, 1);
-    picked[target]++;
-    repeats += target == last;
-    last = target;
+  auto upstream = *registry.Build(conf);
+  Target& first = At(*upstream, 0);
+  for (const Outcome& outcome : {kFailed, kFailed, kOk, kFailed, kFailed}) End(*upstream, first, outcome, 10);
+  End(*upstream, first, {Outcome::kCancelled}, 10);
+  EXPECT_EQ(first.ejected_until, 0);
+  EXPECT_EQ(Picks(*upstream, 4, 10).size(), 2u);
+  End(*upstream, first, kFailed, 10);
+  EXPECT_EQ(first.ejected_until, 10 + kSecond);
+  EXPECT_EQ(Picks(*upstream, 4, 20), (std::map<Target*, int>{{&At(*upstream, 1), 4}}));
+  for (int i = 0; i < 9; i++) End(*upstream, At(*upstream, 1), kFailed, 20);
+  EXPECT_EQ(At(*upstream, 1).ejected_until, 0) << "not more than half of them";
+  EXPECT_EQ(Picks(*upstream, 4, 10 + kSecond).size(), 2u) << "it is back by the clock alone";
+  EXPECT_EQ(first.ejected_until, 0);
+  EXPECT_EQ(first.active, 0u);
+  EXPECT_EQ(first.requests, 7u);
+  EXPECT_EQ(first.errors, 5u);
+}
+
+TEST(PassiveHealth, AFailureCountsForTheWindowOnly) {
+  config::Upstream conf = Conf(2);
+  conf.passive = config::PassiveHealth{.failures = 2, .window = config::Duration(1000)};
+  Registry registry;
+  auto upstream = *registry.Build(conf);
+  for (Nanoseconds now = kSecond; now < 20 * kSecond; now += 2 * kSecond) {
+    End(*upstream, At(*upstream, 0), kFailed, now);
+    EXPECT_EQ(At(*upstream, 0).ejected_until, 0);
   }
-  EXPECT_EQ(picked[0], 300);
-  EXPECT_EQ(picked[1], 100);
-  EXPECT_EQ(picked[2], 200);
-  EXPECT_LE(repeats, 110);
+  End(*upstream, At(*upstream, 0), kFailed, 19 * kSecond + 1);
+  EXPECT_NE(At(*upstream, 0).ejected_until, 0);
 }
 
-TEST(Upstream, HugeWeightsKeepTheirShares) {
-  Registry registry;
-  auto upstream = *registry.Build(Conf({1'000'000, 1'000'000, 2'000'000}));
-  std::map<size_t, int> picked;
-  for (int i = 0; i < 4000; i++) picked[*upstream->Pick({}, 0, 1)]++;
-  EXPECT_NEAR(picked[2], 2000, 20);
-}
-
-TEST(Upstream, TheHashDecides) {
-  config::Upstream conf = Conf({1, 1, 1, 1});
-  conf.balance = config::Upstream::Balance::kHash;
+TEST(PassiveHealth, ChosenStatusesAreFailures) {
+  config::Upstream conf = Conf(2);
+  conf.passive = config::PassiveHealth{.failures = 2};
   Registry registry;
   auto upstream = *registry.Build(conf);
-  for (uint64_t hash : {0ull, 1ull, 77ull, ~0ull}) {
-    size_t first = *upstream->Pick({}, hash, 1);
-    for (int i = 0; i < 5; i++) EXPECT_EQ(*upstream->Pick({}, hash, 1), first);
+  End(*upstream, At(*upstream, 0), {Outcome::kAnswered, 500, 1}, 1);
+  End(*upstream, At(*upstream, 0), {Outcome::kAnswered, 500, 1}, 1);
+  EXPECT_EQ(At(*upstream, 0).ejected_until, 0) << "502, 503 and 504 unless said";
+  End(*upstream, At(*upstream, 0), kBad, 1);
+  End(*upstream, At(*upstream, 0), kBad, 1);
+  EXPECT_NE(At(*upstream, 0).ejected_until, 0);
+}
+
+TEST(PassiveHealth, ARatioEjectsOnceThereIsEnoughToTell) {
+  config::Upstream conf = Conf(2);
+  conf.passive = config::PassiveHealth{.failures = 100, .failure_percent = 40, .minimum = 10};
+  Registry registry;
+  auto upstream = *registry.Build(conf);
+  Target& target = At(*upstream, 0);
+  Nanoseconds now = 100 * kSecond;
+  for (int i = 0; i < 4; i++) {
+    End(*upstream, target, kFailed, now);
+    End(*upstream, target, kOk, now);
   }
+  EXPECT_EQ(target.ejected_until, 0) << "8 requests are too few";
+  now += 11 * kSecond;  // they are forgotten
+  for (int i = 0; i < 7; i++) End(*upstream, target, kOk, now);
+  for (int i = 0; i < 4; i++) {
+    EXPECT_EQ(target.ejected_until, 0) << i;
+    End(*upstream, target, kFailed, now += kSecond / 10);
+  }
+  EXPECT_EQ(target.ejected_until, 0) << "4 of 11 are 36%";
+  End(*upstream, target, kFailed, now);
+  EXPECT_NE(target.ejected_until, 0) << "5 of 12 are 41%";
 }
 
-TEST(Upstream, PrefersWhatWasNotTriedThenWhatIsThere) {
-  Registry registry;
-  auto upstream = *registry.Build(Conf({1, 1}));
-  uint16_t tried[] = {0};
-  for (int i = 0; i < 4; i++) EXPECT_EQ(*upstream->Pick(tried, 0, 1), 1u);
-  uint16_t both[] = {1, 0};
-  EXPECT_EQ(*upstream->Pick(both, 0, 1), 1u);
-  auto none = *registry.Build(Conf({}));
-  EXPECT_EQ(none->Pick({}, 0, 1).error().code, ErrorCode::kUnavailable);
-}
-
-TEST(Upstream, BackupsServeWhenNoOtherCan) {
-  config::Upstream conf = Conf({1, 1});
-  conf.targets[1].backup = true;
-  Registry registry;
-  auto upstream = *registry.Build(conf);
-  for (int i = 0; i < 4; i++) EXPECT_EQ(*upstream->Pick({}, 0, 1), 0u);
-  upstream->targets()[0].state->unhealthy = true;
-  EXPECT_EQ(*upstream->Pick({}, 0, 1), 1u);
-  upstream->targets()[1].state->unhealthy = true;
-  EXPECT_TRUE(upstream->Pick({}, 0, 1)) << "an unhealthy one beats none";
-}
-
-TEST(Upstream, FailuresInARowEjectForAWhile) {
-  config::Upstream conf = Conf({1, 1});
-  conf.passive = config::PassiveHealth{
-      .failures = 3, .window = config::Duration(10'000), .eject = config::Duration(1000), .max_ejected_percent = 50};
+TEST(PassiveHealth, WhatComesBackStartsSlowly) {
+  config::Upstream conf = Conf(2);
+  conf.passive = config::PassiveHealth{.failures = 1, .eject = config::Duration(1000)};
+  conf.slow_start = config::Duration(10'000);
   Registry registry;
   auto upstream = *registry.Build(conf);
-  upstream->Failed(0, 10);
-  upstream->Failed(0, 10);
-  upstream->Succeeded(0);
-  upstream->Failed(0, 10);
-  upstream->Failed(0, 10);
-  EXPECT_EQ(upstream->targets()[0].state->ejected_until, 0);
-  upstream->Failed(0, 10);
-  for (int i = 0; i < 4; i++) EXPECT_EQ(*upstream->Pick({}, 0, 20), 1u);
-  for (int i = 0; i < 9; i++) upstream->Failed(1, 20);
-  EXPECT_EQ(upstream->targets()[1].state->ejected_until, 0) << "not more than half of them";
-  bool back = false;
-  for (int i = 0; i < 4; i++) back = back || *upstream->Pick({}, 0, 2'000'000'000) == 0;
-  EXPECT_TRUE(back);
+  EXPECT_EQ(Picks(*upstream, 100, kSecond)[&At(*upstream, 0)], 50) << "not what was there from the beginning";
+  End(*upstream, At(*upstream, 0), kFailed, 10 * kSecond);
+  Picks(*upstream, 1, 11 * kSecond);
+  EXPECT_NEAR(Picks(*upstream, 1100, 11 * kSecond)[&At(*upstream, 0)], 100, 10);
+  EXPECT_NEAR(Picks(*upstream, 1500, 16 * kSecond)[&At(*upstream, 0)], 500, 20);
+  EXPECT_EQ(Picks(*upstream, 100, 21 * kSecond)[&At(*upstream, 0)], 50);
+}
+
+TEST(Upstream, AChangeByAnyGenerationReachesAll) {
+  Registry registry;
+  auto before = *registry.Build(Conf(2)), after = *registry.Build(Conf(2));
+  Picks(*before, 1, 1);
+  Picks(*after, 1, 1);
+  At(*after, 0).unhealthy = true;
+  after->Changed();
+  EXPECT_EQ(Picks(*before, 10, 2).size(), 1u);
+  EXPECT_EQ(Picks(*after, 10, 2).size(), 1u);
+}
+
+TEST(Upstream, SaysWhyThereIsNobody) {
+  Registry registry;
+  config::Upstream conf = Conf(1);
+  conf.panic_percent = 0;
+  auto upstream = *registry.Build(conf);
+  At(*upstream, 0).unhealthy = true;
+  upstream->Changed();
+  auto none = upstream->Pick({}, 0, 1, 0);
+  ASSERT_FALSE(none);
+  EXPECT_EQ(none.error().code, ErrorCode::kUnavailable);
+  EXPECT_EQ(none.error().message, "upstream u has no target that is fit");
+  upstream->SetMembers({}, 2);
+  EXPECT_EQ(upstream->Pick({}, 0, 2, 0).error().message, "upstream u has no target");
+}
+
+// A target that is no member any more stays while a request is under way, however often others come and go.
+TEST(Upstream, ATargetOutlivesItsMembershipWhileARequestIsThere) {
+  Registry registry;
+  config::Upstream conf = Conf(0);
+  config::Target named;
+  named.address = {config::Address::Kind::kName, "n.test", 80, "n.test:80"};
+  conf.targets.push_back(named);
+  auto upstream = *registry.Build(conf);
+  auto resolved = [](int i) {
+    return Resolved{*net::SocketAddress::FromIp("10.0." + std::to_string(i / 250) + "." + std::to_string(i % 250), 80),
+                    "n.test"};
+  };
+  upstream->SetMembers({registry.MemberOf(*upstream, 0, resolved(0))}, 1);
+  Target& target = **upstream->Pick({}, 0, 1, 0);
+  upstream->Begin(target);
+  uint32_t highest = 0;
+  for (int i = 1; i < 1000; i++) {
+    upstream->SetMembers({registry.MemberOf(*upstream, 0, resolved(i))}, 1);
+    Target& other = **upstream->Pick({}, 0, 1, 0);
+    highest = std::max(highest, other.number);
+  }
+  EXPECT_EQ(target.text, "10.0.0.0:80");
+  EXPECT_EQ(target.number, 0u);
+  EXPECT_LT(registry.targets().size(), 70u) << "what is gone is forgotten";
+  EXPECT_LT(highest, 70u) << "and its number used again";
+  upstream->Finish(target, kOk, 2);
+}
+
+// Loops choose while targets come, go, fail and come back.
+TEST(Upstream, IsSafeWithManyThreads) {
+  constexpr int kLoops = 3;
+  config::Upstream conf = Conf(0);
+  conf.passive = config::PassiveHealth{.failures = 2, .eject = config::Duration(1)};
+  config::Target named;
+  named.address = {config::Address::Kind::kName, "n.test", 80, "n.test:80"};
+  conf.targets.push_back(named);
+  Registry registry(kLoops);
+  auto upstream = *registry.Build(conf);
+  auto members = [&](int from) {
+    std::vector<Member> all;
+    for (int i = from; i < from + 4; i++)
+      all.push_back(registry.MemberOf(
+          *upstream, 0, {*net::SocketAddress::FromIp("10.1.0." + std::to_string(i % 200), 80), "n.test"}));
+    return all;
+  };
+  upstream->SetMembers(members(0), MonotonicNow());
+  std::atomic<bool> stop{false};
+  std::atomic<uint64_t> served{0};
+  std::vector<std::thread> loops;
+  for (int loop = 0; loop < kLoops; loop++) {
+    loops.emplace_back([&, loop] {
+      for (uint64_t i = 0; !stop; i++) {
+        auto picked = upstream->Pick({}, i, MonotonicNow(), loop);
+        ASSERT_TRUE(picked);
+        upstream->Begin(**picked);
+        upstream->Finish(**picked, i % 5 == 0 ? kFailed : kOk, MonotonicNow());
+        served++;
+      }
+    });
+  }
+  for (int i = 1; i < 300 || served < 3000; i++) {
+    upstream->SetMembers(members(i), MonotonicNow());
+    std::this_thread::yield();
+  }
+  stop = true;
+  for (std::thread& loop : loops) loop.join();
+  for (const Member& member : upstream->plan()->members) EXPECT_EQ(member.target->active, 0u);
 }
 
 TEST(Registry, AReloadKeepsTheStateOfWhatStays) {
   Registry registry;
-  auto before = *registry.Build(Conf({1, 1}));
-  before->targets()[1].state->failures = 7;
-  auto after = *registry.Build(Conf({1, 5, 1}));
-  EXPECT_EQ(after->targets()[1].state, before->targets()[1].state);
-  EXPECT_NE(after->targets()[2].state->number, after->targets()[1].state->number);
-  config::Upstream other = Conf({1});
+  auto before = *registry.Build(Conf(2));
+  At(*before, 1).failures = 7;
+  auto after = *registry.Build(Conf(3));
+  EXPECT_EQ(&At(*after, 1), &At(*before, 1));
+  EXPECT_NE(At(*after, 2).number, At(*after, 1).number);
+  EXPECT_EQ(At(*after, 1).back_since, 0);
+  EXPECT_NE(At(*after, 2).back_since, 0) << "it is new: it starts slowly where that is asked for";
+  config::Upstream other = Conf(1);
   other.name = "v";
-  auto of_other = *registry.Build(other);
-  EXPECT_NE(of_other->targets()[0].state, after->targets()[0].state);
+  EXPECT_NE(&At(**registry.Build(other), 0), &At(*after, 0));
 }
 
 // A connection verified under one set of TLS settings is not for another.
 TEST(Registry, OtherTlsSettingsAreAnotherTarget) {
   Registry registry;
-  config::Upstream plain = Conf({1});
+  config::Upstream plain = Conf(1);
   config::Upstream careless = plain, careful = plain, named = plain;
   careless.tls.enabled = careful.tls.enabled = named.tls.enabled = true;
   careless.tls.verify = false;
@@ -128,11 +246,10 @@ TEST(Registry, OtherTlsSettingsAreAnotherTarget) {
   auto b = *registry.Build(careless);
   auto c = *registry.Build(careful);
   auto d = *registry.Build(named);
-  std::map<const TargetState*, int> states;
-  for (auto* each : {&a, &b, &c, &d}) states[(*each)->targets()[0].state.get()]++;
-  EXPECT_EQ(states.size(), 4u);
-  auto again = *registry.Build(careful);
-  EXPECT_EQ(again->targets()[0].state, c->targets()[0].state);
+  std::map<const Target*, int> targets;
+  for (auto* each : {&a, &b, &c, &d}) targets[&At(**each, 0)]++;
+  EXPECT_EQ(targets.size(), 4u);
+  EXPECT_EQ(&At(**registry.Build(careful), 0), &At(*c, 0));
 }
 
 }  // namespace

@@ -65,12 +65,13 @@ int mg_balancer_set_peer(const char* host, size_t size, int port, const char* na
     return MG_ERROR;
   }
   part->balance.address = *address;
-  part->balance.target.reset();
+  part->balance.target = nullptr;
   part->balance.host = t_active.exchange->arena.Copy(View(name, name_size));
-  const auto& targets = part->upstream->targets();
-  for (size_t i = 0; i < targets.size() && name_size == 0; i++) {  // one of its own: its health and breaker count
-    if (!targets[i].resolved || !(*targets[i].resolved == *address)) continue;
-    part->balance.target = static_cast<uint16_t>(i);
+  if (name_size != 0) return MG_OK;
+  part->balance.plan = part->upstream->plan();
+  for (const mg::upstream::Member& member : part->balance.plan->members) {
+    if (!(member.target->address == *address)) continue;
+    part->balance.target = member.target.get();  // one of its own: its health and breaker count
     part->balance.address.reset();
     break;
   }
@@ -83,16 +84,17 @@ int mg_balancer_targets(mg_target* out, int most) noexcept {
   if (part == nullptr) return MG_ERROR;
   mg::Nanoseconds now = t_active.exchange->context.loop.Now();
   int count = 0;
-  for (const mg::upstream::Target& target : part->upstream->targets()) {
+  if (!part->balance.plan) part->balance.plan = part->upstream->plan();
+  for (const mg::upstream::Member& member : part->balance.plan->members) {
     if (count == most) break;
     mg_target& to = out[count++];
-    Give(&to.address, target.address.text);
-    to.weight = target.weight;
-    to.active = target.state->active.load(std::memory_order_relaxed);
-    to.failures = target.state->failures.load(std::memory_order_relaxed);
-    to.backup = target.backup;
-    to.healthy = !target.state->unhealthy.load(std::memory_order_relaxed) &&
-                 target.state->ejected_until.load(std::memory_order_relaxed) <= now;
+    const mg::upstream::Target& target = *member.target;
+    Give(&to.address, target.text);
+    to.weight = member.weight;
+    to.active = target.active.load(std::memory_order_relaxed);
+    to.failures = target.failures.load(std::memory_order_relaxed);
+    to.backup = member.backup();
+    to.healthy = target.Fit(now);
   }
   return count;
 }
@@ -100,12 +102,14 @@ int mg_balancer_targets(mg_target* out, int most) noexcept {
 int mg_balancer_choose(int index, mg_string* error) noexcept {
   mg::proxy::UpstreamPart* part = Part(error);
   if (part == nullptr) return MG_ERROR;
-  if (index < 1 || static_cast<size_t>(index) > part->upstream->targets().size()) {
+  if (!part->balance.plan) part->balance.plan = part->upstream->plan();
+  const auto& members = part->balance.plan->members;
+  if (index < 1 || static_cast<size_t>(index) > members.size()) {
     Give(error, "no such target");
     return MG_ERROR;
   }
   part->balance.address.reset();
-  part->balance.target = static_cast<uint16_t>(index - 1);
+  part->balance.target = members[static_cast<size_t>(index - 1)].target.get();
   return MG_OK;
 }
 
