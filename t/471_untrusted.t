@@ -43,9 +43,9 @@ GET /u
 --- config
 - match: { path: /t }
   policies:
-  - lua: { body_filter: "ngx.arg[1] = '(' .. ngx.arg[1] .. ')'" }
-  - lua: { trusted: false, body_filter: "ngx.arg[1] = '[' .. ngx.arg[1] .. ']'" }
-  - lua: { body_filter: "ngx.arg[1] = '{' .. ngx.arg[1] .. '}'" }
+  - lua: { body_filter: "if ngx.arg[1] ~= '' then ngx.arg[1] = '(' .. ngx.arg[1] .. ')' end" }
+  - lua: { trusted: false, body_filter: "if ngx.arg[1] ~= '' then ngx.arg[1] = '[' .. ngx.arg[1] .. ']' end" }
+  - lua: { body_filter: "if ngx.arg[1] ~= '' then ngx.arg[1] = '{' .. ngx.arg[1] .. '}' end" }
   respond: { body: x }
 --- request
 GET /t
