@@ -332,7 +332,7 @@ std::string_view EncodeUpstreamRequest(Exchange& x, http::BodyFraming& framing) 
   if (x.in.body_state == BodyState::kRead) {
     framing = http::BodyFraming::kLength;
     writer.Put("Content-Length: ");
-    writer.PutDecimal(x.in.body.size());
+    writer.PutDecimal(x.in.BodySize());
     writer.Put("\r\n");
   } else if (x.in.body_state != BodyState::kNone) {
     framing = request.framing;

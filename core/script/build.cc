@@ -11,21 +11,24 @@ namespace {
 
 class Programs final : public proxy::HookPrograms {
  public:
-  Programs(std::vector<proxy::PhaseMask> masks, std::vector<std::unique_ptr<Program>> programs)
-      : masks_(std::move(masks)), programs_(std::move(programs)) {}
+  Programs(std::vector<proxy::PhaseMask> masks, std::vector<bool> server_rewrite,
+           std::vector<std::unique_ptr<Program>> programs)
+      : masks_(std::move(masks)), server_rewrite_(std::move(server_rewrite)), programs_(std::move(programs)) {}
 
   proxy::PhaseMask MaskOf(size_t route) const override { return masks_.at(route); }
+  bool HasServerRewrite(size_t block) const override { return server_rewrite_.at(block); }
   std::unique_ptr<proxy::HookProgram> TakeProgram(int loop) override {
     return std::move(programs_.at(static_cast<size_t>(loop)));
   }
 
  private:
   std::vector<proxy::PhaseMask> masks_;
+  std::vector<bool> server_rewrite_;
   std::vector<std::unique_ptr<Program>> programs_;
 };
 
 bool HasScripts(const config::Config& config) {
-  if (!config.policies.empty() || !config.lua.init.empty() || !config.lua.init_worker.empty() ||
+  if (!config.policies.empty() || !config.set.empty() || !config.lua.init.empty() || !config.lua.init_worker.empty() ||
       !config.lua.exit_worker.empty()) {
     return true;
   }
@@ -33,8 +36,11 @@ bool HasScripts(const config::Config& config) {
     return upstream.breaker && !upstream.breaker->fallback.lua.empty();
   });
   if (falls_back) return true;
-  return std::ranges::any_of(
-      config.routes, [](const config::Route& route) { return !route.policies.empty() || !route.content.empty(); });
+  if (std::ranges::any_of(config.listeners, [](const auto& listener) { return !listener.policies.empty(); }))
+    return true;
+  return std::ranges::any_of(config.routes, [](const config::Route& route) {
+    return !route.policies.empty() || !route.content.empty() || !route.set.empty();
+  });
 }
 
 Surroundings SurroundingsOf(const config::Config& config, const BuildOptions& options, int loop) {
@@ -66,6 +72,9 @@ std::unique_ptr<proxy::HookPrograms> BuildPrograms(const config::Config& config,
   if (!HasScripts(config)) return nullptr;
   auto conf = std::make_shared<const config::Lua>(config.lua);
   auto chunks = std::make_shared<Chunks>(&files, config.lua.path);
+  Surroundings of_threads = SurroundingsOf(config, options, 0);
+  of_threads.redis = nullptr;
+  auto worker_threads = std::make_shared<WorkerThreads>(conf, chunks, std::move(of_threads));
   std::shared_ptr<const Plan> plan;
   std::vector<std::unique_ptr<Program>> programs;
   for (int loop = 0; loop < std::max(options.loops, 1); loop++) {
@@ -79,14 +88,14 @@ std::unique_ptr<proxy::HookPrograms> BuildPrograms(const config::Config& config,
     if (!plan) {
       PolicySet policies(config, *vms[0], vm_of, files, diagnostics);
       policies.Resolve();
-      plan = MakePlan(config, policies);
+      plan = MakePlan(config, policies, options.metrics);
       if (plan->canaries.size() > Plan::kMostCanaries) {
         diagnostics.ErrorIn(config.file, 1, 1, "", "too many canaries: at most 64 at a time");
         return nullptr;
       }
     }
     if (plan->has_untrusted) vm_of(VmKind::kUntrusted);
-    Program::Parts parts{chunks, conf, plan, {}};
+    Program::Parts parts{chunks, conf, plan, {}, worker_threads};
     for (size_t kind = 0; kind < kVmKinds; kind++) {
       if (vms[kind]) parts.units[kind] = MakeUnit(*plan, config, std::move(vms[kind]), diagnostics);
     }
@@ -94,7 +103,9 @@ std::unique_ptr<proxy::HookPrograms> BuildPrograms(const config::Config& config,
     programs.push_back(std::make_unique<Program>(std::move(parts)));
   }
   chunks->Seal();
-  return std::make_unique<Programs>(MasksOf(*plan), std::move(programs));
+  std::vector<bool> server_rewrite;
+  for (uint32_t segment : plan->server_rewrite) server_rewrite.push_back(segment != Plan::kNone);
+  return std::make_unique<Programs>(MasksOf(*plan), std::move(server_rewrite), std::move(programs));
 }
 
 }  // namespace mg::script

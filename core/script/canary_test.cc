@@ -54,7 +54,7 @@ TEST(Canary, ItIsGivenUpAboveTheRatioAndNotBefore) {
 TEST(Canary, ErrorsOfTheOldScriptDoNotCount) {
   Canary canary(Share(0.5));
   for (int i = 0; i < 100; i++) canary.Ended(false, true, 0);
-  for (int i = 0; i < 100; i++) canary.Ended(true, i % 10 == 0, 0);
+  for (int i = 0; i < 100; i++) canary.Ended(true, i % 10 == 9, 0);
   EXPECT_FALSE(canary.given_up());
   canary.Ended(true, true, 0);
   EXPECT_TRUE(canary.given_up());

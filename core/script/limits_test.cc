@@ -216,6 +216,9 @@ TEST_P(Hogs, AreRefused) {
             "");
   for (int i = 0; i < 5; i++) {
     EXPECT_EQ(Fetch("/run").status, 500);
+    bool turned = false;  // a VM that was refused memory is replaced at the end of the turn
+    context.loop.Defer([&] { turned = true; });
+    ASSERT_TRUE(RunUntil([&] { return turned; }));
     EXPECT_EQ(Fetch("/ok").body, "fine\n");
   }
   bool told = log.text.find("memory growth limit of 16384 KiB exceeded") != std::string::npos ||

@@ -13,8 +13,8 @@ using proxy::Phase;
 namespace {
 
 // Phases that a policy can hook.
-constexpr Phase kPolicyPhases[] = {Phase::kRewrite,      Phase::kAccess,     Phase::kBalance,
-                                   Phase::kHeaderFilter, Phase::kBodyFilter, Phase::kLog};
+constexpr Phase kPolicyPhases[] = {Phase::kServerRewrite, Phase::kRewrite,    Phase::kAccess, Phase::kBalance,
+                                   Phase::kHeaderFilter,  Phase::kBodyFilter, Phase::kLog};
 
 bool IsPolicyName(std::string_view name) {
   for (char c : name) {
@@ -82,11 +82,16 @@ const config::Schema& ScriptSchema() {
   return schema;
 }
 
-// `lua: { access: CHUNK, ... }`.
+// `lua: { access: CHUNK, log: { file: FILE }, ... }`.
 const config::Schema& ChunksSchema() {
   static const config::Schema schema = [] {
-    config::Schema chunk, map;
+    config::Schema chunk, file, source, map;
     chunk.type = config::Schema::Type::kString;
+    file.type = config::Schema::Type::kPath;
+    file.required = true;
+    source.type = config::Schema::Type::kMap;
+    source.fields = {{"file", file}};
+    chunk.alternatives = {source};
     map.type = config::Schema::Type::kMap;
     map.environment = config::Schema::Environment::kKeep;
     std::vector<std::string> names;
@@ -164,11 +169,26 @@ bool PushModule(Vm& vm, const std::string& path) {
 void PolicySet::Resolve() {
   for (const config::Policy& policy : config_.policies) {
     global.push_back(Add(policy));
-    instances.back().is_global = true;
+    instances.back().scope = PolicyInstance::Scope::kGateway;
+  }
+  for (const config::Listener& listener : config_.listeners) {
+    if (listener.policies.empty()) continue;
+    listeners.emplace_back();
+    for (const config::Policy& policy : listener.policies) {
+      listeners.back().push_back(Add(policy));
+      instances.back().scope = PolicyInstance::Scope::kListener;
+    }
   }
   for (const config::Route& route : config_.routes) {
     routes.emplace_back();
-    for (const config::Policy& policy : route.policies) routes.back().push_back(Add(policy));
+    for (const config::Policy& policy : route.policies) {
+      routes.back().push_back(Add(policy));
+      if (instances.back().hooked[static_cast<size_t>(Phase::kServerRewrite)]) {
+        diagnostics_.Error(policy.position, policy.path,
+                           "server_rewrite runs before the route is known: name the policy among the gateway's or a "
+                           "listener's");
+      }
+    }
     CheckAnswer(route, routes.back());
   }
 }
@@ -206,10 +226,17 @@ void PolicySet::ResolveChunks(PolicyInstance& instance) {
   config::Value chunks = config::Check(ChunksSchema(), policy.conf, policy.position, policy.path, files_, diagnostics_);
   for (Phase phase : kPolicyPhases) {
     const config::Value* chunk = chunks.Find(PhaseKey(phase));
-    if (chunk == nullptr || chunk->kind != config::Value::Kind::kString || chunk->node == nullptr) continue;
+    if (chunk == nullptr) continue;
+    ChunkText& to = instance.chunks[static_cast<size_t>(phase)];
+    if (const config::Value* file = chunk->kind == config::Value::Kind::kMap ? chunk->Find("file") : nullptr) {
+      to.file = file->text;
+      to.position = file->position;
+      instance.hooked[static_cast<size_t>(phase)] = !to.file.empty();
+    }
+    if (chunk->kind != config::Value::Kind::kString || chunk->node == nullptr) continue;
     std::string file =
         chunk->position.file < diagnostics_.files.size() ? diagnostics_.files[chunk->position.file] : "configuration";
-    instance.chunks[static_cast<size_t>(phase)] = {"@" + file, chunk->text, chunk->node->text_line, chunk->position};
+    to = {"@" + file, chunk->text, {}, chunk->node->text_line, chunk->position};
     instance.hooked[static_cast<size_t>(phase)] = !chunk->text.empty();
   }
   ReadCommon(instance, chunks);

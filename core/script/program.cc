@@ -12,7 +12,6 @@ using proxy::Phase;
 
 namespace {
 
-constexpr size_t kPendingTimers = 4096, kRunningTimers = 1024;
 constexpr size_t kDetachedLogs = 10'000;
 constexpr Nanoseconds kLogTime = 5'000'000'000;
 constexpr int kClientClosed = 499;
@@ -28,6 +27,8 @@ Group GroupOf(Phase phase) {
 
 Phase PhaseOf(uint32_t bit) {
   switch (bit) {
+    case MG_PHASE_SERVER_REWRITE: return Phase::kServerRewrite;
+    case MG_PHASE_SET: return Phase::kSet;
     case MG_PHASE_REWRITE: return Phase::kRewrite;
     case MG_PHASE_ACCESS: return Phase::kAccess;
     case MG_PHASE_BALANCER: return Phase::kBalance;
@@ -66,7 +67,10 @@ Program::Program(Parts parts) : parts_(std::move(parts)) {
   }
 }
 
-Program::~Program() = default;
+Program::~Program() {
+  std::lock_guard lock(mailbox_->mutex);
+  mailbox_->loop = nullptr;
+}
 
 const proxy::Snapshot* Program::snapshot() const {
   if (loop_ == nullptr) return nullptr;
@@ -101,8 +105,19 @@ HookStatus Program::FilterBody(Exchange& exchange, std::string_view piece, bool 
 }
 
 HookStatus Program::StartRun(Exchange& exchange, Phase phase, const Push& push) {
-  uint32_t segment = parts_.plan->routes[exchange.route->index][static_cast<size_t>(phase)];
-  return segment == Plan::kNone ? HookStatus::kDone : RunFrom(segment, exchange, phase, push);
+  uint32_t segment = phase == Phase::kServerRewrite
+                         ? parts_.plan->server_rewrite[exchange.snapshot().TableFor(exchange.listener)->hook_block]
+                         : parts_.plan->routes[exchange.route->index][static_cast<size_t>(phase)];
+  if (segment == Plan::kNone) return HookStatus::kDone;
+  HookStatus status = RunFrom(segment, exchange, phase, push);
+  if (!exiting_) loop_->counters.lua_heap.store(Heap(), std::memory_order_relaxed);
+  return status;
+}
+
+size_t Program::Heap() const {
+  size_t bytes = 0;
+  for (const auto& unit : parts_.units) bytes += unit ? unit->vm->limits().heap() : 0;
+  return bytes;
 }
 
 // What one VM's body filters have let through is what the other's get.
@@ -125,6 +140,7 @@ HookStatus Program::RunFrom(uint32_t index, Exchange& exchange, Phase phase, con
     return StatusOf(exchange, phase, Ending::kError, 0);
   }
   Context& context = ContextOf(exchange, segment.kind);
+  if (context.jumps != exchange.in.jumps) ForgetContext(context, exchange);
   RunOf(context, GroupOf(phase)).segment = index;
   Scheduler::Outcome outcome = unit->scheduler->Start(context, GroupOf(phase), unit->codes[index], push);
   if (!outcome.ended) {
@@ -135,6 +151,21 @@ HookStatus Program::RunFrom(uint32_t index, Exchange& exchange, Phase phase, con
     return RunFrom(index + 1, exchange, phase, PieceOf(exchange, phase));
   }
   return StatusOf(exchange, phase, outcome.ending, outcome.status);
+}
+
+// After an internal redirect (exec, an error page) ngx.ctx is another one.
+void Program::ForgetContext(Context& context, const Exchange& exchange) {
+  context.jumps = exchange.in.jumps;
+  if (!context.keeps_state) return;
+  Vm& vm = *UnitOf(context.vm)->vm;
+  lua_State* L = vm.state();
+  vm.PushRuntime("states");
+  lua_rawgeti(L, -1, static_cast<int>(context.slot));
+  if (lua_istable(L, -1)) {
+    lua_pushnil(L);
+    lua_setfield(L, -2, "ctx");
+  }
+  lua_pop(L, 2);
 }
 
 // How the end of a run looks to the pipeline.
@@ -151,12 +182,16 @@ HookStatus Program::StatusOf(Exchange& exchange, Phase phase, Ending ending, int
         if (!filter) exchange.Fail(500, "a policy ended the request with an error");
         return HookStatus::kFailed;
       }
+      if (phase == Phase::kHeaderFilter && status >= 300 && !exchange.client_gone) {  // that is answered instead
+        exchange.Fail(status, {});
+        return HookStatus::kFailed;
+      }
       if (filter) return HookStatus::kDone;
       if (!exchange.client_gone && status >= 200) exchange.ScriptExit(status);
       return HookStatus::kAnswered;
     default: break;
   }
-  bool output = exchange.response.started && (phase == Phase::kRewrite || phase == Phase::kAccess);
+  bool output = exchange.response.started && phase <= Phase::kAccess;
   return output ? HookStatus::kAnswered : HookStatus::kDone;
 }
 
@@ -181,11 +216,27 @@ void Program::OnEnded(struct Run& run, Ending ending, int status) {
   exchange.HookFinished(phase, StatusOf(exchange, phase, ending, status));
 }
 
+// The callback of ngx.on_abort, once. False: there is none.
+bool Program::CallOnAbort(Context& context) {
+  const struct Run& entry = RunOf(context, Group::kEntry);
+  if (context.on_abort == Context::OnAbort::kNone || entry.code == nullptr || entry.ending != Ending::kNone)
+    return false;
+  if (context.on_abort == Context::OnAbort::kSet) {
+    context.on_abort = Context::OnAbort::kCalled;
+    loop_->loop.Defer([name = UnitOf(context.vm)->scheduler->Name(context)] { Scheduler::RunOnAbort(name); });
+  }
+  return true;
+}
+
 proxy::HookProgram::AbortOutcome Program::Aborted(Exchange& exchange) {
   auto* first = static_cast<Context*>(exchange.script.state);
   bool busy = std::ranges::any_of(parts_.units, [](const auto& unit) { return unit && unit->vm->running(); });
-  for (Context* context = first; context != nullptr; context = context->other)
+  bool asked = false;  // a script has a callback for this
+  for (Context* context = first; context != nullptr; context = context->other) {
     busy = busy || RunOf(*context, Group::kEntry).driving || RunOf(*context, Group::kFilter).driving;
+    asked = CallOnAbort(*context) || asked;
+  }
+  if (asked) return AbortOutcome::kContinues;
   for (Context* context = first; context != nullptr; context = context->other) {
     for (Group group : {Group::kEntry, Group::kFilter}) {
       struct Run& run = RunOf(*context, group);
@@ -244,6 +295,9 @@ static std::vector<Handle> TakeWaiters(Exchange& exchange, std::vector<Handle> C
 }
 
 void Program::BodyArrived(Exchange& exchange) {
+  for (auto* context = static_cast<Context*>(exchange.script.state); context != nullptr; context = context->other) {
+    if (context->downstream != nullptr) return context->downstream->BodyArrived();
+  }
   bool failed = exchange.in.body_state == proxy::BodyState::kFailed;
   for (Handle handle : TakeWaiters(exchange, &Context::body_waiters)) {
     Scheduler::Wake(handle, [failed](lua_State* L) {
@@ -259,6 +313,9 @@ void Program::BodyArrived(Exchange& exchange) {
 }
 
 void Program::OutputDrained(Exchange& exchange) {
+  for (auto* context = static_cast<Context*>(exchange.script.state); context != nullptr; context = context->other) {
+    if (context->downstream != nullptr) context->downstream->OutputDrained();
+  }
   for (Handle handle : TakeWaiters(exchange, &Context::output_waiters)) {
     Scheduler::Wake(handle, [](lua_State* L) {
       lua_pushboolean(L, 1);
@@ -303,9 +360,13 @@ void Program::OnError(const struct Run& run, const Coroutine& coroutine, const s
   MG_LOG(kError, "{}: {}", where, text);
   proxy::Count(loop_->counters.hook_errors);
   const Vm& vm = *UnitOf(run.context->vm)->vm;
-  if (vm.stopped() == Stopped::kTime) proxy::Count(loop_->counters.hook_timeouts);
+  bool timed_out = vm.stopped() == Stopped::kTime;
+  if (timed_out) proxy::Count(loop_->counters.hook_timeouts);
   if (vm.condemned()) ReplaceSoon();
   MarkFailure(run, coroutine);
+  if (coroutine.policy >= code.series.size() || loop_->metrics == nullptr) return;
+  loop_->metrics->Add(code.series[coroutine.policy].errors);
+  if (timed_out) loop_->metrics->Add(code.series[coroutine.policy].timeouts);
 }
 
 // --- the log phase, detached from the connections: at most so many wait, each for so long
@@ -360,9 +421,9 @@ void Program::StartSource(uint32_t segment) {
 }
 
 bool Program::StartTimer(VmKind vm, uint32_t id, Nanoseconds delay, bool every) {
-  if (timers_.size() >= kPendingTimers) return false;
+  if (timers_.size() >= static_cast<size_t>(parts_.conf->timers.pending)) return false;
   auto timer = std::make_unique<ScriptTimer>(*this, loop_->loop, vm, id, every ? delay : 0);
-  timer->timer.SetAt(loop_->loop.Now() + delay);
+  timer->timer.SetAt(UnitOf(vm)->scheduler->DueIn(delay));
   timers_.emplace(ScriptTimer::Key(vm, id), std::move(timer));
   return true;
 }
@@ -370,13 +431,14 @@ bool Program::StartTimer(VmKind vm, uint32_t id, Nanoseconds delay, bool every) 
 void Program::Fire(ScriptTimer& timer, bool premature) {
   uint32_t id = timer.id;
   Unit* unit = UnitOf(timer.vm);
-  if (timer.every != 0 && !premature) {
-    timer.timer.SetAt(loop_->loop.Now() + timer.every);
+  if (timer.every != 0 && !premature && unit != nullptr) {
+    timer.timer.SetAt(unit->scheduler->DueIn(timer.every));
   } else {
     timers_.erase(ScriptTimer::Key(timer.vm, id));
   }
-  if (timers_running_ >= kRunningTimers) {
-    MG_LOG(kAlert, "ngx.timer: {} timers run already, one is left out", kRunningTimers);
+  if (timers_running_ >= static_cast<size_t>(parts_.conf->timers.running)) {
+    MG_LOG(kAlert, "{} lua_max_running_timers are not enough (lua.timers.running): a timer is left out",
+           parts_.conf->timers.running);
     return;
   }
   if (unit == nullptr || unit->vm->condemned()) return ReplaceSoon();
@@ -389,9 +451,15 @@ void Program::Fire(ScriptTimer& timer, bool premature) {
 
 void Program::Start(proxy::LoopContext& loop) {
   loop_ = &loop;
+  {
+    std::lock_guard lock(mailbox_->mutex);
+    mailbox_->loop = &loop.loop;
+  }
+  CaptureErrorLog(parts_.conf->capture_error_log);
   for (const auto& unit : parts_.units) {
     if (unit) Begin(*unit);
   }
+  loop.counters.lua_heap.store(Heap(), std::memory_order_relaxed);
   StartSource(parts_.plan->init_worker);
 }
 
@@ -399,10 +467,12 @@ void Program::Begin(Unit& unit) {
   unit.vm->around.program = this;
   unit.vm->around.worker = loop_->index;
   unit.vm->around.workers = loop_->count;
+  unit.vm->meter().SetShard(loop_->metrics);
   unit.scheduler = std::make_unique<Scheduler>(*unit.vm, loop_->loop, *this);
 }
 
 void Program::Retire() {
+  exiting_ = true;
   for (const auto& unit : parts_.units) {
     if (unit) unit->vm->around.exiting = true;
   }
@@ -416,13 +486,15 @@ void Program::Retire() {
 
 // --- VMs that can no longer be trusted
 
-// Not now: its Lua may be on the stack.
+// At the end of the turn: its Lua may be on the stack now.
 void Program::ReplaceSoon() {
-  if (!replace_) {
-    replace_ = std::make_unique<net::Timer>(
-        loop_->loop, [](void* self) { static_cast<Program*>(self)->ReplaceCondemned(); }, this);
-  }
-  if (!replace_->armed()) replace_->SetAt(loop_->loop.Now());
+  if (replacing_) return;
+  replacing_ = true;
+  loop_->loop.Defer([this, alive = std::weak_ptr(mailbox_)] {
+    if (alive.expired()) return;
+    replacing_ = false;
+    ReplaceCondemned();
+  });
 }
 
 void Program::ReplaceCondemned() {

@@ -10,8 +10,12 @@
 #include "proxy/exchange.h"
 #include "proxy/hook_program.h"
 #include "script/unit.h"
+#include "script/worker_threads.h"
 
 namespace mg::script {
+
+// What ngx.errlog keeps of the lines that this thread writes; 0: nothing (ffi/errlog.cc).
+void CaptureErrorLog(size_t capacity);
 
 class Program final : public proxy::HookProgram, public SchedulerOwner {
  public:
@@ -20,6 +24,7 @@ class Program final : public proxy::HookProgram, public SchedulerOwner {
     std::shared_ptr<const config::Lua> conf;  // a copy: the VM may outlive the configuration
     std::shared_ptr<const Plan> plan;
     std::array<std::unique_ptr<Unit>, kVmKinds> units;  // null: nothing runs in that VM
+    std::shared_ptr<WorkerThreads> worker_threads;      // the generation's
   };
   explicit Program(Parts parts);
   ~Program() override;
@@ -51,8 +56,12 @@ class Program final : public proxy::HookProgram, public SchedulerOwner {
     const auto& unit = parts_.units[static_cast<size_t>(kind)];
     return unit ? unit->vm.get() : nullptr;
   }
+  WorkerThreads& worker_threads() { return *parts_.worker_threads; }
+  const std::shared_ptr<Mailbox>& mailbox() const { return mailbox_; }
   // The snapshot it belongs to; null before it is published.
   const proxy::Snapshot* snapshot() const;
+  // What the program keeps for an exchange in a VM, made where it is not there yet.
+  Context& ContextOf(proxy::Exchange& exchange, VmKind kind);
   // runtime.fire(id, premature) after `delay`, once or every so often. False: too many.
   bool StartTimer(VmKind vm, uint32_t id, Nanoseconds delay, bool every);
   size_t timers_pending() const { return timers_.size(); }
@@ -62,7 +71,9 @@ class Program final : public proxy::HookProgram, public SchedulerOwner {
   struct ScriptTimer;
 
   Unit* UnitOf(VmKind kind) { return parts_.units[static_cast<size_t>(kind)].get(); }
-  Context& ContextOf(proxy::Exchange& exchange, VmKind kind);
+  void ForgetContext(Context& context, const proxy::Exchange& exchange);
+  bool CallOnAbort(Context& context);
+  size_t Heap() const;
   proxy::HookStatus StartRun(proxy::Exchange& exchange, proxy::Phase phase, const Push& push);
   proxy::HookStatus RunFrom(uint32_t segment, proxy::Exchange& exchange, proxy::Phase phase, const Push& push);
   proxy::HookStatus StatusOf(proxy::Exchange& exchange, proxy::Phase phase, Ending ending, int status);
@@ -80,11 +91,14 @@ class Program final : public proxy::HookProgram, public SchedulerOwner {
   void EndContext(Scheduler& scheduler, Context& context);
 
   Parts parts_;
+  std::shared_ptr<Mailbox> mailbox_ = std::make_shared<Mailbox>();
   proxy::LoopContext* loop_ = nullptr;
   std::unordered_map<uint64_t, std::unique_ptr<ScriptTimer>> timers_;  // by VM and number
   size_t timers_running_ = 0, detached_logs_ = 0, workers_running_ = 0;
+  bool replacing_ = false;              // condemned VMs, at the end of this turn
+  bool exiting_ = false;                // retired
   std::vector<Context*> waiting_logs_;  // in the order they began to wait
-  std::unique_ptr<net::Timer> log_cut_, replace_;
+  std::unique_ptr<net::Timer> log_cut_;
 };
 
 }  // namespace mg::script

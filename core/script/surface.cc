@@ -15,6 +15,13 @@ void LinkAggregate();
 void LinkHttp();
 void LinkRedis();
 void LinkBalancer();
+void LinkLocation();
+void LinkSemaphore();
+void LinkErrorLog();
+void LinkPipe();
+void LinkWorkerThread();
+void LinkSocket();
+void LinkUdp();
 void LinkCanary();
 
 void LinkSurface() {
@@ -31,6 +38,13 @@ void LinkSurface() {
   LinkHttp();
   LinkRedis();
   LinkBalancer();
+  LinkLocation();
+  LinkSemaphore();
+  LinkErrorLog();
+  LinkPipe();
+  LinkWorkerThread();
+  LinkSocket();
+  LinkUdp();
   LinkCanary();
 }
 

@@ -12,6 +12,8 @@ namespace {
 
 uint32_t BitOf(Phase phase) {
   switch (phase) {
+    case Phase::kServerRewrite: return MG_PHASE_SERVER_REWRITE;
+    case Phase::kSet: return MG_PHASE_SET;
     case Phase::kRewrite: return MG_PHASE_REWRITE;
     case Phase::kAccess: return MG_PHASE_ACCESS;
     case Phase::kContent: return MG_PHASE_CONTENT;
@@ -48,46 +50,77 @@ void Report(lua_State* L, config::Diagnostics& diagnostics, const std::string& f
   lua_pop(L, 1);
 }
 
+// A script is told from others by its file's name.
+std::string SeriesName(const PolicyInstance& instance) {
+  const std::string& name = instance.policy->name;
+  if (name != "script" || instance.module.empty()) return name;
+  return name + ":" + instance.module.substr(instance.module.rfind('/') + 1);
+}
+
 class Planner {
  public:
-  Planner(const config::Config& config, PolicySet& policies, Plan& plan)
-      : config_(config), policies_(policies), plan_(plan) {}
+  Planner(const config::Config& config, PolicySet& policies, PolicyMetrics* metrics, Plan& plan)
+      : config_(config), policies_(policies), metrics_(metrics), plan_(plan) {}
 
   void Run() {
     for (const config::Upstream& upstream : config_.upstreams) AddFallback(upstream);
-    for (size_t route = 0; route < config_.routes.size(); route++) AddRoute(route);
+    for (size_t block = 0; block <= policies_.listeners.size(); block++) {
+      const std::vector<size_t>& own = block == 0 ? none_ : policies_.listeners[block - 1];
+      plan_.server_rewrite.push_back(Chain(Phase::kServerRewrite, {&policies_.global, &own}));
+      for (size_t route = 0; route < config_.routes.size(); route++) AddRoute(route, own);
+    }
     plan_.init_worker = AddSource(config_.lua.init_worker, MG_PHASE_INIT_WORKER, "lua.init_worker", "lua.init_worker");
     plan_.exit_worker = AddSource(config_.lua.exit_worker, MG_PHASE_EXIT_WORKER, "lua.exit_worker", "lua.exit_worker");
     plan_.instances = std::move(policies_.instances);
     for (const PolicyInstance& instance : plan_.instances) {
       if (instance.canary.state) plan_.canaries.push_back(instance.canary.state);
-    }
-    for (const PolicyInstance& instance : plan_.instances)
       plan_.has_untrusted = plan_.has_untrusted || instance.kind == VmKind::kUntrusted;
+    }
   }
 
  private:
-  void AddRoute(size_t index) {
+  using Lists = std::initializer_list<const std::vector<size_t>*>;
+
+  // `own`: the listener's policies.
+  void AddRoute(size_t index, const std::vector<size_t>& own) {
     Plan::Route route;
-    route.fill(Plan::kNone);
     for (size_t phase = 0; phase < kPhases; phase++) {
-      if (static_cast<Phase>(phase) == Phase::kContent) continue;
-      std::vector<size_t> hooks;
-      for (const std::vector<size_t>* list : {&policies_.global, &policies_.routes[index]}) {
-        for (size_t instance : *list) {
-          const PolicyInstance& policy = policies_.instances[instance];
-          if (policy.hooked[phase] || policy.canary.hooked[phase]) hooks.push_back(instance);
-        }
-      }
-      if (IsReversed(static_cast<Phase>(phase))) std::ranges::reverse(hooks);
-      if (!hooks.empty()) route[phase] = Chain(static_cast<Phase>(phase), hooks);
+      bool known_later =
+          static_cast<Phase>(phase) != Phase::kContent && static_cast<Phase>(phase) != Phase::kServerRewrite;
+      route[phase] = known_later ? Chain(static_cast<Phase>(phase), {&policies_.global, &own, &policies_.routes[index]})
+                                 : Plan::kNone;
     }
     const config::Route& conf = config_.routes[index];
+    route[static_cast<size_t>(Phase::kSet)] = SetSegment(conf);
     uint32_t& content = route[static_cast<size_t>(Phase::kContent)];
-    content = AddSource(conf.content, MG_PHASE_CONTENT, "content", conf.path + ".content");
+    content = Content(conf);
     auto fallback = fallbacks_.find(conf.upstream);
     if (fallback != fallbacks_.end()) content = fallback->second;
     plan_.routes.push_back(route);
+  }
+
+  uint32_t Content(const config::Route& route) {
+    if (route.content.empty()) return Plan::kNone;
+    auto [known, is_new] = contents_.try_emplace(&route, Plan::kNone);
+    if (is_new) {
+      known->second = AddSource(route.content, MG_PHASE_CONTENT, "content", route.path + ".content");
+      if (metrics_ != nullptr) plan_.segments.back().series = {metrics_->Of("content", "content")};
+    }
+    return known->second;
+  }
+
+  // The gateway's chunks that give values to variables, then the route's.
+  uint32_t SetSegment(const config::Route& route) {
+    if (config_.set.empty() && route.set.empty()) return Plan::kNone;
+    auto [known, is_new] = sets_.try_emplace(route.set.empty() ? nullptr : &route, Plan::kNone);
+    if (!is_new) return known->second;
+    Segment segment;
+    segment.phase = MG_PHASE_SET;
+    for (const auto& [name, source] : config_.set) segment.assignments.push_back({name, source, "set." + name});
+    for (const auto& [name, source] : route.set)
+      segment.assignments.push_back({name, source, route.path + ".set." + name});
+    plan_.segments.push_back(std::move(segment));
+    return known->second = static_cast<uint32_t>(plan_.segments.size() - 1);
   }
 
   // What answers while the upstream's circuit breaker is open: the content of the routes that lead to it.
@@ -97,33 +130,58 @@ class Planner {
                                           "upstreams." + upstream.name + ".circuit_breaker.fallback");
   }
 
-  // Routes with the same hooks share the segments.
-  uint32_t Chain(Phase phase, const std::vector<size_t>& hooks) {
-    auto [known, is_new] = shared_.try_emplace({phase, hooks}, static_cast<uint32_t>(plan_.segments.size()));
-    if (!is_new) return known->second;
-    for (size_t hook : hooks) {
-      VmKind kind = policies_.instances[hook].kind;
-      bool begins = hook == hooks.front() && plan_.segments.size() == known->second;
-      if (begins || plan_.segments.back().kind != kind) {
-        if (!begins) plan_.segments.back().more = true;
-        plan_.segments.push_back({BitOf(phase), kind, false, {}, {}, {}, {}});
+  // The policies of these lists that hook the phase. Routes with the same ones share the segments.
+  uint32_t Chain(Phase phase, Lists lists) {
+    std::vector<size_t> hooks;
+    size_t bit = static_cast<size_t>(phase);
+    for (const std::vector<size_t>* list : lists) {
+      for (size_t instance : *list) {
+        const PolicyInstance& policy = policies_.instances[instance];
+        if (policy.hooked[bit] || policy.canary.hooked[bit]) hooks.push_back(instance);
       }
-      plan_.segments.back().hooks.push_back(hook);
     }
+    if (hooks.empty()) return Plan::kNone;
+    if (IsReversed(phase)) std::ranges::reverse(hooks);
+    auto [known, is_new] = shared_.try_emplace({phase, hooks}, static_cast<uint32_t>(plan_.segments.size()));
+    if (is_new) AddHooks(phase, hooks);
     return known->second;
+  }
+
+  void AddHooks(Phase phase, const std::vector<size_t>& hooks) {
+    size_t first = plan_.segments.size();
+    for (size_t hook : hooks) {
+      const PolicyInstance& instance = policies_.instances[hook];
+      bool begins = plan_.segments.size() == first;
+      if (begins || plan_.segments.back().kind != instance.kind) {
+        if (!begins) plan_.segments.back().more = true;
+        plan_.segments.emplace_back();
+        plan_.segments.back().phase = BitOf(phase);
+        plan_.segments.back().kind = instance.kind;
+      }
+      Segment& segment = plan_.segments.back();
+      segment.hooks.push_back(hook);
+      if (metrics_ != nullptr) segment.series.push_back(metrics_->Of(SeriesName(instance), proxy::PhaseName(phase)));
+    }
   }
 
   uint32_t AddSource(const config::LuaSource& source, uint32_t phase, std::string name, std::string path) {
     if (source.empty()) return Plan::kNone;
-    plan_.segments.push_back({phase, VmKind::kTrusted, false, {}, source, std::move(name), std::move(path)});
+    Segment& segment = plan_.segments.emplace_back();
+    segment.phase = phase;
+    segment.source = source;
+    segment.name = std::move(name);
+    segment.path = std::move(path);
     return static_cast<uint32_t>(plan_.segments.size() - 1);
   }
 
   const config::Config& config_;
   PolicySet& policies_;
+  PolicyMetrics* metrics_;
   Plan& plan_;
+  const std::vector<size_t> none_;
   std::map<std::pair<Phase, std::vector<size_t>>, uint32_t> shared_;
-  std::map<std::string, uint32_t> fallbacks_;  // by upstream
+  std::map<std::string, uint32_t> fallbacks_;                 // by upstream
+  std::map<const config::Route*, uint32_t> contents_, sets_;  // sets_: null for routes without their own
 };
 
 // Makes one VM's unit; errors are reported by the first VM that has them.
@@ -141,7 +199,8 @@ class Assembler {
       if (segment.kind != vm_.kind()) {
         unit.codes.emplace_back();
       } else {
-        unit.codes.push_back(segment.hooks.empty() ? SourceCode(segment) : HookCode(segment));
+        unit.codes.push_back(CodeOf(segment));
+        unit.codes.back().series = segment.series;
       }
     }
     unit.fire.phase = MG_PHASE_TIMER;
@@ -223,7 +282,8 @@ class Assembler {
     bool compiles = lua_isfunction(L_, -1);
     if (!compiles) lua_pop(L_, 1);
     PushValue(L_, conf);
-    if (compiles) lua_pushstring(L_, instance.is_global ? "global" : "route");
+    static constexpr const char* kScopes[] = {"route", "listener", "global"};
+    if (compiles) lua_pushstring(L_, kScopes[static_cast<size_t>(instance.scope)]);
     if (compiles && !vm_.Call(2, 1, kLoadBudget)) {
       Report(L_, diagnostics_, module, instance.policy->position, instance.policy->path);
       return LUA_NOREF;
@@ -232,13 +292,45 @@ class Assembler {
   }
 
   int LoadChunk(const ChunkText& chunk, const std::string& path) {
-    if (chunk.text.empty()) return LUA_NOREF;
-    if (!vm_.chunks().LoadText(L_, chunk.name, chunk.text, chunk.first_line)) {
-      Report(L_, diagnostics_, chunk.name.substr(1), chunk.position, path);
+    if (chunk.text.empty() && chunk.file.empty()) return LUA_NOREF;
+    bool loaded = chunk.file.empty() ? vm_.chunks().LoadText(L_, chunk.name, chunk.text, chunk.first_line)
+                                     : vm_.chunks().LoadFile(L_, chunk.file);
+    if (!loaded) {
+      Report(L_, diagnostics_, chunk.file.empty() ? chunk.name.substr(1) : chunk.file, chunk.position, path);
       return LUA_NOREF;
     }
     vm_.MakeStrict();
     return luaL_ref(L_, LUA_REGISTRYINDEX);
+  }
+
+  Code CodeOf(const Segment& segment) {
+    if (!segment.hooks.empty()) return HookCode(segment);
+    return segment.assignments.empty() ? SourceCode(segment) : SetCode(segment);
+  }
+
+  Code SetCode(const Segment& segment) {
+    Code code;
+    code.phase = segment.phase;
+    code.budgets = {budget_};
+    int top = lua_gettop(L_);
+    vm_.PushRuntime("make_set_runner");
+    lua_newtable(L_);
+    lua_newtable(L_);
+    for (const Segment::Assignment& each : segment.assignments) {
+      if (!PushSource(vm_, each.source)) {
+        Report(L_, diagnostics_, FileOf(each.source), each.source.position, each.path);
+        continue;
+      }
+      vm_.MakeStrict();
+      code.names.push_back("set " + each.variable);
+      lua_rawseti(L_, top + 2, static_cast<int>(code.names.size()));
+      lua_pushlstring(L_, each.variable.data(), each.variable.size());
+      lua_rawseti(L_, top + 3, static_cast<int>(code.names.size()));
+    }
+    code.steps = static_cast<uint32_t>(code.names.size());
+    if (!diagnostics_.failed() && vm_.Call(2, 1, kLoadBudget)) code.runner = luaL_ref(L_, LUA_REGISTRYINDEX);
+    lua_settop(L_, top);
+    return code;
   }
 
   Code HookCode(const Segment& segment) {
@@ -298,9 +390,9 @@ class Assembler {
 
 }  // namespace
 
-std::shared_ptr<const Plan> MakePlan(const config::Config& config, PolicySet& policies) {
+std::shared_ptr<const Plan> MakePlan(const config::Config& config, PolicySet& policies, PolicyMetrics* metrics) {
   auto plan = std::make_shared<Plan>();
-  Planner(config, policies, *plan).Run();
+  Planner(config, policies, metrics, *plan).Run();
   return plan;
 }
 

@@ -28,6 +28,14 @@ struct Segment {
   std::vector<size_t> hooks;  // indexes into Plan::instances, in the order they run
   config::LuaSource source;   // where there are no hooks
   std::string name, path;     // of the source
+  // Of the set phase: variables and the chunks that give them their values.
+  struct Assignment {
+    std::string variable;
+    config::LuaSource source;
+    std::string path;
+  };
+  std::vector<Assignment> assignments;
+  std::vector<PolicySeries> series;  // as Code::series
 };
 
 struct Plan {
@@ -37,14 +45,15 @@ struct Plan {
 
   std::vector<PolicyInstance> instances;
   std::vector<Segment> segments;
-  std::vector<Route> routes;  // by the configuration's order
+  std::vector<Route> routes;             // by RouteEntry::index
+  std::vector<uint32_t> server_rewrite;  // by RouteTable::hook_block
   uint32_t init_worker = kNone, exit_worker = kNone;
   bool has_untrusted = false;
   std::vector<std::shared_ptr<Canary>> canaries;  // by number, at most kMostCanaries
 };
 
-// From resolved policies.
-std::shared_ptr<const Plan> MakePlan(const config::Config& config, PolicySet& policies);
+// From resolved policies. `metrics` may be null: nothing is counted.
+std::shared_ptr<const Plan> MakePlan(const config::Config& config, PolicySet& policies, PolicyMetrics* metrics);
 
 struct Unit {
   std::unique_ptr<Vm> vm;

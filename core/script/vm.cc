@@ -2,7 +2,9 @@
 
 #include "script/embedded.h"
 #include "script/json_codec.h"
+#include "script/pipes.h"
 #include "script/scheduler.h"
+#include "script/semaphores.h"
 #include "script/surface.h"
 
 namespace mg::script {
@@ -83,6 +85,8 @@ int SearchOwn(lua_State* L) {
 
 Result<std::unique_ptr<Vm>> Vm::Create(VmKind kind, const config::Lua& conf, Chunks& chunks, Surroundings around) {
   LinkSurface();
+  around.semaphores = std::make_shared<Semaphores>();
+  around.pipes = std::make_shared<Pipes>();
   std::unique_ptr<Vm> vm(new Vm(kind, conf, chunks, std::move(around)));
   if (auto opened = vm->Open(); !opened) return std::unexpected(opened.error());
   return vm;
@@ -118,7 +122,9 @@ int Vm::OpenProtected(lua_State* L) {
   Vm& vm = *static_cast<Vm*>(lua_touserdata(L, 1));
   luaL_openlibs(L);
   PreloadJson(L);
-  SetField(L, "package", "path", kDebianPath);
+  std::string path;
+  for (const std::string& root : vm.conf_.path) path += root + "/?.lua;" + root + "/?/init.lua;";
+  SetField(L, "package", "path", path + kDebianPath);
   std::string cpath;
   for (const std::string& root : vm.conf_.cpath) cpath += root + "/?.so;";
   SetField(L, "package", "cpath", cpath + kDebianCpath);

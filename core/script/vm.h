@@ -14,6 +14,7 @@
 #include "script/context.h"
 #include "script/ffi/moongate_ffi.h"
 #include "script/limits.h"
+#include "script/meter.h"
 
 namespace mg::store {
 class SharedDict;
@@ -26,6 +27,8 @@ namespace mg::script {
 
 class Program;
 class PolicyObjects;
+class Semaphores;
+class Pipes;
 
 // What scripts see of the gateway beyond a request.
 struct Surroundings {
@@ -36,6 +39,8 @@ struct Surroundings {
   Program* program = nullptr;                             // null while a generation is built
   redis::Connections* redis = nullptr;      // of the loop; null while a generation is built, and in `check`
   bool exiting = false;                     // the generation has retired
+  std::shared_ptr<Semaphores> semaphores;   // of scripts (semaphores.h); made by the Vm
+  std::shared_ptr<Pipes> pipes;             // child processes of scripts (pipes.h); made by the Vm
   std::shared_ptr<PolicyObjects> policies;  // of bundled policies (policy_objects.h)
 };
 
@@ -52,10 +57,12 @@ class Vm {
   VmKind kind() const { return kind_; }
   Chunks& chunks() { return *chunks_; }
   mg_current& current() { return current_; }
+  const config::Lua& conf() const { return conf_; }
   Limits& limits() { return limits_; }
   Stopped stopped() const { return limits_.stopped(); }
   // An allocation was refused to its C library: what that has left behind is not to be relied on.
   bool condemned() const { return limits_.refused(); }
+  Meter& meter() { return meter_; }
   Surroundings around;
   // What surface calls return text in; valid until the next one.
   std::string& scratch() { return scratch_; }
@@ -90,6 +97,7 @@ class Vm {
   const config::Lua& conf_;
   Chunks* chunks_;
   Limits limits_;
+  Meter meter_;
   lua_State* L_ = nullptr;
   mg_current current_{};
   std::string scratch_;

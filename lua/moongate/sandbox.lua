@@ -95,17 +95,6 @@ local function seal(object)
   return object
 end
 
-local function functions_of(group)
-  local to = {}
-  for name, value in pairs(group) do
-    local kind = type(value)
-    if kind == "function" or kind == "number" or kind == "string" or kind == "boolean" then
-      to[name] = value
-    end
-  end
-  return to
-end
-
 -- Computed fields (ngx.ctx, ngx.status, ...) go through the runtime's own functions.
 local getters, setters = runtime.getters, runtime.setters
 local ngx = setmetatable({}, {
@@ -135,8 +124,8 @@ for name, value in pairs(inner_ngx) do
   end
 end
 for name in ([[
-  cookie_time crc32_long crc32_short decode_args decode_base64 encode_args encode_base64 eof escape_uri exec exit flush
-  get_phase hmac_sha1 http_time localtime log md5 md5_bin now parse_http_time print quote_sql_str redirect say
+  cookie_time crc32_long crc32_short decode_args decode_base64 decode_base64mime encode_args encode_base64 eof
+  escape_uri exec exit flush get_phase hmac_sha1 http_time localtime log md5 md5_bin now on_abort parse_http_time print quote_sql_str redirect say
   send_headers sha1_bin sleep time today unescape_uri update_time utctime
 ]]):gmatch "%S+" do
   rawset(ngx, name, rawget(inner_ngx, name))
@@ -144,10 +133,21 @@ end
 for _, name in ipairs { "arg", "header", "var" } do
   rawset(ngx, name, seal(inner_ngx[name]))
 end
-for _, name in ipairs { "config", "req", "resp", "thread", "timer", "worker" } do
-  rawset(ngx, name, functions_of(inner_ngx[name]))
+-- By name: a function that the API gains is not there until somebody has thought about it.
+for group, names in pairs {
+  config = "debug nginx_version ngx_lua_version nginx_configure prefix subsystem",
+  req = [[
+    add_header append_body clear_header discard_body finish_body get_body_data get_body_file get_headers get_method
+    get_post_args get_uri_args get_uri_ext http_version init_body is_internal raw_header read_body set_body_data
+    set_header set_method set_uri set_uri_args start_time
+  ]],
+  resp = "add_header bypass_if_checks get_headers set_status",
+  thread = "kill spawn wait",
+  timer = "at every pending_count running_count",
+  worker = "count exiting id pid pids",
+} do
+  rawset(ngx, group, copy(inner_ngx[group], names))
 end
-ngx.req.set_body_file = nil -- it reads files
 
 -- How many go into a C array: a number that is one.
 local function counted(get_headers)
@@ -159,29 +159,26 @@ local function counted(get_headers)
       end
       most = math.floor(most < 0 and 0 or most > 1000 and 1000 or most)
     end
-    return get_headers(most, raw)
+    local headers, truncated = get_headers(most, raw)
+    local meta = getmetatable(headers)
+    if meta then
+      meta.__metatable = false
+    end
+    return headers, truncated
   end
 end
 ngx.req.get_headers = counted(ngx.req.get_headers)
 ngx.resp.get_headers = counted(ngx.resp.get_headers)
 
--- Dictionaries without the number by which the gateway knows them.
-local behind = setmetatable({}, { __mode = "k" })
-local methods = {}
-for name, method in pairs(runtime.dict_meta.__index) do
-  methods[name] = function(self, ...)
-    local dict = behind[self]
-    if dict == nil then
-      error("bad \"zone\" argument", 2)
-    end
-    return method(dict, ...)
-  end
+local get_body_data = ngx.req.get_body_data
+function ngx.req.get_body_data(most)
+  return get_body_data(tonumber(most))
 end
-local dict_meta = { __index = methods, __metatable = false }
+
+runtime.dict_meta.__metatable = false
 local shared = {}
 for name, dict in pairs(inner_ngx.shared) do
-  shared[name] = setmetatable({}, dict_meta)
-  behind[shared[name]] = dict
+  shared[name] = dict
 end
 rawset(ngx, "shared", shared)
 env.ngx = ngx
