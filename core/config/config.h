@@ -53,6 +53,12 @@ struct LuaLimits {
   size_t memory = 256 * 1024 * 1024;
 };
 
+// Of ngx.re and of Lua's own patterns (string.find, match, gmatch, gsub).
+struct LuaRegex {
+  uint32_t cache = 1024;             // compiled expressions that a VM keeps
+  uint64_t match_limit = 1'000'000;  // backtracking steps from one place of the subject
+};
+
 // Timers of scripts, of each loop.
 struct LuaTimers {
   int pending = 4096, running = 1024;
@@ -85,6 +91,7 @@ struct Lua {
   Duration drain{30'000};
   bool strict_globals = true;
   LuaLimits limits;
+  LuaRegex regex;
   LuaTimers timers;
   std::map<std::string, int> worker_threads;  // pools of ngx.run_worker_thread: how many threads each
   size_t capture_error_log = 0;               // what ngx.errlog.get_logs keeps, of each loop; 0: nothing

@@ -172,6 +172,10 @@ void ReadLua(const Value& root, Reading& reading) {
       reading.Error(*limits, "lua.limits", "growth, of one run, is larger than memory, of the whole VM");
     }
   }
+  if (const Value* regex = section->Find("regex")) {
+    Get(*regex, "cache", lua.regex.cache);
+    Get(*regex, "match_limit", lua.regex.match_limit);
+  }
 }
 
 Redis ReadRedisOne(const std::string& name, const Value& value, const Reading& reading) {
@@ -339,6 +343,17 @@ Schema LuaSchema() {
                    {"growth", Size("What one run may add to the heap.").AtLeast(mib).Default(d.limits.growth)},
                    {"memory", Size("The heap of one VM.").AtLeast(8 * mib).Default(d.limits.memory)},
                })},
+          {"regex", Map("Of `ngx.re` and Lua's patterns.",
+                        {
+                            {"cache", Integer("Compiled regular expressions that a VM keeps.")
+                                          .AtLeast(16)
+                                          .AtMost(1e6)
+                                          .Default(d.regex.cache)},
+                            {"match_limit", Integer("Backtracking steps of one match, from one place of the subject.")
+                                                .AtLeast(1000)
+                                                .AtMost(1e9)
+                                                .Default(d.regex.match_limit)},
+                        })},
       });
 }
 

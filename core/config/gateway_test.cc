@@ -310,6 +310,12 @@ listeners: [":8080"]
 )",
      R"(g.yaml:1:26: must be at least 8MiB (lua.limits.memory)
 )"},
+    {"LuaRegex", R"(lua: { regex: { cache: 3, match_limit: 5 } }
+listeners: [":8080"]
+)",
+     R"(g.yaml:1:24: must be at least 16 (lua.regex.cache)
+g.yaml:1:40: must be at least 1000 (lua.regex.match_limit)
+)"},
     {"LuaBlock", R"(lua: { path: "" }
 listeners: [":8080"]
 )",

@@ -70,7 +70,9 @@ Next EnterRoute(Exchange& x, const RouteEntry& route) {
   x.route = &route;
   if (const LogSet* logs = LogsOf(x); logs != nullptr && (logs->needs & kNeedsPhaseTimes) != 0 && !x.phase_times)
     x.phase_times = x.arena.New<PhaseTimes>();
-  for (const auto& [name, value] : route.vars) DefineVariable(x, name, value);
+  if (route.has_vars) {
+    for (const auto& [name, value] : route.vars) DefineVariable(x, name, value);
+  }
   x.in.body_limit = route.body_limit;
   if (x.in.body_limit != 0 && x.request.framing == http::BodyFraming::kLength &&
       x.request.content_length > x.in.body_limit && x.in.body_state == BodyState::kUnread) {

@@ -164,6 +164,7 @@ struct ProxyRig {
       if (!r.rewrite.host.empty())
         entry.rewrite_host = *config::Template::Parse(r.rewrite.host, config::TemplateUse::kRequest);
       if (r.redirect) entry.redirect = *config::Template::Parse(r.redirect->location, config::TemplateUse::kRequest);
+      entry.Settle();
       snapshot->route_names[r.name] = entry.index;
     }
     auto next = std::make_unique<Generation>();

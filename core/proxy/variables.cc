@@ -415,6 +415,7 @@ std::string_view FieldValue(Exchange& x, std::string_view value) {
 }
 
 uint64_t HashKey(Exchange& x) {
+  if (!x.route->has_hash_key) return 0;
   uint64_t hash = 14695981039346656037u;  // FNV-1a over length-prefixed parts
   auto mix = [&](std::string_view bytes) {
     for (char c : bytes) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211u;

@@ -181,6 +181,16 @@ constexpr Attempt kAttempts[] = {
      false},
     {"MetatableOfNil", "return getmetatable(nil) ~= nil or getmetatable(print) ~= nil or getmetatable(1) ~= nil",
      false},
+    {"RegexPlaceOfNan", "return (ngx.re.find('abc', '(b)', '', { pos = 0 / 0 }, 1)) ~= 2", true},
+    {"RegexGroupOfNan", "return pcall(ngx.re.find, 'abc', '(b)', '', nil, 0 / 0)", true},
+    {"RegexOptions", "return pcall(ngx.re.find, 'abc', '(b)', setmetatable({}, { __len = function() return 1 end }))",
+     true},
+    {"RegexFreedMeanwhile",
+     "local ctx = setmetatable({}, { __index = function() for i = 1, 5000 do ngx.re.find('a', 'a{' .. i .. '}') end "
+     "end })"
+     " return (ngx.re.find('abc', 'b', '', ctx)) ~= 2",
+     false},
+    {"RegexModule", "return require('ngx.re').opt ~= nil", true},
     {"Gcinfo", "return gcinfo ~= nil", true},
     {"CollectorStep", "return pcall(collectgarbage, 'collect')", true},
     {"Runtime", "return require 'moongate.runtime' ~= nil", true},

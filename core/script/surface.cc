@@ -15,6 +15,7 @@ void LinkAggregate();
 void LinkHttp();
 void LinkRedis();
 void LinkBalancer();
+void LinkRegex();
 void LinkLocation();
 void LinkSemaphore();
 void LinkErrorLog();
@@ -38,6 +39,7 @@ void LinkSurface() {
   LinkHttp();
   LinkRedis();
   LinkBalancer();
+  LinkRegex();
   LinkLocation();
   LinkSemaphore();
   LinkErrorLog();

@@ -115,6 +115,7 @@ class ScriptHarness {
         snapshot->variable_names.insert(name);
       }
       entry.body_limit = 1 << 20;
+      entry.Settle();
       snapshot->routes.push_back(std::move(entry));
       snapshot->route_names[route.name] = index++;
     }

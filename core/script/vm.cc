@@ -3,6 +3,7 @@
 #include "script/embedded.h"
 #include "script/json_codec.h"
 #include "script/pipes.h"
+#include "script/regex.h"
 #include "script/scheduler.h"
 #include "script/semaphores.h"
 #include "script/surface.h"
@@ -91,6 +92,13 @@ Result<std::unique_ptr<Vm>> Vm::Create(VmKind kind, const config::Lua& conf, Chu
   if (auto opened = vm->Open(); !opened) return std::unexpected(opened.error());
   return vm;
 }
+
+Vm::Vm(VmKind kind, const config::Lua& conf, Chunks& chunks, Surroundings surroundings)
+    : around(std::move(surroundings)),
+      kind_(kind),
+      conf_(conf),
+      chunks_(&chunks),
+      regexes_(std::make_unique<Regexes>(conf.regex)) {}
 
 Vm::~Vm() {
   if (L_ == nullptr) return;

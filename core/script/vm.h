@@ -27,6 +27,7 @@ namespace mg::script {
 
 class Program;
 class PolicyObjects;
+class Regexes;
 class Semaphores;
 class Pipes;
 
@@ -66,6 +67,7 @@ class Vm {
   Surroundings around;
   // What surface calls return text in; valid until the next one.
   std::string& scratch() { return scratch_; }
+  Regexes& regexes() { return *regexes_; }
 
   // Resumes a coroutine under the limits. The answer is lua_resume's.
   int Resume(lua_State* coroutine, int arguments, const Budget& budget);
@@ -87,8 +89,7 @@ class Vm {
   void CollectIfNeeded();
 
  private:
-  Vm(VmKind kind, const config::Lua& conf, Chunks& chunks, Surroundings surroundings)
-      : around(std::move(surroundings)), kind_(kind), conf_(conf), chunks_(&chunks) {}
+  Vm(VmKind kind, const config::Lua& conf, Chunks& chunks, Surroundings surroundings);
   Result<void> Open();
   static int OpenProtected(lua_State* L);
   static void OpenSandbox(lua_State* L);
@@ -101,6 +102,7 @@ class Vm {
   lua_State* L_ = nullptr;
   mg_current current_{};
   std::string scratch_;
+  std::unique_ptr<Regexes> regexes_;
   bool running_ = false;
   int runtime_ref_ = LUA_NOREF;
   size_t collect_at_ = SIZE_MAX;

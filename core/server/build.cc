@@ -197,6 +197,21 @@ std::unique_ptr<proxy::RequestEdit> CompileEdit(const config::HeaderEdit& edit) 
   return made;
 }
 
+void ReadHashKeys(const proxy::Snapshot& snapshot, proxy::RouteEntry& entry) {
+  auto read_key = [](const upstream::Upstream& of, std::vector<config::Expression>& to) {
+    for (const std::string& key : of.conf().hash_key) {
+      if (Result<config::Expression> expression = config::ParseExpression(key)) to.push_back(*expression);
+    }
+  };
+  if (entry.upstream == nullptr) return;
+  read_key(*entry.upstream, entry.hash_key);
+  if (!entry.upstream->conf().breaker) return;
+  auto fallback = snapshot.upstream_names.find(entry.upstream->conf().breaker->fallback.upstream);
+  if (fallback == snapshot.upstream_names.end()) return;
+  entry.fallback = fallback->second;
+  read_key(*entry.fallback, entry.fallback_hash_key);
+}
+
 void FillRoute(proxy::Snapshot& snapshot, const config::Route& route, uint32_t index) {
   proxy::RouteEntry& entry = snapshot.routes.emplace_back();
   entry.conf = &route;
@@ -216,18 +231,8 @@ void FillRoute(proxy::Snapshot& snapshot, const config::Route& route, uint32_t i
   for (const auto& [name, value] : route.vars) entry.vars.emplace_back(name, Checked(value));
   if (!route.rewrite.path.empty()) entry.rewrite_path = Checked(route.rewrite.path);
   if (!route.rewrite.host.empty()) entry.rewrite_host = Checked(route.rewrite.host);
-  auto read_key = [](const upstream::Upstream& of, std::vector<config::Expression>& to) {
-    for (const std::string& key : of.conf().hash_key) {
-      if (Result<config::Expression> expression = config::ParseExpression(key)) to.push_back(*expression);
-    }
-  };
-  if (entry.upstream == nullptr) return;
-  read_key(*entry.upstream, entry.hash_key);
-  if (!entry.upstream->conf().breaker) return;
-  auto fallback = snapshot.upstream_names.find(entry.upstream->conf().breaker->fallback.upstream);
-  if (fallback == snapshot.upstream_names.end()) return;
-  entry.fallback = fallback->second;
-  read_key(*entry.fallback, entry.fallback_hash_key);
+  ReadHashKeys(snapshot, entry);
+  entry.Settle();
 }
 
 // Sets of access logs: the gateway's, and those of routes that have their own. Logs that are the same are compiled

@@ -307,6 +307,7 @@ for _, group in ipairs {
   "timer",
   "thread",
   "encoding",
+  "regex",
   "worker",
   "semaphore",
   "errlog",

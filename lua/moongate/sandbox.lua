@@ -175,6 +175,88 @@ function ngx.req.get_body_data(most)
   return get_body_data(tonumber(most))
 end
 
+-- Regular expressions, with texts for texts and whole numbers for numbers. What the gateway reads of a `ctx` it reads
+-- from a copy: a metamethod that matches something else meanwhile could have the expression freed that is in use.
+local function text(value)
+  value = tostring(value)
+  if type(value) ~= "string" then
+    error("a text expected, got " .. type(value), 3)
+  end
+  return value
+end
+
+local function options_of(options)
+  if options ~= nil and type(options) ~= "string" then
+    error("bad options: a text expected, got " .. type(options), 3)
+  end
+  return options
+end
+
+local function place_of(ctx)
+  if ctx == nil then
+    return nil
+  elseif type(ctx) ~= "table" then
+    error("bad ctx: a table expected, got " .. type(ctx), 3)
+  end
+  local pos = tonumber(ctx.pos)
+  if pos == nil or pos ~= pos or pos < 1 then
+    pos = 1
+  end
+  return { pos = math.floor(pos < 2 ^ 31 and pos or 2 ^ 31 - 1) }
+end
+
+local inner_re, re = inner_ngx.re, {}
+
+function re.match(subject, regex, options, ctx, captures)
+  if captures ~= nil and (type(captures) ~= "table" or getmetatable(captures) ~= nil) then
+    error("bad captures: a plain table expected", 2)
+  end
+  local place = place_of(ctx)
+  local found, message = inner_re.match(text(subject), text(regex), options_of(options), place, captures)
+  if place then
+    ctx.pos = place.pos
+  end
+  return found, message
+end
+
+function re.find(subject, regex, options, ctx, nth)
+  nth = tonumber(nth) or 0
+  if nth % 1 ~= 0 then
+    error("bad nth: a whole number expected", 2)
+  end
+  local place = place_of(ctx)
+  local from, to, message = inner_re.find(text(subject), text(regex), options_of(options), place, nth)
+  if place then
+    ctx.pos = place.pos
+  end
+  return from, to, message
+end
+
+function re.gmatch(subject, regex, options, ctx)
+  local place = place_of(ctx)
+  local iterate, failed = inner_re.gmatch(text(subject), text(regex), options_of(options), place)
+  if iterate == nil or place == nil then
+    return iterate, failed
+  end
+  return function()
+    local found, message = iterate()
+    ctx.pos = place.pos
+    return found, message
+  end
+end
+
+function re.sub(subject, regex, with, options)
+  local new, count, message = inner_re.sub(text(subject), text(regex), with, options_of(options))
+  return new, count, message
+end
+
+function re.gsub(subject, regex, with, options)
+  local new, count, message = inner_re.gsub(text(subject), text(regex), with, options_of(options))
+  return new, count, message
+end
+
+rawset(ngx, "re", re)
+
 runtime.dict_meta.__metatable = false
 local shared = {}
 for name, dict in pairs(inner_ngx.shared) do
@@ -209,6 +291,14 @@ local function plain_request(request)
     end
   end
   return to
+end
+
+local inner_split = inner_require("ngx.re").split
+
+local function split(subject, regex, options, ctx, max, res)
+  local pieces, message =
+    inner_split(text(subject), text(regex), options_of(options), place_of(ctx), tonumber(max), res)
+  return pieces, message
 end
 
 local http = inner_require "moongate.http"
@@ -279,6 +369,7 @@ local offered = {
       return box
     end,
   },
+  ["ngx.re"] = { split = split },
   ["moongate.identity"] = { consumer = identity.consumer, claims = identity.claims },
   ["moongate.problem"] = { exit = problem.exit },
 }

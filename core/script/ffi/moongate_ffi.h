@@ -67,6 +67,13 @@ typedef struct {
   int backup, healthy;
 } mg_target;
 
+/* A compiled regular expression. */
+typedef struct {
+  int id;     /* until mg_regex_free */
+  int groups; /* captures, without the whole match */
+  int names;
+} mg_regex;
+
 /* The state of a VM that both sides read; C writes it before each resume. */
 typedef struct {
   uint32_t phase;       /* one bit of MG_PHASE_* */
@@ -112,6 +119,20 @@ enum {
   MG_PHASE_SET = 0x1000,
   MG_PHASE_SSL_CLIENT_HELLO = 0x2000,
   MG_PHASE_SSL_CERTIFICATE = 0x4000,
+
+  /* How a regular expression is meant: the letters of ngx.re. */
+  MG_REGEX_A = 0x1,
+  MG_REGEX_D = 0x2,
+  MG_REGEX_I = 0x4,
+  MG_REGEX_J = 0x8,
+  MG_REGEX_M = 0x10,
+  MG_REGEX_S = 0x20,
+  MG_REGEX_U = 0x40,
+  MG_REGEX_X = 0x80,
+  MG_REGEX_NAMES = 0x100,      /* D: names may be given twice */
+  MG_REGEX_JAVASCRIPT = 0x200, /* J */
+  MG_REGEX_ANY_UTF = 0x400,    /* U: the subject need not be valid */
+  MG_REGEX_TEMPLATE = -1000,   /* a replacement that cannot be read */
 
   /* What a coroutine yields to the scheduler, after the private token. */
   MG_OP_WAIT = 0,   /* until the operation that a call began has ended */
@@ -279,6 +300,21 @@ void mg_encode_hmac_sha1(const char* key, size_t key_size, const char* data, siz
 void mg_encode_hex(const char* data, size_t size, mg_string* out) MG_NOEXCEPT;
 uint32_t mg_encode_crc32(const char* data, size_t size) MG_NOEXCEPT;
 void mg_encode_quote_sql(const char* data, size_t size, mg_string* out) MG_NOEXCEPT;
+
+/* --- regular expressions (ngx.re) */
+int mg_regex_compile(const char* pattern, size_t size, int options, mg_regex* out, mg_string* error) MG_NOEXCEPT;
+int mg_regex_name(int id, int index, mg_string* name) MG_NOEXCEPT; /* the group that has the name */
+void mg_regex_free(int id) MG_NOEXCEPT;
+/*
+ * Searches from the offset on. 0: no match; below: PCRE's number of an error. Else `ends` has where the whole match and
+ * each group begin and end; -1: took no part. `seen`: the subject was searched before, up to there.
+ */
+int mg_regex_match(int id, const char* subject, size_t size, int from, int seen, int* ends) MG_NOEXCEPT;
+/* How many matches were replaced; the text is given if any. `with` may have $1, ${1}, $$. */
+int mg_regex_replace(int id, const char* subject, size_t size, const char* with, size_t with_size, int all,
+                     mg_string* out) MG_NOEXCEPT;
+int mg_regex_cache_size(void) MG_NOEXCEPT;
+int mg_regex_set_jit_stack(double size) MG_NOEXCEPT; /* MG_LATE: some are compiled already */
 
 /* --- shared dictionaries, by index; times in seconds; 0: ok, else a status */
 int mg_shared_count(void) MG_NOEXCEPT;
