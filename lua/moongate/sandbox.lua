@@ -125,8 +125,8 @@ for name, value in pairs(inner_ngx) do
 end
 for name in ([[
   cookie_time crc32_long crc32_short decode_args decode_base64 decode_base64mime encode_args encode_base64 eof
-  escape_uri exec exit flush get_phase hmac_sha1 http_time localtime log md5 md5_bin now on_abort parse_http_time print quote_sql_str redirect say
-  send_headers sha1_bin sleep time today unescape_uri update_time utctime
+  escape_uri exec exit flush get_phase hmac_sha1 http_time localtime log md5 md5_bin now on_abort parse_http_time print
+  quote_sql_str redirect say send_headers sha1_bin sleep time today unescape_uri update_time utctime
 ]]):gmatch "%S+" do
   rawset(ngx, name, rawget(inner_ngx, name))
 end
