@@ -185,7 +185,7 @@ end
 -- The offset that ctx.pos tells; nil: past the end.
 local function start_of(ctx, subject)
   local pos = ctx.pos
-  if pos == nil or not (pos > 1) then -- also what is no number
+  if pos == nil or pos <= 1 or pos ~= pos then
     return 0
   end
   if pos > #subject + 1 then
