@@ -2,6 +2,7 @@
 
 #include <map>
 
+#include "net/tls_handshake.h"
 #include "script/value_to_lua.h"
 
 namespace mg::script {
