@@ -208,15 +208,29 @@ function runtime.make_runner(functions, confs)
   end
 end
 
+-- A policy with a canary: the request's own of the two functions; a script without the phase has none.
+function runtime.make_canary(number, old, old_conf, new, new_conf)
+  return function(_, ctx)
+    if C.mg_canary_pick(number) ~= 0 then
+      if new then
+        new(new_conf, ctx)
+      end
+    elseif old then
+      old(old_conf, ctx)
+    end
+  end
+end
+
 -- The same for body filters: the first call has the piece and whether it is the last; ngx.arg shows them to each
 -- function in turn, and what is left in ngx.arg[1] goes on to the client.
 function runtime.make_body_runner(functions, confs)
   local run = runtime.make_runner(functions, confs)
   local count = #functions
+  local cut = {} -- what the state says under this key is of these functions alone: a phase may be several runners'
   return function(from, piece, last)
     local state = runtime.state()
     if piece ~= nil then
-      if state.cut then
+      if state[cut] then
         piece = ""
       end
       state.piece, state.last = piece, last
@@ -228,7 +242,7 @@ function runtime.make_body_runner(functions, confs)
     if out ~= nil and out ~= "" then
       C.mg_filter_output(out, #out)
     end
-    state.cut = state.cut or state.last
+    state[cut] = state[cut] or state.last
     state.piece = nil
   end
 end
