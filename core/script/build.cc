@@ -1,6 +1,7 @@
 #include "script/build.h"
 
 #include <map>
+#include <unordered_map>
 
 #include "script/policy_set.h"
 #include "script/program.h"
@@ -28,12 +29,20 @@ uint32_t BitOf(Phase phase) {
 
 bool IsReversed(Phase phase) { return phase == Phase::kHeaderFilter || phase == Phase::kBodyFilter; }
 
+// What a policy is, for who asks later: the phases it has functions for, and where they stand.
+struct PolicyFacts {
+  proxy::PhaseMask phases = 0;
+  std::string file;
+};
+using FactsByPolicy = std::unordered_map<const config::Policy*, PolicyFacts>;
+
 class Programs final : public proxy::HookPrograms {
  public:
-  Programs(std::vector<proxy::PhaseMask> masks, std::vector<std::unique_ptr<Program>> programs)
-      : masks_(std::move(masks)), programs_(std::move(programs)) {}
+  Programs(std::vector<proxy::PhaseMask> masks, std::vector<std::unique_ptr<Program>> programs, FactsByPolicy facts)
+      : masks_(std::move(masks)), programs_(std::move(programs)), facts_(std::move(facts)) {}
 
   proxy::PhaseMask MaskOf(size_t route) const override { return masks_.at(route); }
+  const FactsByPolicy& facts() const { return facts_; }
   std::unique_ptr<proxy::HookProgram> TakeProgram(int loop) override {
     return std::move(programs_.at(static_cast<size_t>(loop)));
   }
@@ -41,6 +50,7 @@ class Programs final : public proxy::HookPrograms {
  private:
   std::vector<proxy::PhaseMask> masks_;
   std::vector<std::unique_ptr<Program>> programs_;
+  FactsByPolicy facts_;
 };
 
 // Makes one VM's program; errors are reported by the first VM that has them.
@@ -61,6 +71,18 @@ class Assembler {
     for (size_t route = 0; route < config_.routes.size(); route++) AddRoute(route);
     parts.init_worker = SingleCode(config_.lua.init_worker, MG_PHASE_INIT_WORKER, "lua.init_worker");
     parts.exit_worker = SingleCode(config_.lua.exit_worker, MG_PHASE_EXIT_WORKER, "lua.exit_worker");
+  }
+
+  FactsByPolicy Facts() const {
+    FactsByPolicy facts;
+    for (size_t i = 0; i < policies_.instances.size(); i++) {
+      PolicyFacts& of = facts[policies_.instances[i].policy];
+      of.file = policies_.instances[i].module;
+      for (size_t phase = 0; phase < kPhases; phase++) {
+        if (loaded_[i].functions[phase] != LUA_NOREF) of.phases |= proxy::Bit(static_cast<Phase>(phase));
+      }
+    }
+    return facts;
   }
 
  private:
@@ -267,6 +289,7 @@ std::unique_ptr<proxy::HookPrograms> BuildPrograms(const config::Config& config,
   std::optional<PolicySet> policies;
   std::vector<std::unique_ptr<Program>> programs;
   std::vector<proxy::PhaseMask> masks(config.routes.size(), 0);
+  FactsByPolicy facts;
   for (int loop = 0; loop < std::max(options.loops, 1); loop++) {
     Surroundings around;
     for (const auto& dict : options.dicts) {
@@ -289,8 +312,10 @@ std::unique_ptr<proxy::HookPrograms> BuildPrograms(const config::Config& config,
       policies.emplace(config, **vm, files, diagnostics);
       policies->Resolve();
     }
-    Assembler(config, *policies, conf, **vm, diagnostics).Run(parts);
+    Assembler assembler(config, *policies, conf, **vm, diagnostics);
+    assembler.Run(parts);
     if (diagnostics.failed()) return nullptr;
+    if (loop == 0) facts = assembler.Facts();
     for (size_t route = 0; route < masks.size(); route++) {
       for (size_t phase = 0; phase < kPhases; phase++) {
         if (parts.routes[route][phase] != nullptr) masks[route] |= proxy::Bit(static_cast<Phase>(phase));
@@ -301,7 +326,27 @@ std::unique_ptr<proxy::HookPrograms> BuildPrograms(const config::Config& config,
     programs.push_back(std::make_unique<Program>(std::move(parts)));
   }
   chunks->Seal();
-  return std::make_unique<Programs>(std::move(masks), std::move(programs));
+  return std::make_unique<Programs>(std::move(masks), std::move(programs), std::move(facts));
+}
+
+std::vector<Hook> HooksOf(const proxy::HookPrograms& programs, const config::Config& config, size_t route,
+                          Phase phase) {
+  const auto& own = static_cast<const Programs&>(programs);  // BuildPrograms makes no other
+  std::vector<Hook> hooks;
+  if (phase == Phase::kContent) {
+    const config::Route& conf = config.routes[route];
+    if ((own.MaskOf(route) & proxy::Bit(phase)) != 0) hooks.push_back({nullptr, conf.content.file});
+    return hooks;
+  }
+  for (const std::vector<config::Policy>* list : {&config.policies, &config.routes[route].policies}) {
+    for (const config::Policy& policy : *list) {
+      auto facts = own.facts().find(&policy);
+      bool takes_part = facts != own.facts().end() && (facts->second.phases & proxy::Bit(phase)) != 0;
+      if (takes_part) hooks.push_back({&policy, facts->second.file});
+    }
+  }
+  if (IsReversed(phase)) std::ranges::reverse(hooks);
+  return hooks;
 }
 
 }  // namespace mg::script

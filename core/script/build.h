@@ -4,6 +4,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "config/config.h"
@@ -25,5 +26,15 @@ struct BuildOptions {
 // Null when there is nothing to run, or when an error was added to `diagnostics`.
 std::unique_ptr<proxy::HookPrograms> BuildPrograms(const config::Config& config, const BuildOptions& options,
                                                    config::FileSource& files, config::Diagnostics& diagnostics);
+
+// What a route's hooks of a phase are, in the order they run: for `moongate explain`.
+struct Hook {
+  const config::Policy* policy;  // the configuration's; null: the route's content, or a circuit breaker's fallback
+  std::string file;              // of its module or script; empty: chunks in place
+};
+
+// `programs` are what BuildPrograms made of `config`.
+std::vector<Hook> HooksOf(const proxy::HookPrograms& programs, const config::Config& config, size_t route,
+                          proxy::Phase phase);
 
 }  // namespace mg::script

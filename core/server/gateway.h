@@ -73,8 +73,10 @@ class Gateway {
   // request begun from now on sees an older one. False: `diagnostics` says why, and nothing has changed.
   bool Load(std::unique_ptr<config::Config> config, config::FileSource& files, config::Diagnostics& diagnostics);
 
-  // Builds and drops it: what `check` does.
-  bool Check(std::unique_ptr<config::Config> config, config::FileSource& files, config::Diagnostics& diagnostics);
+  // Builds it and publishes nothing: what `check` and `explain` look at. Null: `diagnostics` says why. Not to be kept
+  // beyond the gateway.
+  std::shared_ptr<proxy::Snapshot> Build(std::unique_ptr<config::Config> config, config::FileSource& files,
+                                         config::Diagnostics& diagnostics);
 
   uint64_t generation() const { return generation_; }
   size_t open_connections() const { return connections_.open(); }
@@ -95,8 +97,6 @@ class Gateway {
 
  private:
   struct LoopThread;
-  std::shared_ptr<proxy::Snapshot> Build(std::unique_ptr<config::Config> config, config::FileSource& files,
-                                         config::Diagnostics& diagnostics);
   void Publish(std::shared_ptr<const proxy::Snapshot> next, const std::vector<std::vector<int>>& fds);
   void OpenAccessLog(proxy::Snapshot& snapshot, config::Diagnostics& diagnostics);
   void ReconcileDictionaries(const config::Lua& lua);
