@@ -333,11 +333,6 @@ std::vector<Hook> HooksOf(const proxy::HookPrograms& programs, const config::Con
                           Phase phase) {
   const auto& own = static_cast<const Programs&>(programs);  // BuildPrograms makes no other
   std::vector<Hook> hooks;
-  if (phase == Phase::kContent) {
-    const config::Route& conf = config.routes[route];
-    if ((own.MaskOf(route) & proxy::Bit(phase)) != 0) hooks.push_back({nullptr, conf.content.file});
-    return hooks;
-  }
   for (const std::vector<config::Policy>* list : {&config.policies, &config.routes[route].policies}) {
     for (const config::Policy& policy : *list) {
       auto facts = own.facts().find(&policy);

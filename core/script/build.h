@@ -27,13 +27,13 @@ struct BuildOptions {
 std::unique_ptr<proxy::HookPrograms> BuildPrograms(const config::Config& config, const BuildOptions& options,
                                                    config::FileSource& files, config::Diagnostics& diagnostics);
 
-// What a route's hooks of a phase are, in the order they run: for `moongate explain`.
+// A policy that takes part in a phase of a route.
 struct Hook {
-  const config::Policy* policy;  // the configuration's; null: the route's content, or a circuit breaker's fallback
+  const config::Policy* policy;  // the configuration's
   std::string file;              // of its module or script; empty: chunks in place
 };
 
-// `programs` are what BuildPrograms made of `config`.
+// In the order they run, for `moongate explain`. `programs` are what BuildPrograms made of `config`.
 std::vector<Hook> HooksOf(const proxy::HookPrograms& programs, const config::Config& config, size_t route,
                           proxy::Phase phase);
 

@@ -65,7 +65,6 @@ std::string AnswerOf(const config::Config& conf, const config::Route& route) {
 }
 
 std::string HookText(const config::Config& conf, const script::Hook& hook) {
-  if (hook.policy == nullptr) return hook.file.empty() ? "Lua in place" : hook.file;
   std::string text = hook.policy->name;
   if (!hook.file.empty() && !hook.file.starts_with("embedded:")) text += " " + hook.file;
   return fmt::format("{} ({})", text, At(conf, hook.policy->position));
@@ -77,6 +76,9 @@ std::string PoliciesOf(const proxy::Snapshot& snapshot, uint32_t route) {
     auto phase = static_cast<proxy::Phase>(i);
     if (!snapshot.programs || !snapshot.routes[route].Has(phase)) continue;
     std::string_view name = proxy::PhaseName(phase);
+    if (phase == proxy::Phase::kContent && snapshot.routes[route].conf->content.empty()) {
+      text += fmt::format("  {:<14} its upstream's fallback, while the circuit breaker is open\n", name);
+    }
     for (const script::Hook& hook : script::HooksOf(*snapshot.programs, *snapshot.config, route, phase)) {
       text += fmt::format("  {:<14} {}\n", name, HookText(*snapshot.config, hook));
       name = "";

@@ -116,16 +116,30 @@ routes:
     EXPECT_TRUE(user.text.starts_with("on a:\nno route (404)\n")) << user.text;
   }
 
-  TEST_F(ExplainVerb, RefusesWhatCannotBeSent) {
-    Load(kGateway);
-    EXPECT_TRUE(Ask({"GET"}).text.starts_with("usage: a method and a URL"));
-    EXPECT_TRUE(Ask({"GET", "/a", "-H"}).text.starts_with("usage: -H wants a value"));
-    EXPECT_TRUE(Ask({"GET", "/a", "-x"}).text.starts_with("usage: unknown argument"));
-    EXPECT_TRUE(Ask({"GET", "/a\r\nX: y"}).text.starts_with("usage: an argument has a line end"));
-    EXPECT_TRUE(Ask({"GET", "/a", "-H", "X: y\n"}).text.starts_with("usage: -H: its value has a control character"));
-    EXPECT_EQ(Ask({"GET", "/a", "-H", "X"}).text, "error: -H wants \"NAME: VALUE\"");
-    EXPECT_EQ(Ask({"GET", "ftp://a/"}).text, "error: the URL is a path, or begins with http:// or https://");
+  TEST_F(ExplainVerb, TellsOfAFallback) {
+  Load(R"(listeners: ["127.0.0.1:0"]
+upstreams:
+  a: { targets: ["127.0.0.1:9"], circuit_breaker: { fallback: { lua: "ngx.say(1)"
   }
+  }
+  }
+routes: [{ upstream: a }]
+)");
+  Explanation got = Ask({"GET", "/"});
+EXPECT_NE(got.text.find("its answer: upstream a, at 127.0.0.1:9\n"), std::string::npos) << got.text;
+EXPECT_NE(got.text.find("  content        its upstream's fallback"), std::string::npos) << got.text;
+}
 
-  }  // namespace
-  }  // namespace mg::server
+TEST_F(ExplainVerb, RefusesWhatCannotBeSent) {
+  Load(kGateway);
+  EXPECT_TRUE(Ask({"GET"}).text.starts_with("usage: a method and a URL"));
+  EXPECT_TRUE(Ask({"GET", "/a", "-H"}).text.starts_with("usage: -H wants a value"));
+  EXPECT_TRUE(Ask({"GET", "/a", "-x"}).text.starts_with("usage: unknown argument"));
+  EXPECT_TRUE(Ask({"GET", "/a\r\nX: y"}).text.starts_with("usage: an argument has a line end"));
+  EXPECT_TRUE(Ask({"GET", "/a", "-H", "X: y\n"}).text.starts_with("usage: -H: its value has a control character"));
+  EXPECT_EQ(Ask({"GET", "/a", "-H", "X"}).text, "error: -H wants \"NAME: VALUE\"");
+  EXPECT_EQ(Ask({"GET", "ftp://a/"}).text, "error: the URL is a path, or begins with http:// or https://");
+}
+
+}  // namespace
+}  // namespace mg::server

@@ -9,7 +9,8 @@
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
-#include <utility>
+#include <iterator>
+#include <tuple>
 
 #include "base/strings.h"
 #include "script/embedded.h"
