@@ -96,7 +96,7 @@ X-Four: 4
 false 1 a+b nil
 true 201
 --- error_log
-attempt to set ngx.header.late after sending out response headers
+attempt to set ngx.header.HEADER after sending out response headers: late
 attempt to set ngx.status after sending out response headers
 
 === TEST 7: a script cannot break a head in two
@@ -173,3 +173,126 @@ GET /t
 GET /t
 --- response_body chomp
 123
+
+=== TEST 13: arrays with holes, nested
+--- config
+- match: { path: /t }
+  content:
+    lua: |
+      ngx.print({ "hello, ", { "world: ", true, " or ", false, { ": ", ngx.null } } }, "\n")
+      ngx.say({ "a", nil, "c" })
+      ngx.say({})
+      ngx.say(select(2, pcall(ngx.say, { "a", print })))
+      ngx.say(select(2, pcall(ngx.say, { [1.5] = 1 })))
+      ngx.say(select(2, pcall(ngx.say, { [0] = 1 })))
+--- request
+GET /t
+--- response_body_like
+^hello, world: true or false: null
+anilc
+
+bad argument #1 to '.*' \(bad data type function found\)
+bad argument #1 to '.*' \(non-array table found\)
+bad argument #1 to '.*' \(non-array table found\)
+$
+
+=== TEST 14: after the first output of a HEAD request nothing more is taken
+--- config
+- match: { path: /t }
+  content:
+    lua: |
+      local a = ngx.say("one")
+      local b, why = ngx.say("two")
+      local c, flush = ngx.flush(true)
+      ngx.log(ngx.ERR, a, " ", b, " ", why, " ", c, " ", flush)
+--- request
+HEAD /t
+--- error_log
+1 nil header only nil header only
+
+=== TEST 15: wrong arguments
+--- config
+- match: { path: /t }
+  content:
+    lua: |
+      ngx.say(select(2, pcall(ngx.flush, 1)))
+      ngx.say(select(2, pcall(ngx.flush, true, 2)))
+      ngx.say(select(2, pcall(ngx.eof, 1)))
+--- request
+GET /t
+--- response_body
+bad argument #1 to 'flush' (boolean expected, got number)
+attempt to pass 2 arguments, but accepted 0 or 1
+no argument is expected
+
+=== TEST 16: send_headers sends no body; flush without output has nothing to do unless it waits
+--- config
+- match: { path: /t }
+  content:
+    lua: |
+      ngx.header.x_early = "1"
+      local sent = ngx.send_headers()
+      local again = ngx.send_headers()
+      local a, b = ngx.flush()
+      local c = ngx.flush(true)
+      ngx.say(sent, again, " ", a, " ", b, " ", c, " ", ngx.headers_sent)
+--- request
+GET /t
+--- response_headers
+X-Early: 1
+--- response_body
+11 nil nothing to flush 1 true
+
+=== TEST 17: a filter that fails
+--- config
+- match: { path: /t }
+  policies: [ { lua: { body_filter: "error('on purpose')" } } ]
+  content:
+    lua: |
+      local a, b = ngx.say("x")
+      ngx.log(ngx.ERR, "said: ", a, " ", b)
+--- request
+GET /t
+--- response_cut
+--- error_log
+said: nil nginx output filter error
+
+=== TEST 18: no output outside of rewrite, access and content
+--- config
+- match: { path: /t }
+  policies:
+  - lua:
+      header_filter: for _, name in ipairs { "say", "print", "flush", "eof", "send_headers", "redirect" } do ngx.log(ngx.ERR, name, select(2, pcall(ngx[name], "/x"))) end
+      log: ngx.log(ngx.ERR, select(2, pcall(ngx.say, "x")), " ", select(2, pcall(ngx.exit, 0)))
+  respond: { body: ok }
+--- request
+GET /t
+--- error_log
+sayAPI disabled in the context of header_filter_by_lua*
+printAPI disabled in the context of header_filter_by_lua*
+flushAPI disabled in the context of header_filter_by_lua*
+eofAPI disabled in the context of header_filter_by_lua*
+send_headersAPI disabled in the context of header_filter_by_lua*
+redirectAPI disabled in the context of header_filter_by_lua*
+API disabled in the context of log_by_lua* API disabled in the context of log_by_lua*
+
+=== TEST 19: the status before anything is decided, and of each kind
+--- config
+- match: { path: /t }
+  content:
+    lua: |
+      local before, variable = ngx.status, ngx.var.status
+      ngx.status = "201"
+      ngx.say(before, " ", variable, " ", ngx.status, " ", ngx.var.status)
+      ngx.say(select(2, pcall(function() ngx.status = 99 end)))
+      ngx.say((tostring(select(2, pcall(function() ngx.status = {} end))):gsub("^.-:%d+: ", "")))
+--- request
+GET /t
+--- error_code: 201
+--- response_body_like
+^0 000 201 201
+
+bad status: number expected, got table
+$
+--- error_log
+attempt to set ngx.status after sending out response headers

@@ -163,3 +163,216 @@ second has logged
 GET /t
 --- response_body
 falsebad argument #1 to 'exit' (number expected, got no value)
+
+=== TEST 15: redirects of each status, to anywhere
+--- config
+- match: { path: "/r/{status}" }
+  content: { lua: "return ngx.redirect('/foo?a=3&b=4', tonumber(ngx.var[1]))" }
+- { match: { path: /external }, content: { lua: "return ngx.redirect('http://www.example.org', ngx.HTTP_MOVED_TEMPORARILY)" } }
+- { match: { path: /text }, content: { lua: "return ngx.redirect('/foo', '301')" } }
+- { match: { path: /relative }, content: { lua: "return ngx.redirect('foo')" } }
+--- requests
+GET /r/301
+GET /r/302
+GET /r/303
+GET /r/307
+GET /r/308
+GET /external
+GET /text
+GET /relative
+--- error_code: 301 302 303 307 308 302 301 302
+--- response_headers
+Location: /foo?a=3&b=4
+---8<---
+Location: /foo?a=3&b=4
+---8<---
+Location: /foo?a=3&b=4
+---8<---
+Location: /foo?a=3&b=4
+---8<---
+Location: /foo?a=3&b=4
+---8<---
+Location: http://www.example.org
+---8<---
+Location: /foo
+---8<---
+Location: foo
+
+=== TEST 16: a redirect that would break the head
+--- config
+- match: { path: /t }
+  content:
+    lua: |
+      ngx.log(ngx.ERR, select(2, pcall(ngx.redirect, "/x\r\nSet-Cookie: a=1")))
+      ngx.log(ngx.ERR, select(2, pcall(ngx.redirect, "/\127")))
+      ngx.log(ngx.ERR, select(2, pcall(ngx.redirect)))
+      ngx.log(ngx.ERR, select(2, pcall(ngx.redirect, "/x", 302, 1)))
+      ngx.log(ngx.ERR, select(2, pcall(ngx.redirect, nil)))
+      ngx.log(ngx.ERR, select(2, pcall(ngx.redirect, "/x", 304)))
+      ngx.redirect("/tab\there")
+--- request
+GET /t
+--- error_code: 302
+--- error_log
+unsafe byte "0x0d" in redirect uri "/x\x0D\x0ASet-Cookie: a=1"
+unsafe byte "0x7f" in redirect uri "/\x7F"
+expecting one or two arguments
+bad argument #1 to 'redirect' (string expected, got nil)
+only ngx.HTTP_MOVED_TEMPORARILY, ngx.HTTP_MOVED_PERMANENTLY
+
+=== TEST 17: an own page, then the end of the request
+--- config
+- match: { path: /t }
+  policies:
+  - lua: { access: "ngx.status = ngx.HTTP_GONE ngx.say('This is our own content') ngx.exit(ngx.HTTP_OK)" }
+  content: { lua: "ngx.say('never')" }
+--- request
+GET /t
+--- error_code: 410
+--- response_headers
+Content-Type: text/plain
+--- response_body
+This is our own content
+--- no_error_log
+[error]
+
+=== TEST 18: another status after the head is out
+--- config
+- match: { path: /t }
+  content: { file: late.lua }
+--- user_files
+>>> late.lua
+ngx.say("out")
+ngx.exit(403)
+--- request
+GET /t
+--- response_body
+out
+--- error_log regex
+\[lua\] .*late\.lua:2: .*attempt to set status 403 via ngx.exit after sending out the response status 200
+
+=== TEST 19: the same status, and the ones that only close, are no news
+--- config
+- { match: { path: /a }, content: { lua: "ngx.status = 404 ngx.say('a') ngx.exit(404)" } }
+- { match: { path: /b }, content: { lua: "ngx.say('b') ngx.flush(true) ngx.exit(499)" } }
+--- requests
+GET /a
+GET /b
+--- error_code: 404 200
+--- no_error_log
+[error]
+
+=== TEST 20: 200 and 204 without content
+--- config
+- { match: { path: /a }, policies: [ { lua: { access: "ngx.exit(200)" } } ], respond: { body: no } }
+- { match: { path: /b }, policies: [ { lua: { access: "ngx.exit(ngx.HTTP_NO_CONTENT)" } } ], respond: { body: no } }
+--- requests
+GET /a
+GET /b
+--- error_code: 200 204
+--- response_body
+---8<---
+
+=== TEST 21: ERROR ends the request with 500
+--- config
+- { match: { path: /a }, policies: [ { lua: { access: "ngx.exit(ngx.ERROR)" } } ], respond: { body: no } }
+- { match: { path: /b }, content: { lua: "ngx.exit(ngx.ERROR)" } }
+--- requests
+GET /a
+GET /b
+--- error_code: 500 500
+
+=== TEST 22: in a header filter: OK ends the function alone, a status is answered instead
+--- config
+- match: { path: /ok }
+  policies:
+  - lua: { header_filter: "ngx.header.x_second = 'yes'" }
+  - lua: { header_filter: "ngx.header.x_first = 'yes' ngx.exit(ngx.OK) ngx.header.x_never = 'no'" }
+  respond: { body: "in\n" }
+- match: { path: /refused }
+  policies: [ { lua: { header_filter: "if ngx.status == 200 then return ngx.exit(403) end ngx.header.x_seen = ngx.status" } } ]
+  respond: { body: "secret\n" }
+- match: { path: /always }
+  policies: [ { lua: { header_filter: "ngx.exit(409)" } } ]
+  respond: { body: "secret\n" }
+--- requests
+GET /ok
+GET /refused
+GET /always
+--- error_code: 200 403 409
+--- response_headers
+X-First: yes
+X-Second: yes
+!X-Never
+---8<---
+X-Seen: 403
+---8<---
+Content-Type: application/problem+json
+
+=== TEST 23: exit is not for body filters and the log
+--- config
+- match: { path: /t }
+  policies:
+  - lua:
+      body_filter: ngx.log(ngx.ERR, select(2, pcall(ngx.exit, 0)))
+      log: ngx.log(ngx.ERR, select(2, pcall(ngx.exit, 200)))
+  respond: { body: ok }
+--- request
+GET /t
+--- error_log
+API disabled in the context of body_filter_by_lua*
+API disabled in the context of log_by_lua*
+
+=== TEST 24: a timer ends with exit
+--- config
+- { match: { path: /t }, content: { lua: "ngx.timer.at(0, function() ngx.log(ngx.ERR, 'before') ngx.exit(0) ngx.log(ngx.ERR, 'after') end) ngx.say('ok')" } }
+--- request
+GET /t
+--- wait: 0.05
+--- error_log
+before
+--- no_error_log
+after
+
+=== TEST 25: 444 closes without an answer
+--- config
+- { match: { path: /t }, content: { lua: "ngx.exit(ngx.HTTP_CLOSE)" } }
+--- request
+GET /t
+--- no_response
+
+=== TEST 26: ctx is its own after exec
+--- config
+- { match: { path: /orig }, content: { lua: "ngx.ctx.foo = 'hello' ngx.exec('/new')" } }
+- { match: { path: /new }, content: { lua: "ngx.say(ngx.ctx.foo)" } }
+--- request
+GET /orig
+--- response_body
+nil
+
+=== TEST 27: ctx is its own in an error page
+--- config
+- { match: { path: /orig }, error_pages: { 404: /page }, policies: [ { lua: { access: "ngx.ctx.foo = 'hello' ngx.exit(404)" } } ], respond: { body: no } }
+- { match: { path: /page }, internal: true, content: { lua: "ngx.say(ngx.ctx.foo, ' ', ngx.status, ' ', ngx.var.status, ' ', ngx.req.is_internal())" } }
+--- request
+GET /orig
+--- error_code: 404
+--- response_body
+nil 404 404 true
+
+=== TEST 28: ctx stays when a URI is matched again in rewrite
+--- config
+- { match: { path: /a }, policies: [ { lua: { rewrite: "ngx.ctx.foo = 'kept' ngx.req.set_uri('/b', true)" } } ], respond: { body: no } }
+- { match: { path: /b }, content: { lua: "ngx.say(ngx.ctx.foo, ' ', ngx.req.is_internal())" } }
+--- request
+GET /a
+--- response_body
+kept true
+
+=== TEST 29: is_subrequest
+--- config
+- { match: { path: /t }, content: { lua: "ngx.say(ngx.is_subrequest)" } }
+--- request
+GET /t
+--- response_body
+false

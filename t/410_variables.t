@@ -28,7 +28,7 @@ a b 7 a b 7 nil
 === TEST 3: variables of the route and of scripts
 --- config
 - match: { path: /t }
-  vars: { tier: gold }
+  vars: { tier: gold, mine: "" }
   policies: [ { lua: { rewrite: "ngx.var.tier = ngx.var.tier .. '+' ngx.var.mine = 7" } } ]
   content: { lua: "ngx.say(ngx.var.tier, ' ', ngx.var.mine, ' ', type(ngx.var.mine))" }
 --- request
@@ -51,6 +51,24 @@ GET /t
 false.*variable "uri" not changeable
 false.*bad variable name
 1z=1
+
+=== TEST 5a: a variable that nothing defines cannot be written
+--- config
+- { match: { path: /other }, vars: { elsewhere: x }, respond: { body: no } }
+- match: { path: /t }
+  content:
+    lua: |
+      local _, message = pcall(function() ngx.var.nowhere = "x" end)
+      ngx.say(string.match(message, ":%d+: (.*)"))
+      ngx.say(ngx.var.nowhere, " ", #ngx.var.elsewhere)
+      ngx.var.elsewhere = 1
+      ngx.say(ngx.var.elsewhere)
+--- request
+GET /t
+--- response_body
+variable "nowhere" not found for writing; maybe it is a built-in variable that is not changeable or you forgot to use "set $nowhere '';" in the config file to define it first
+nil 0
+1
 
 === TEST 5: ctx lives through the phases of one request
 --- config

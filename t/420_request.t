@@ -118,7 +118,7 @@ GET /t
 --- response_body_like
 false.*attempt to use zero-length uri
 false.*unsafe uri: /../../etc
-false.*ngx.req.set_uri can only be called with jump in the context of rewrite_by_lua\*
+false.*API disabled in the context of content_by_lua\*
 
 === TEST 8: the body
 --- config

@@ -24,7 +24,7 @@ text7
 true nil
 nilbad value type
 nilnil key
-falseempty keyfalse
+nilempty key
 
 === TEST 2: add, replace, delete
 --- gateway

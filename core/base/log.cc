@@ -12,6 +12,7 @@ std::atomic<uint8_t> log_level{static_cast<uint8_t>(LogLevel::kInfo)};
 
 namespace {
 std::atomic<LogSink*> sink{nullptr};
+constinit thread_local LogTap tap = nullptr;
 
 void WriteToStandardError(LogLevel level, std::string_view line) {
   std::time_t now = std::time(nullptr);
@@ -41,7 +42,12 @@ void SetLogSink(LogSink* next) { sink.store(next, std::memory_order_release); }
 
 void SetLogLevel(LogLevel level) { internal::log_level.store(static_cast<uint8_t>(level), std::memory_order_relaxed); }
 
+LogLevel GetLogLevel() { return static_cast<LogLevel>(internal::log_level.load(std::memory_order_relaxed)); }
+
+void SetThreadLogTap(LogTap next) { tap = next; }
+
 void LogLine(LogLevel level, std::string_view line) {
+  if (tap != nullptr) tap(level, line);
   LogSink* to = sink.load(std::memory_order_acquire);
   if (to != nullptr) {
     to->Write(level, line);

@@ -26,6 +26,10 @@ class LogSink {
 // Null restores the default: standard error, unbuffered.
 void SetLogSink(LogSink* sink);
 void SetLogLevel(LogLevel level);
+LogLevel GetLogLevel();
+// Sees each line that this thread writes, beside the sink; may not write one itself. Null: none.
+using LogTap = void (*)(LogLevel level, std::string_view line);
+void SetThreadLogTap(LogTap tap);
 
 namespace internal {
 extern std::atomic<uint8_t> log_level;

@@ -34,6 +34,7 @@ struct Limits {  // 0 is no limit where it says so
   size_t headers = 100;
   size_t uri = 16 * 1024;
   size_t body = 10 * 1024 * 1024;  // 0: no limit
+  size_t body_buffer = 0;          // of a body that a script reads, in memory; 0: all of it
   Duration head_timeout{10'000};
   Duration body_timeout{30'000};  // between two reads of a request body
   Duration send_timeout{30'000};  // between two writes to a client that does not read
@@ -52,7 +53,27 @@ struct LuaLimits {
   size_t memory = 256 * 1024 * 1024;
 };
 
+// Of ngx.re and of Lua's own patterns (string.find, match, gmatch, gsub).
+struct LuaRegex {
+  uint32_t cache = 1024;             // compiled expressions that a VM keeps
+  uint64_t match_limit = 1'000'000;  // backtracking steps from one place of the subject
+};
+
+// Timers of scripts, of each loop.
+struct LuaTimers {
+  int pending = 4096, running = 1024;
+};
+
 // Lua text: a file, or a chunk in place (its position makes errors point into the YAML).
+// Of cosockets, where a script says nothing else.
+struct LuaSocket {
+  Duration connect_timeout{60'000}, send_timeout{60'000}, read_timeout{60'000};
+  size_t buffer = 16 * 1024;  // read at once
+  uint32_t pool_size = 30;
+  Duration keepalive_timeout{60'000};  // 0: none
+  bool log_errors = true;
+  std::string ca_pem;  // empty: the system's
+};
 struct LuaSource {
   std::string file;         // absolute; empty for a chunk in place
   std::string chunk;        // the text in place
@@ -70,6 +91,11 @@ struct Lua {
   Duration drain{30'000};
   bool strict_globals = true;
   LuaLimits limits;
+  LuaRegex regex;
+  LuaTimers timers;
+  std::map<std::string, int> worker_threads;  // pools of ngx.run_worker_thread: how many threads each
+  size_t capture_error_log = 0;               // what ngx.errlog.get_logs keeps, of each loop; 0: nothing
+  LuaSocket socket;
 };
 
 // A policy as written: its module's schema (Lua) checks `conf` when the generation is built.
@@ -102,6 +128,7 @@ struct Certificate {
 
 struct ListenerTls {
   std::vector<Certificate> certificates;
+  LuaSource client_hello, certificate;  // chunks run within the handshake
   enum class ClientAuth : uint8_t { kNone, kOptional, kRequired } client_auth = ClientAuth::kNone;
   std::string client_ca, client_ca_pem;
   int min_version = 0x0303;  // TLS1_2_VERSION
@@ -113,7 +140,8 @@ struct Listener {
   bool proxy_protocol = false;
   bool keep_identity = false;  // its clients are the gateway itself: Config::identity_headers stay
   int backlog = 4096;
-  std::string name;  // for Route::listeners; may be empty
+  std::string name;              // for Route::listeners; may be empty
+  std::vector<Policy> policies;  // after Config::policies, before the route's
   Position position;
 };
 
@@ -267,6 +295,19 @@ struct HeaderEdit {  // headers that are added, set or removed, without Lua; of 
   std::vector<std::string> remove;
 };
 
+struct Output {  // of a log
+  enum class Kind : uint8_t { kOff, kStderr, kFile, kSyslog } kind = Kind::kStderr;
+  std::string file;
+};
+
+struct AccessLog {
+  std::string format = "combined";  // combined, json, or a template
+  std::vector<std::string> fields;  // of json: expressions (template.h); empty: the usual ones
+  Output output;
+  Position position;
+  std::string path;  // "access_log", "routes[3].access_log[1]"
+};
+
 enum class ClientAbort : uint8_t { kCancel, kIgnore };  // what a client that goes away does to its request
 
 struct Route {
@@ -275,15 +316,18 @@ struct Route {
   int priority = 0;
   bool internal = false;
   std::vector<Policy> policies;
-  std::vector<std::pair<std::string, std::string>> vars;
+  std::vector<std::pair<std::string, std::string>> vars;  // templates
+  std::vector<std::pair<std::string, LuaSource>> set;     // variables and the chunks that give their values
   Rewrite rewrite;
-  HeaderEdit request_headers;        // of what the upstream gets, after Config::request_headers
-  HeaderEdit response_headers;       // after Config::response_headers
-  std::optional<size_t> body_limit;  // in place of Limits::body; 0: no limit
+  HeaderEdit request_headers;         // of what the upstream gets, after Config::request_headers
+  HeaderEdit response_headers;        // after Config::response_headers
+  std::optional<size_t> body_limit;   // in place of Limits::body; 0: no limit
+  std::optional<size_t> body_buffer;  // in place of Limits::body_buffer
   std::map<uint16_t, std::string>
-      error_pages;  // status -> path of a route (may be internal); before Config::error_pages
-  ClientAbort client_abort = ClientAbort::kCancel;  // the gateway's where the route gives none
-  std::vector<std::string> listeners;               // names of the only listeners it is served on; empty: all
+      error_pages;  // status -> path of a route (may be internal), or "@" and its name; before Config::error_pages
+  ClientAbort client_abort = ClientAbort::kCancel;    // the gateway's where the route gives none
+  std::optional<std::vector<AccessLog>> access_logs;  // in place of the gateway's; none of them: off
+  std::vector<std::string> listeners;                 // names of the only listeners it is served on; empty: all
   // Exactly one of these.
   std::string upstream;  // a name in Config::upstreams
   std::optional<Respond> respond;
@@ -291,11 +335,6 @@ struct Route {
   LuaSource content;
   Position position;
   std::string path;  // "routes[3]"
-};
-
-struct Output {  // of a log
-  enum class Kind : uint8_t { kOff, kStderr, kFile, kSyslog } kind = Kind::kStderr;
-  std::string file;
 };
 
 struct Config {
@@ -307,10 +346,11 @@ struct Config {
 
   LogLevel log_level = LogLevel::kInfo;
   Output log_output;
-  std::string access_format = "combined";
-  Output access_output{Output::Kind::kOff, ""};
+  std::vector<AccessLog> access_logs;
 
   std::optional<Address> status;
+  Position status_position;
+  size_t status_series = 1000;  // routes, targets and policies that are counted on their own
   std::optional<Address> admin;
   std::string admin_token;
 
@@ -324,6 +364,8 @@ struct Config {
   std::vector<Listener> listeners;
   std::vector<Upstream> upstreams;
   std::vector<Policy> policies;
+  std::vector<std::pair<std::string, std::string>> vars;  // of every route, before its own; templates
+  std::vector<std::pair<std::string, LuaSource>> set;
   HeaderEdit request_headers, response_headers;
   std::map<uint16_t, std::string> error_pages;
   ClientAbort client_abort = ClientAbort::kCancel;

@@ -7,7 +7,6 @@
 #include "config/build.h"
 #include "config/section.h"
 #include "config/syntax.h"
-#include "config/template.h"
 #include "config/workers.h"
 
 namespace mg::config {
@@ -30,13 +29,6 @@ std::vector<std::string> LevelNames() {
   return names;
 }
 
-Output ReadOutput(const Value& value, const Reading& reading) {
-  if (value.text == "off") return {Output::Kind::kOff, ""};
-  if (value.text == "stderr") return {Output::Kind::kStderr, ""};
-  if (value.text == "syslog") return {Output::Kind::kSyslog, ""};
-  return {Output::Kind::kFile, AbsolutePath(reading.DirectoryOf(value), value.text)};
-}
-
 void ReadLogs(const Value& root, Reading& reading) {
   if (const Value* log = root.Find("log")) {
     std::string level;
@@ -46,20 +38,8 @@ void ReadLogs(const Value& root, Reading& reading) {
     }
     if (const Value* output = log->Find("output")) reading.config.log_output = ReadOutput(*output, reading);
   }
-  const Value* access = root.Find("access_log");
-  if (access == nullptr || access->kind != Value::Kind::kMap) return;
-  reading.config.access_output = {Output::Kind::kStderr, ""};
-  if (const Value* output = access->Find("output")) reading.config.access_output = ReadOutput(*output, reading);
-  Get(*access, "format", reading.config.access_format);
-  const std::string& format = reading.config.access_format;
-  if (format == "combined" || format == "json") return;
-  Result<Template> parsed = Template::Parse(format, TemplateUse::kLog);
-  if (!parsed) reading.Error(*access->Find("format"), "access_log.format", parsed.error().message);
-  if (parsed && parsed->constant()) {
-    reading.Error(*access->Find("format"), "access_log.format",
-                  fmt::format("expected combined, json, or a template with {{expressions}}, found {}",
-                              Quote(*access->Find("format"))));
-  }
+  if (const Value* access = root.Find("access_log"))
+    reading.config.access_logs = ReadAccessLogs(*access, "access_log", reading);
 }
 
 void ReadEndpoints(const Value& root, Reading& reading) {
@@ -74,9 +54,17 @@ void ReadEndpoints(const Value& root, Reading& reading) {
                     Quote(*address) + ": needs an IP address, such as 127.0.0.1");
     return section;
   };
-  endpoint("status", reading.config.status);
+  if (const Value* status = endpoint("status", reading.config.status)) {
+    const Value* address = status->kind == Value::Kind::kMap ? status->Find("address") : status;
+    if (address != nullptr) reading.config.status_position = address->position;
+    if (reading.config.status->kind == Address::Kind::kIp && reading.config.status->port == 0 && address != nullptr)
+      reading.Error(*address, "status", "needs a port: nobody could find one that is picked");
+    if (status->kind == Value::Kind::kMap) Get(*status, "series", reading.config.status_series);
+  }
   const Value* admin = endpoint("admin", reading.config.admin);
   if (admin == nullptr) return;
+  if (reading.config.status && reading.config.status->text == reading.config.admin->text)
+    reading.Error(*admin, "admin", fmt::format("the address \"{}\" is that of \"status\"", reading.config.admin->text));
   if (admin->kind == Value::Kind::kMap) Get(*admin, "token", reading.config.admin_token);
   if (reading.config.admin->kind != Address::Kind::kUnix && reading.config.admin_token.empty()) {
     reading.Error(*admin, "admin", "a token is required where the address is not a unix socket");
@@ -91,6 +79,7 @@ void ReadLimits(const Value& root, Reading& reading) {
   Get(*section, "headers", limits.headers);
   Get(*section, "uri", limits.uri);
   Get(*section, "body", limits.body);
+  Get(*section, "body_buffer", limits.body_buffer);
   Get(*section, "head_timeout", limits.head_timeout);
   Get(*section, "body_timeout", limits.body_timeout);
   Get(*section, "send_timeout", limits.send_timeout);
@@ -137,6 +126,17 @@ void ReadNetworks(const Value& root, Reading& reading) {
   }
 }
 
+void ReadLuaSocket(const Value& value, LuaSocket& socket, Reading& reading) {
+  Get(value, "connect_timeout", socket.connect_timeout);
+  Get(value, "send_timeout", socket.send_timeout);
+  Get(value, "read_timeout", socket.read_timeout);
+  Get(value, "buffer", socket.buffer);
+  Get(value, "pool_size", socket.pool_size);
+  Get(value, "keepalive_timeout", socket.keepalive_timeout);
+  Get(value, "log_errors", socket.log_errors);
+  ReadFile(value, "ca", "lua.socket.ca", socket.ca_pem, reading);
+}
+
 void ReadLua(const Value& root, Reading& reading) {
   const Value* section = root.Find("lua");
   if (section == nullptr) return;
@@ -154,6 +154,15 @@ void ReadLua(const Value& root, Reading& reading) {
   source("exit_worker", lua.exit_worker);
   Get(*section, "drain", lua.drain);
   Get(*section, "strict_globals", lua.strict_globals);
+  if (const Value* timers = section->Find("timers")) {
+    Get(*timers, "pending", lua.timers.pending);
+    Get(*timers, "running", lua.timers.running);
+  }
+  if (const Value* pools = section->Find("worker_threads")) {
+    for (const auto& [name, count] : pools->entries) lua.worker_threads[name] = static_cast<int>(count.integer);
+  }
+  Get(*section, "capture_error_log", lua.capture_error_log);
+  if (const Value* socket = section->Find("socket")) ReadLuaSocket(*socket, lua.socket, reading);
   if (const Value* limits = section->Find("limits")) {
     Get(*limits, "cpu", lua.limits.cpu);
     Get(*limits, "growth", lua.limits.growth);
@@ -162,6 +171,10 @@ void ReadLua(const Value& root, Reading& reading) {
     if (lua.limits.growth > lua.limits.memory) {
       reading.Error(*limits, "lua.limits", "growth, of one run, is larger than memory, of the whole VM");
     }
+  }
+  if (const Value* regex = section->Find("regex")) {
+    Get(*regex, "cache", lua.regex.cache);
+    Get(*regex, "match_limit", lua.regex.match_limit);
   }
 }
 
@@ -209,21 +222,28 @@ Schema LogSchema() {
              });
 }
 
-Schema AccessLogSchema() {
-  return Map("A line for each request; `off`, the default, writes none.",
+Schema StatusSchema() {
+  const Config d;
+  return Map("`/healthz`, `/readyz` and `/metrics`, for GET only.",
              {
-                 {"format", Text("`combined`, `json`, or a template.").AtLeast(1).Default("combined")},
-                 {"output", Text("`stderr`, `syslog`, `off`, or a file's path.").AtLeast(1).Default("stderr")},
+                 {"address", At("Where it listens.").Required()},
+                 {"series", Integer("Routes, and targets, and policies, that are counted on their own; the others are "
+                                    "counted together, as `_other`.")
+                                .AtLeast(1)
+                                .AtMost(2000)
+                                .Default(d.status_series)},
              })
-      .Or(Text("").OneOf({"off"}));
+      .Or(At(""));
 }
 
-Schema EndpointSchema(std::string doc, bool token) {
-  Fields fields = {{"address", At("Where it listens.").Required()}};
-  if (token)
-    fields.push_back(
-        {"token", Secret("What a client must present; required unless the address is a unix socket.").AtLeast(1)});
-  return Map(std::move(doc), std::move(fields)).Or(At(""));
+Schema AdminSchema() {
+  return Map("The admin interface; a unix socket gets mode 0600.",
+             {
+                 {"address", At("Where it listens.").Required()},
+                 {"token",
+                  Secret("What a client must present; required unless the address is a unix socket.").AtLeast(1)},
+             })
+      .Or(At(""));
 }
 
 Schema LimitsSchema() {
@@ -240,6 +260,9 @@ Schema LimitsSchema() {
           {"headers", count("Header lines of a request.", 1, d.headers).AtMost(10000)},
           {"uri", Size("Of a request's target; at most `head`.").AtLeast(64).AtMost(1024 * 1024).Default(d.uri)},
           {"body", Size("Of a request's body; `0`: no limit. A route's `body_limit` goes before it.").Default(d.body)},
+          {"body_buffer", Size("How much of a body that a script reads is kept in memory; a larger one is kept in a "
+                               "temporary file. `0`: all in memory.")
+                              .Default(d.body_buffer)},
           {"head_timeout", time("From a request's first byte to the end of its head.", d.head_timeout)},
           {"body_timeout", time("Between two reads of a request's body.", d.body_timeout)},
           {"send_timeout", time("Between two writes to a client that does not read.", d.send_timeout)},
@@ -268,6 +291,23 @@ Schema TlsSchema() {
       });
 }
 
+Schema LuaSocketSchema() {
+  const LuaSocket d;
+  auto time = [](std::string doc, Duration value) { return Time(std::move(doc)).AtLeast(kMillisecond).Default(value); };
+  return Map(
+      "Of cosockets (`ngx.socket`), where a script says nothing else.",
+      {
+          {"connect_timeout", time("For a connection, or a TLS handshake.", d.connect_timeout)},
+          {"send_timeout", time("Between two parts of what is sent that the peer takes.", d.send_timeout)},
+          {"read_timeout", time("Between two parts of what is received.", d.read_timeout)},
+          {"buffer", Size("How much is read at once.").AtLeast(1).AtMost(61440).Default(d.buffer)},
+          {"pool_size", Integer("Idle connections that a pool keeps, on each loop.").AtLeast(1).Default(d.pool_size)},
+          {"keepalive_timeout", Time("How long one of them is kept; 0: for ever.").Default(d.keepalive_timeout)},
+          {"log_errors", Bool("Whether what fails is written to the error log, too.").Default(d.log_errors)},
+          {"ca", File("Certificates to verify servers with; the system's unless told.")},
+      });
+}
+
 Schema LuaSchema() {
   const Lua d;
   const double mib = 1024.0 * 1024;
@@ -284,6 +324,18 @@ Schema LuaSchema() {
           {"strict_globals",
            Bool("Setting an undeclared global in a policy or a script is an error; never in libraries.")
                .Default(d.strict_globals)},
+          {"timers",
+           Map("Timers of scripts, of each event loop.",
+               {
+                   {"pending",
+                    Integer("How many may wait for their time.").AtLeast(1).AtMost(1e6).Default(d.timers.pending)},
+                   {"running", Integer("How many may run at once.").AtLeast(1).AtMost(1e6).Default(d.timers.running)},
+               })},
+          {"worker_threads", MapOf("Pools of threads for `ngx.run_worker_thread`, and how many threads each may have.",
+                                   Integer("").AtLeast(1).AtMost(256))},
+          {"capture_error_log", Size("What `ngx.errlog.get_logs` keeps of the log, of each event loop; 0: nothing.")
+                                    .Default(d.capture_error_log)},
+          {"socket", LuaSocketSchema()},
           {"limits",
            Map("Of each run of a hook.",
                {
@@ -291,6 +343,17 @@ Schema LuaSchema() {
                    {"growth", Size("What one run may add to the heap.").AtLeast(mib).Default(d.limits.growth)},
                    {"memory", Size("The heap of one VM.").AtLeast(8 * mib).Default(d.limits.memory)},
                })},
+          {"regex", Map("Of `ngx.re` and Lua's patterns.",
+                        {
+                            {"cache", Integer("Compiled regular expressions that a VM keeps.")
+                                          .AtLeast(16)
+                                          .AtMost(1e6)
+                                          .Default(d.regex.cache)},
+                            {"match_limit", Integer("Backtracking steps of one match, from one place of the subject.")
+                                                .AtLeast(1000)
+                                                .AtMost(1e9)
+                                                .Default(d.regex.match_limit)},
+                        })},
       });
 }
 
@@ -330,6 +393,8 @@ void ReadGateway(const Value& root, Reading& reading) {
   ReadLua(root, reading);
   ReadRedis(root, reading);
   reading.config.policies = ReadPolicies(root.Find("policies"), "policies", reading);
+  reading.config.vars = ReadVars(root.Find("vars"), "vars", reading);
+  reading.config.set = ReadSet(root.Find("set"), "set", reading);
   reading.config.request_headers = ReadRequestHeaderEdit(root.Find("request_headers"), "request_headers", reading);
   reading.config.response_headers = ReadHeaderEdit(root.Find("response_headers"), "response_headers", reading);
   reading.config.error_pages = ReadErrorPages(root.Find("error_pages"), "error_pages", reading);

@@ -27,7 +27,7 @@ listeners: [":8080"]
     {"UnknownSmall", R"(status: { address: ":1", foo: 2 }
 listeners: [":8080"]
 )",
-     R"(g.yaml:1:26: unknown key "foo"; known here: address (status.foo)
+     R"(g.yaml:1:26: unknown key "foo"; known here: address and series (status.foo)
 )"},
     {"NoListeners", R"(watch: true
 listeners: []
@@ -127,7 +127,7 @@ listeners: [":8080"]
     {"AccessWord", R"(access_log: on
 listeners: [":8080"]
 )",
-     R"(g.yaml:1:13: expected a map or off, found "on" (access_log)
+     R"(g.yaml:1:13: expected a map, off or a list, found "on" (access_log)
 )"},
     {"AccessFormat", R"(access_log: { format: comined }
 listeners: [":8080"]
@@ -143,6 +143,12 @@ listeners: [":8080"]
 listeners: [":8080"]
 )",
      R"(g.yaml:1:23: "{" without "}"; "{{" stands for a brace (access_log.format)
+)"},
+    {"StatusSeries", R"(status: { address: "127.0.0.1:9900", series: 5000 }
+listeners: [":80"]
+routes: [{ respond: 204 }]
+)",
+     R"(g.yaml:1:46: must be at most 2000 (status.series)
 )"},
     {"AccessOk", R"(access_log: { format: "{status} {bytes_sent} {{x}", output: off }
 listeners: [":8080"]
@@ -291,10 +297,24 @@ listeners: [":8080"]
 )",
      R"(g.yaml:1:16: growth, of one run, is larger than memory, of the whole VM (lua.limits)
 )"},
+    {"LuaSocket", R"(lua: { socket: { read_timeout: 0s, buffer: 1m, pool_size: 0, ca: none.pem } }
+listeners: [":8080"]
+)",
+     R"(g.yaml:1:32: must be at least 1ms (lua.socket.read_timeout)
+g.yaml:1:44: must be at most 60KiB (lua.socket.buffer)
+g.yaml:1:59: must be at least 1 (lua.socket.pool_size)
+g.yaml:1:66: cannot read /conf/none.pem: no such file (lua.socket.ca)
+)"},
     {"LuaMemory", R"(lua: { limits: { memory: 1m } }
 listeners: [":8080"]
 )",
      R"(g.yaml:1:26: must be at least 8MiB (lua.limits.memory)
+)"},
+    {"LuaRegex", R"(lua: { regex: { cache: 3, match_limit: 5 } }
+listeners: [":8080"]
+)",
+     R"(g.yaml:1:24: must be at least 16 (lua.regex.cache)
+g.yaml:1:40: must be at least 1000 (lua.regex.match_limit)
 )"},
     {"LuaBlock", R"(lua: { path: "" }
 listeners: [":8080"]
@@ -610,7 +630,7 @@ listeners: [":8080"]
 listeners: [":8080"]
 )",
      R"(g.yaml:1:16: "200" is not a status from 400 to 599 (error_pages)
-g.yaml:1:30: a path begins with / (error_pages.404)
+g.yaml:1:30: a path begins with /, and a route's name is written "@name" (error_pages.404)
 g.yaml:1:33: "abc" is not a status from 400 to 599 (error_pages)
 )"},
     {"RespHeaders", R"(response_headers: { set: { "a b": x }, add: { X: ["a", "b\nc"] }, remove: ["x y"] }

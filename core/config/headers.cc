@@ -123,10 +123,49 @@ std::map<uint16_t, std::string> ReadErrorPages(const Value* value, const std::st
                                 fmt::format("\"{}\" is not a status from 400 to 599", status));
       continue;
     }
-    if (!page.text.starts_with('/')) reading.Error(page, path + "." + status, "a path begins with /");
+    if (!page.text.starts_with('/') && !page.text.starts_with('@'))
+      reading.Error(page, path + "." + status, "a path begins with /, and a route's name is written \"@name\"");
     pages[*number] = page.text;
   }
   return pages;
+}
+
+Schema VarsSchema() { return MapOf("Variables, `ngx.var.NAME`, and their values: templates.", Text("")); }
+
+Schema SetSchema() {
+  return MapOf("Variables whose values Lua chunks return, in this order, before `rewrite`.", LuaSourceSchema(""));
+}
+
+namespace {
+void CheckVariableName(const Value& map, const std::string& name, const std::string& path, Reading& reading) {
+  if (IsIdentifier(name)) return;
+  reading.diagnostics.Error(KeyPosition(map, name), path,
+                            fmt::format("\"{}\" is not a variable's name: letters, digits and _", name));
+}
+}  // namespace
+
+std::vector<std::pair<std::string, std::string>> ReadVars(const Value* value, const std::string& path, Reading& reading,
+                                                          Templates templates) {
+  std::vector<std::pair<std::string, std::string>> vars;
+  if (value == nullptr) return vars;
+  for (const auto& [name, text] : value->entries) {
+    CheckVariableName(*value, name, path, reading);
+    vars.emplace_back(name, text.text);
+    if (templates == Templates::kLeave) continue;
+    Result<Template> parsed = Template::Parse(text.text);
+    if (!parsed) reading.Error(text, path + "." + name, parsed.error().message);
+  }
+  return vars;
+}
+
+std::vector<std::pair<std::string, LuaSource>> ReadSet(const Value* value, const std::string& path, Reading& reading) {
+  std::vector<std::pair<std::string, LuaSource>> set;
+  if (value == nullptr) return set;
+  for (const auto& [name, source] : value->entries) {
+    CheckVariableName(*value, name, path, reading);
+    set.emplace_back(name, ReadLuaSource(source, reading));
+  }
+  return set;
 }
 
 }  // namespace mg::config

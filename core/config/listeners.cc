@@ -61,6 +61,9 @@ Listener ReadListener(const Value& value, const std::string& path, Reading& read
   Get(value, "proxy_protocol", listener.proxy_protocol);
   Get(value, "keep_identity", listener.keep_identity);
   Get(value, "backlog", listener.backlog);
+  if (const Value* policies = value.Find("policies")) {
+    listener.policies = ReadPolicies(policies, path + ".policies", reading);
+  }
   if (const Value* tls = value.Find("tls")) listener.tls = ReadTls(*tls, path + ".tls", reading);
   return listener;
 }
@@ -176,6 +179,7 @@ Schema ListenersSchema() {
               {"address", At("`IP:port`, `*:port`, `[IPv6]:port` or `unix:PATH`.").Required()},
               {"name", Text("For `listeners` of routes.").AtLeast(1)},
               {"tls", tls},
+              {"policies", PoliciesSchema()},
               {"proxy_protocol",
                Bool("Whether connections begin with a PROXY header (versions 1 and 2) from a trusted proxy.")
                    .Default(d.proxy_protocol)},

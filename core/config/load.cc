@@ -31,8 +31,8 @@ Schema MakeGatewaySchema() {
           {"include", OneOrMore("More files, by path or pattern (`conf.d/*.yaml`).", Text("").AtLeast(1))},
           {"log", LogSchema()},
           {"access_log", AccessLogSchema()},
-          {"status", EndpointSchema("`/healthz`, `/readyz` and `/metrics`, for GET only.", false)},
-          {"admin", EndpointSchema("The admin interface; a unix socket gets mode 0600.", true)},
+          {"status", StatusSchema()},
+          {"admin", AdminSchema()},
           {"limits", LimitsSchema()},
           {"tls", TlsSchema()},
           {"trusted_proxies",
@@ -47,6 +47,8 @@ Schema MakeGatewaySchema() {
           {"listeners", ListenersSchema()},
           {"upstreams", MapOf("The servers behind the gateway, by name.", UpstreamSchema())},
           {"policies", PoliciesSchema()},
+          {"vars", VarsSchema()},
+          {"set", SetSchema()},
           {"request_headers", RequestHeaderEditSchema()},
           {"response_headers", HeaderEditSchema()},
           {"error_pages", ErrorPagesSchema()},
@@ -71,8 +73,8 @@ Node TakePolicies(Node& root) {
   };
   take(root);
   for (Node::Entry& entry : root.entries) {
-    if (entry.key != "routes") continue;
-    for (Node& route : entry.value.items) take(route);
+    if (entry.key != "routes" && entry.key != "listeners") continue;
+    for (Node& item : entry.value.items) take(item);
   }
   return kept;
 }

@@ -49,12 +49,18 @@ TEST_F(Files, IncludesAppendInByteOrder) {
       "routes: [{ name: a2, content: x.lua }]\nupstreams: { u: { targets: [\"a:1\"] } }\nlua: { shared_dicts: { d2: 1m "
       "} }\n");
   Add("/etc/mg/last.yaml",
-      "routes: [{ name: last, respond: 200 }]\nlua: { shared_dicts: { d1: 1m }, strict_globals: false }\n");
+      "routes: [{ name: last, respond: 200 }]\nlua: { shared_dicts: { d1: 1m }, strict_globals: false, timers: { "
+      "pending: 5, running: 6 }, worker_threads: { w: 3 }, "
+      "capture_error_log: 8KiB }\n");
   ASSERT_EQ(Load(), "");
   EXPECT_EQ(RouteNames(), (Names{"own", "B", "a", "a2", "b", "last"}));
   EXPECT_EQ(config_->listeners.size(), 2u);
   EXPECT_EQ(config_->lua.shared_dicts.size(), 2u);
   EXPECT_FALSE(config_->lua.strict_globals);
+  EXPECT_EQ(config_->lua.timers.pending, 5);
+  EXPECT_EQ(config_->lua.timers.running, 6);
+  EXPECT_EQ(config_->lua.worker_threads, (std::map<std::string, int>{{"w", 3}}));
+  EXPECT_EQ(config_->lua.capture_error_log, 8192u);
   EXPECT_EQ(config_->routes[3].content.file, "/etc/mg/conf.d/sub/x.lua");
   EXPECT_EQ(config_->files, (Names{"/etc/mg/main.yaml", "/etc/mg/conf.d/B.yaml", "/etc/mg/conf.d/a.yaml",
                                    "/etc/mg/conf.d/sub/a2.yaml", "/etc/mg/conf.d/b.yaml", "/etc/mg/last.yaml"}));
@@ -146,7 +152,7 @@ TEST(Defaults, AreThoseOfTheStructs) {
   EXPECT_GE(config.workers, 1u);
   EXPECT_EQ(config.log_level, LogLevel::kInfo);
   EXPECT_EQ(config.log_output.kind, Output::Kind::kStderr);
-  EXPECT_EQ(config.access_output.kind, Output::Kind::kOff);
+  EXPECT_EQ(config.access_logs.size(), 0u);
   EXPECT_EQ(config.limits.head, 32u * 1024);
   EXPECT_EQ(config.limits.idle_timeout, milliseconds(75'000));
   EXPECT_FALSE(config.status);
@@ -163,9 +169,10 @@ TEST(Values, LogsAndEndpoints) {
   ASSERT_TRUE(loaded.config) << loaded.errors();
   EXPECT_EQ(loaded.config->log_output.kind, Output::Kind::kOff);
   EXPECT_EQ(loaded.config->log_level, LogLevel::kDebug);
-  EXPECT_EQ(loaded.config->access_format, "json");
-  EXPECT_EQ(loaded.config->access_output.kind, Output::Kind::kFile);
-  EXPECT_EQ(loaded.config->access_output.file, "/conf/logs/a.log");
+  ASSERT_EQ(loaded.config->access_logs.size(), 1u);
+  EXPECT_EQ(loaded.config->access_logs[0].format, "json");
+  EXPECT_EQ(loaded.config->access_logs[0].output.kind, Output::Kind::kFile);
+  EXPECT_EQ(loaded.config->access_logs[0].output.file, "/conf/logs/a.log");
   EXPECT_EQ(loaded.config->status->host, "::1");
   EXPECT_EQ(loaded.config->admin_token, "s3cret");
   EXPECT_EQ(loaded.config->workers, 3u);
@@ -304,6 +311,7 @@ TEST(Values, RoutesAndPolicies) {
   response_headers: { set: { A: "1" }, add: { B: ["2", "3"] }, remove: C }
   error_pages: { 404: /e }
   body_limit: 0
+  body_buffer: 4KiB
   client_abort: ignore
   policies:
     - request_id
@@ -342,21 +350,22 @@ TEST(Values, RoutesAndPolicies) {
   EXPECT_EQ(route.response_headers.remove, Names{"C"});
   EXPECT_EQ(route.error_pages.at(404), "/e");
   EXPECT_EQ(route.body_limit, 0u);
+  EXPECT_EQ(route.body_buffer, 4096u);
   EXPECT_EQ(route.client_abort, ClientAbort::kIgnore);
   ASSERT_EQ(route.policies.size(), 3u);
   EXPECT_EQ(route.policies[0].name, "request_id");
   EXPECT_EQ(route.policies[0].conf, nullptr);
   EXPECT_EQ(route.policies[1].path, "routes[0].policies[1].jwt");
   EXPECT_EQ(route.policies[1].conf->Find("secret")->scalar, "x");
-  EXPECT_EQ(route.policies[2].conf->Find("access")->text_line, 17u);
+  EXPECT_EQ(route.policies[2].conf->Find("access")->text_line, 18u);
   EXPECT_EQ(route.respond->status, 201);
   EXPECT_EQ(route.respond->headers.size(), 3u);
   EXPECT_EQ(route.respond->body, "{");
   const auto& routes = loaded.config->routes;
   EXPECT_EQ(routes[1].content.chunk, "ngx.say(1)\n");
-  EXPECT_EQ(routes[1].content.first_line, 21u);
+  EXPECT_EQ(routes[1].content.first_line, 22u);
   EXPECT_EQ(routes[1].content.name, "@g.yaml");
-  EXPECT_EQ(routes[2].content.first_line, 22u);
+  EXPECT_EQ(routes[2].content.first_line, 23u);
   EXPECT_EQ(routes[3].content.file, "/conf/a.lua");
   EXPECT_EQ(routes[3].content.name, "@/conf/a.lua");
   EXPECT_EQ(routes[4].redirect->status, 302);

@@ -22,6 +22,8 @@ class RouteReader {
   RouteReader(Reading& reading, size_t count);
 
   void Read(const Value& value, size_t index);
+  // That the routes are there which error pages name.
+  void CheckErrorPages();
 
  private:
   void ReadName(const Value& value, size_t index, Route& route);
@@ -77,12 +79,30 @@ void RouteReader::Read(const Value& value, size_t index) {
     Get(value, "body_limit", limit);
     route.body_limit = limit;
   }
+  if (size_t most = SIZE_MAX; value.Find("body_buffer") != nullptr) {
+    Get(value, "body_buffer", most);
+    route.body_buffer = most;
+  }
   ReadClientAbort(value, route.client_abort);
+  if (const Value* logs = value.Find("access_log"))
+    route.access_logs = ReadAccessLogs(*logs, route.path + ".access_log", reading_);
   ReadListenerNames(value, route);
   if (const Value* upstream = value.Find("upstream")) ReadUpstreamOf(*upstream, route);
   if (const Value* respond = value.Find("respond")) ReadRespond(*respond, route);
   if (const Value* redirect = value.Find("redirect")) ReadRedirect(*redirect, route);
   if (const Value* content = value.Find("content")) route.content = ReadLuaSource(*content, reading_);
+}
+
+void RouteReader::CheckErrorPages() {
+  auto check = [&](const std::map<uint16_t, std::string>& pages, const Position& at, const std::string& path) {
+    for (const auto& [status, page] : pages) {
+      if (!page.starts_with('@') || names_.contains(std::string_view(page).substr(1))) continue;
+      reading_.diagnostics.Error(at, fmt::format("{}error_pages.{}", path, status),
+                                 fmt::format("there is no route \"{}\"", page.substr(1)));
+    }
+  };
+  check(reading_.config.error_pages, {}, "");
+  for (const Route& route : reading_.config.routes) check(route.error_pages, route.position, route.path + ".");
 }
 
 void RouteReader::ReadName(const Value& value, size_t index, Route& route) {
@@ -122,14 +142,10 @@ void RouteReader::CheckTemplate(const Value& value, const std::string& path, con
 
 void RouteReader::ReadVars(const Value& value, Route& route) {
   const Value* vars = value.Find("vars");
+  route.vars = config::ReadVars(vars, route.path + ".vars", reading_, Templates::kLeave);
+  route.set = ReadSet(value.Find("set"), route.path + ".set", reading_);
   if (vars == nullptr) return;
-  for (const auto& [name, text] : vars->entries) {
-    if (!IsIdentifier(name)) {
-      reading_.diagnostics.Error(KeyPosition(*vars, name), route.path + ".vars",
-                                 fmt::format("\"{}\" is not a variable's name: letters, digits and _", name));
-    }
-    route.vars.emplace_back(name, text.text);
-  }
+  for (const auto& [name, text] : vars->entries) CheckTemplate(text, route.path + ".vars." + name, route);
 }
 
 void RouteReader::ReadRewrite(const Value& value, Route& route) {
@@ -317,7 +333,8 @@ Schema RouteSchema() {
                  {"listeners", OneOrMore("Names of the only listeners it is served on; all where none is given.",
                                          Text("").AtLeast(1))},
                  {"policies", PoliciesSchema()},
-                 {"vars", MapOf("Variables, `ngx.var.NAME`.", Text(""))},
+                 {"vars", VarsSchema()},
+                 {"set", SetSchema()},
                  {"rewrite",
                   Map("Applied when the upstream request is built.",
                       {
@@ -329,7 +346,9 @@ Schema RouteSchema() {
                  {"response_headers", HeaderEditSchema()},
                  {"error_pages", ErrorPagesSchema()},
                  {"body_limit", Size("In place of `limits.body`; `0`: no limit.")},
+                 {"body_buffer", Size("In place of `limits.body_buffer`; `0`: all in memory.")},
                  {"client_abort", ClientAbortSchema()},
+                 {"access_log", AccessLogSchema()},
                  {"upstream", std::move(upstream_name)},
                  {"respond", RespondSchema()},
                  {"redirect", RedirectSchema()},
@@ -372,6 +391,7 @@ void ReadRoutes(const Value& root, Reading& reading) {
   for (size_t i = 0; i < count; i++) {
     reader.Read(CheckDeferred(schema, *section, i, "routes", reading.files, reading.diagnostics), i);
   }
+  reader.CheckErrorPages();
 }
 
 }  // namespace mg::config

@@ -325,6 +325,11 @@ g.yaml:1:40: "" is not a policy's name (routes[0].policies[3])
 )",
      R"(g.yaml:1:15: "1x": not a size: its units are KiB, MiB, GiB and k, m, g (routes[0].body_limit)
 )"},
+    {"BodyBuffer", R"(- body_buffer: 1x
+  respond: 200
+)",
+     R"(g.yaml:1:16: "1x": not a size: its units are KiB, MiB, GiB and k, m, g (routes[0].body_buffer)
+)"},
     {"Abort", R"(- client_abort: false
   respond: 200
 )",

@@ -82,13 +82,19 @@ std::string UnknownName(std::string_view what, const Value& name, const std::vec
 
 // gateway.cc: all that has no file of its own.
 Schema LogSchema();
-Schema AccessLogSchema();
-Schema EndpointSchema(std::string doc, bool token);
+Schema StatusSchema();
+Schema AdminSchema();
 Schema LimitsSchema();
 Schema TlsSchema();
 Schema LuaSchema();
 Schema RedisSchema();
 void ReadGateway(const Value& root, Reading& reading);
+
+// access_log.cc: of the gateway and of a route.
+Schema AccessLogSchema();
+std::vector<AccessLog> ReadAccessLogs(const Value& value, const std::string& path, Reading& reading);
+// Where the lines of a log go.
+Output ReadOutput(const Value& value, const Reading& reading);
 
 // listeners.cc
 Schema ListenersSchema();
@@ -122,6 +128,13 @@ void ReadClientAbort(const Value& map, ClientAbort& out);
 // A map of header names to one or more values, in file order.
 std::vector<std::pair<std::string, std::string>> ReadHeaders(const Value* value, const std::string& path,
                                                              Reading& reading);
+
+// Variables: templates (vars), and chunks that give their values (set). A route checks the templates itself.
+Schema VarsSchema();
+Schema SetSchema();
+std::vector<std::pair<std::string, std::string>> ReadVars(const Value* value, const std::string& path, Reading& reading,
+                                                          Templates templates = Templates::kCheck);
+std::vector<std::pair<std::string, LuaSource>> ReadSet(const Value* value, const std::string& path, Reading& reading);
 
 // match.cc
 Schema MatchSchema();

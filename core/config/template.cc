@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/strings.h"
 #include "config/syntax.h"
 
@@ -17,7 +19,12 @@ struct Row {
   Kind kind;
   Name name = Name::kNone;
   TemplateUse use = TemplateUse::kRequest;
+  std::string_view variable = {};  // of kBuiltin
 };
+
+constexpr Row LogVariable(std::string_view word, std::string_view variable) {
+  return {word, Kind::kBuiltin, Name::kNone, TemplateUse::kLog, variable};
+}
 
 constexpr Row kRows[] = {
     {"consumer", Kind::kConsumer},
@@ -51,7 +58,38 @@ constexpr Row kRows[] = {
     {"request_line", Kind::kRequestLine, Name::kNone, TemplateUse::kLog},
     {"tls_version", Kind::kTlsVersion, Name::kNone, TemplateUse::kLog},
     {"tls_cipher", Kind::kTlsCipher, Name::kNone, TemplateUse::kLog},
+    {"response_header", Kind::kResponseHeader, Name::kRequired, TemplateUse::kLog},
+    {"upstream_header", Kind::kUpstreamHeader, Name::kRequired, TemplateUse::kLog},
+    {"phase_time", Kind::kPhaseTime, Name::kRequired, TemplateUse::kLog},
+    LogVariable("attempts", "upstream_attempts"),
+    LogVariable("body_bytes_received", "body_bytes_received"),
+    LogVariable("body_bytes_sent", "body_bytes_sent"),
+    LogVariable("completion", "completion"),
+    LogVariable("connection", "connection"),
+    LogVariable("connection_requests", "connection_requests"),
+    LogVariable("error", "error"),
+    LogVariable("hostname", "hostname"),
+    LogVariable("loop", "loop"),
+    LogVariable("peer_addr", "peer_addr"),
+    LogVariable("pid", "pid"),
+    LogVariable("remote_port", "remote_port"),
+    LogVariable("request_target", "request_uri"),
+    LogVariable("server_addr", "server_addr"),
+    LogVariable("server_port", "server_port"),
+    LogVariable("time_unix", "msec"),
+    LogVariable("tls_resumed", "ssl_session_reused"),
+    LogVariable("tls_server_name", "ssl_server_name"),
+    LogVariable("upstream", "upstream"),
+    LogVariable("upstream_connect_time", "upstream_connect_time"),
+    LogVariable("upstream_header_time", "upstream_header_time"),
+    LogVariable("upstream_response_time", "upstream_response_time"),
 };
+
+constexpr std::string_view kPhases[] = {"rewrite", "access", "content", "balance", "header_filter", "body_filter"};
+
+bool IsHeaderKind(Kind kind) {
+  return kind == Kind::kHeader || kind == Kind::kResponseHeader || kind == Kind::kUpstreamHeader;
+}
 
 // What `tls.NAME` may name, and the variable it is.
 constexpr std::pair<std::string_view, std::string_view> kTlsNames[] = {
@@ -85,7 +123,9 @@ std::string CheckName(Kind kind, std::string_view name) {
   bool plain = true;
   for (char c : name) plain = plain && static_cast<unsigned char>(c) > 0x20 && c != 0x7f && c != '{' && c != '}';
   if (!plain) return "a name holds no spaces and no braces";
-  if ((kind == Kind::kHeader || kind == Kind::kCookie) && !IsToken(name)) return "not a name of a header or a cookie";
+  if ((IsHeaderKind(kind) || kind == Kind::kCookie) && !IsToken(name)) return "not a name of a header or a cookie";
+  if (kind == Kind::kPhaseTime && std::ranges::find(kPhases, name) == std::end(kPhases))
+    return "the phases are rewrite, access, content, balance, header_filter and body_filter";
   bool group = kind == Kind::kPath && ParseDecimal<uint32_t>(name).value_or(0) > 0;  // of a regular expression
   if ((kind == Kind::kPath || kind == Kind::kVar) && !group && !IsIdentifier(name))
     return "a name has letters, digits and _ only";
@@ -114,7 +154,7 @@ Result<Expression> ParseExpression(std::string_view text, TemplateUse use) {
   if (row->use == TemplateUse::kLog && use == TemplateUse::kRequest) {
     return Fail(ErrorCode::kInvalid, fmt::format("\"{}\" is known in access logs only", word));
   }
-  Expression expression{row->kind, ""};
+  Expression expression{row->kind, std::string(row->variable)};
   if (dot == std::string_view::npos) {
     if (row->name == Name::kRequired)
       return Fail(ErrorCode::kInvalid, fmt::format("\"{0}\" needs a name: {0}.NAME", word));
@@ -127,7 +167,7 @@ Result<Expression> ParseExpression(std::string_view text, TemplateUse use) {
     return Fail(ErrorCode::kInvalid, fmt::format("\"{}\": {}", text.substr(0, 80), why));
   }
   if (row->kind == Kind::kTls) return TlsExpression(name);
-  expression.name = row->kind == Kind::kHeader ? Lower(name) : std::string(name);
+  expression.name = IsHeaderKind(row->kind) ? Lower(name) : std::string(name);
   return expression;
 }
 

@@ -34,6 +34,10 @@ struct Expression {
     kProtocol,  // uri: path and query as sent; protocol: HTTP/1.1
     kTls,       // with the name of the variable that holds it: "ssl_client_verify"
     // In access logs only.
+    kBuiltin,         // a variable of the gateway's own, by its name there
+    kResponseHeader,  // with a name, as sent to the client; kUpstreamHeader: as it came
+    kUpstreamHeader,
+    kPhaseTime,  // with a phase's name
     kStatus,
     kBytesSent,
     kBytesReceived,

@@ -36,13 +36,13 @@ SessionList::~SessionList() { CloseAll(); }
 void SessionList::Add(std::unique_ptr<H1Session> session) {
   session->list_ = this;
   sessions_.PushBack(*session.release());  // given back to a unique_ptr by Remove
-  size_++;
+  size_.store(size() + 1, std::memory_order_relaxed);
 }
 
 void SessionList::Remove(H1Session& session) {
   session.Unlink();
   session.list_ = nullptr;
-  size_--;
+  size_.store(size() - 1, std::memory_order_relaxed);
   loop_.DestroyLater(std::unique_ptr<net::Deferred>(&session));
 }
 
@@ -97,6 +97,7 @@ void H1Session::OnConnected(Result<void> result) {
     return;
   }
   info_.tls = transport_.tls();
+  if (list_ != nullptr) list_->handshakes_.store(list_->tls_handshakes() + 1, std::memory_order_relaxed);
   timer_.SetAfter(limits().idle_timeout.count());
   ReadInput();
 }

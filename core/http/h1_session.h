@@ -27,7 +27,9 @@ class SessionList {
       : loop_(loop), handshake_failures_(handshake_failures) {}
   ~SessionList();
   void Add(std::unique_ptr<H1Session> session);
-  size_t size() const { return size_; }
+  // Read by any thread, as the counters below are; written by the loop.
+  size_t size() const { return size_.load(std::memory_order_relaxed); }
+  uint64_t tls_handshakes() const { return handshakes_.load(std::memory_order_relaxed); }
   // Closes idle connections now and each other one after its response; new requests are answered with
   // Connection: close.
   void Drain();
@@ -41,7 +43,8 @@ class SessionList {
   net::Loop& loop_;
   std::atomic<uint64_t>* handshake_failures_;
   List<H1Session, SessionList> sessions_;
-  size_t size_ = 0;
+  std::atomic<size_t> size_{0};
+  std::atomic<uint64_t> handshakes_{0};
   bool draining_ = false;
 };
 
@@ -145,8 +148,8 @@ class H1Session final : public net::TransportHandler, public Stream, public List
   bool input_left_ : 1 = false;  // the client may still be sending what nobody will read: closing lingers
   bool write_failed_ : 1 = false;
   bool started_request_ : 1 = false;  // a byte of the head has come
-  bool empty_line_ : 1 = false;  // before it: one is skipped
-  bool stash_full_ : 1 = false;  // as many requests as may be wait in it
+  bool empty_line_ : 1 = false;       // before it: one is skipped
+  bool stash_full_ : 1 = false;       // as many requests as may be wait in it
   uint32_t scanned_ = 0;              // of stash_: how far ScanHead has looked
   uint64_t body_left_ = 0;            // of a Content-Length body
   uint64_t received_ = 0, sent_ = 0;

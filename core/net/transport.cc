@@ -1,6 +1,7 @@
 #include "net/transport.h"
 
 #include <event2/event.h>
+#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -38,6 +39,13 @@ ssize_t SendPieces(int fd, const iovec* pieces, int count, size_t size) {
   return send(fd, together, size, MSG_NOSIGNAL);
 }
 
+// The port is chosen when it connects: one that is taken by a connection to elsewhere will do.
+bool Bind(int fd, const SocketAddress& from) {
+  int one = 1;
+  if (from.port() == 0) setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof one);
+  return bind(fd, from.raw(), from.length()) == 0;
+}
+
 }  // namespace
 
 // One registration for the socket's whole life.
@@ -63,7 +71,8 @@ void Transport::Accept(int fd, ssl_ctx_st* tls) {
   }
 }
 
-void Transport::Connect(const SocketAddress& to, ssl_ctx_st* tls, const std::string& server_name) {
+void Transport::Connect(const SocketAddress& to, ssl_ctx_st* tls, const std::string& server_name,
+                        const SocketAddress* from) {
   MG_CHECK(!watched_);
   ForgetError();
   accepted_ = false;
@@ -74,6 +83,7 @@ void Transport::Connect(const SocketAddress& to, ssl_ctx_st* tls, const std::str
     int one = 1;
     setsockopt(fd_, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
   }
+  if (from != nullptr && !Bind(fd_, *from)) return FailLater(errno);
   if (tls != nullptr && !BeginTls(tls, false, server_name, &to)) return FailLater(0);
   if (connect(fd_, to.raw(), to.length()) != 0 && errno != EINPROGRESS && errno != EINTR) {
     if (errno == EAGAIN) SetErrorText("the listen queue is full");  // unix sockets do not wait for room
@@ -196,7 +206,7 @@ IoResult Transport::Write(const iovec* pieces, int count) {
   } while (sent < 0 && errno == EINTR);
   if (sent < 0 && errno != EAGAIN) {
     if (error_ == 0) error_ = errno;  // the first is the cause: after a reset it is EPIPE
-    readable_ = true;  // what there was to read is followed by the end, of which no event may tell
+    readable_ = true;                 // what there was to read is followed by the end, of which no event may tell
     drained_ = false;
     return {IoResult::kError};
   }

@@ -59,7 +59,9 @@ class Transport {
 
   // Connects; OnConnected tells, never from within this call. With `tls`, `server_name` is sent as SNI and, where the
   // context verifies, checked against the certificate. The caller keeps its own deadline and Close()s.
-  void Connect(const SocketAddress& to, ssl_ctx_st* tls = nullptr, const std::string& server_name = "");
+  // `from`: where it is to come from, port 0 for any.
+  void Connect(const SocketAddress& to, ssl_ctx_st* tls = nullptr, const std::string& server_name = "",
+               const SocketAddress* from = nullptr);
 
   // Starts TLS on a connected plain transport (a client's: STARTTLS, cosockets); OnConnected tells.
   void StartTls(ssl_ctx_st* tls, const std::string& server_name);

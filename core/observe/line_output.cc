@@ -23,8 +23,9 @@ constexpr size_t kBatch = size_t{256} << 10;
 constexpr int kPatience = 1000;  // ms that a pipe or terminal may refuse to take more
 constexpr size_t kLargestDatagram = 8192;
 
+// Non-blocking: a named pipe that nobody reads is an error now, and no stop for all other outputs.
 Result<int> OpenFile(const std::string& path) {
-  int fd = open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
+  int fd = open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0640);
   if (fd < 0) return FailErrno("cannot open " + path);
   return fd;
 }

@@ -18,6 +18,7 @@ namespace {
 
 constexpr int kTick = 5;  // ms between two looks while lines come
 constexpr int kTicksBeforeSleep = 20;
+constexpr Nanoseconds kTellEvery = 60'000'000'000;
 
 std::atomic<uint64_t> next_identity{1};
 
@@ -176,6 +177,7 @@ void LineWriter::Run() {
     for (LineOutput* output : open_) lost += output->lost();
     lost_.fetch_add(lost - lost_before, std::memory_order_relaxed);
     lost_before = lost;
+    TellOfLoss();
     {
       std::lock_guard lock(mutex_);
       flush_done_ = flush;
@@ -191,6 +193,18 @@ void LineWriter::Run() {
     uint64_t wakes;
     [[maybe_unused]] ssize_t ignored = read(wake_fd_, &wakes, sizeof wakes);
   }
+}
+
+// Says in the log that lines are missing: when that begins, and at most once a minute while it goes on.
+void LineWriter::TellOfLoss() {
+  uint64_t all = dropped();
+  if (all == told_) return;
+  Nanoseconds now = MonotonicNow();
+  if (told_at_ != 0 && now - told_at_ < kTellEvery) return;
+  MG_LOG(kError, "log: {} lines were dropped: an output is full, blocked or too slow ({} since the start)", all - told_,
+         all);
+  told_ = all;
+  told_at_ = now;
 }
 
 // Until a producer, or someone who asks for something, wakes it.

@@ -16,6 +16,7 @@
 #include <thread>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/result.h"
 #include "observe/line_output.h"
@@ -72,6 +73,7 @@ class LineWriter {
   void FindOutputs();
   void Sleep();
   void Wake();
+  void TellOfLoss();
 
   const Options options_;
   const uint64_t identity_;
@@ -93,6 +95,8 @@ class LineWriter {
 
   std::vector<std::shared_ptr<LineRing>> draining_;  // the thread's own copies of the lists above
   std::vector<LineOutput*> open_;
+  uint64_t told_ = 0;  // of the lines dropped, how many the log knows of
+  Nanoseconds told_at_ = 0;
   std::thread thread_;
 };
 

@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <iterator>
 
-#include "base/encoding.h"
 #include "base/strings.h"
+#include "observe/metrics_page.h"
 
 namespace mg::observe {
 
@@ -23,34 +23,6 @@ bool IsName(std::string_view name, std::string_view also) {
 
 bool IsLabel(std::string_view name) { return IsName(name, "_") && !name.starts_with("__") && name != "le"; }
 
-// Escapes; what is not UTF-8 becomes U+FFFD, since one wrong byte would cost the whole page.
-void AppendEscaped(std::string& to, std::string_view text, bool quotes) {
-  for (size_t at = 0; at < text.size();) {
-    size_t size = Utf8SequenceSize(text, at);
-    if (size == 0) {
-      to += "\xef\xbf\xbd";
-    } else if (text[at] == '\\') {
-      to += "\\\\";
-    } else if (text[at] == '\n') {
-      to += "\\n";
-    } else if (text[at] == '"' && quotes) {
-      to += "\\\"";
-    } else {
-      to.append(text, at, size);
-    }
-    at += size == 0 ? 1 : size;
-  }
-}
-
-std::string_view KindName(MetricKind kind) {
-  switch (kind) {
-    case MetricKind::kCounter: return "counter";
-    case MetricKind::kGauge: return "gauge";
-    case MetricKind::kHistogram: return "histogram";
-  }
-  return "untyped";
-}
-
 void AppendNumber(std::string& to, double number) { fmt::format_to(std::back_inserter(to), "{}", number); }
 
 }  // namespace
@@ -65,7 +37,7 @@ struct MetricsRegistry::Family {
   MetricKind kind;
   std::string name, help;
   std::vector<std::string> labels;
-  size_t max_series;
+  FamilyOptions options;
   std::map<std::string, Series, std::less<>> series;
 };
 
@@ -101,7 +73,7 @@ MetricsShard& MetricsRegistry::NewShard() {
 
 Result<MetricsRegistry::Family*> MetricsRegistry::AddFamily(MetricKind kind, std::string_view name,
                                                             std::string_view help, std::vector<std::string> labels,
-                                                            size_t max_series) {
+                                                            FamilyOptions options) {
   if (!IsName(name, "_:")) return Fail(ErrorCode::kInvalid, "not a metric's name: " + std::string(name));
   for (size_t i = 0; i < labels.size(); i++) {
     if (!IsLabel(labels[i]) || std::find(labels.begin(), labels.begin() + static_cast<ptrdiff_t>(i), labels[i]) !=
@@ -117,8 +89,9 @@ Result<MetricsRegistry::Family*> MetricsRegistry::AddFamily(MetricKind kind, std
     }
     return found->second.get();
   }
-  auto family = std::make_unique<Family>(
-      Family{kind, std::string(name), std::string(help), std::move(labels), std::max<size_t>(1, max_series), {}});
+  options.max_series = std::max<size_t>(1, options.max_series);
+  auto family =
+      std::make_unique<Family>(Family{kind, std::string(name), std::string(help), std::move(labels), options, {}});
   Family* made = family.get();
   families_.emplace(std::string(name), std::move(family));
   return made;
@@ -146,14 +119,14 @@ MetricsRegistry::Series* MetricsRegistry::FindOrMake(Family* family, std::span<c
     for (size_t i = 0; i < family->labels.size(); i++) {
       if (i > 0) text += ',';
       text += family->labels[i] + "=\"";
-      AppendEscaped(text, value_of(i), true);
+      AppendLabelValue(text, value_of(i));
       text += '"';
     }
   };
   write([&](size_t i) { return i < values.size() ? values[i] : std::string_view(); });
   auto found = family->series.find(text);
   if (found != family->series.end()) return &found->second;
-  if (family->series.size() >= family->max_series) {
+  if (family->series.size() >= family->options.max_series) {
     write([](size_t) { return kOverflow; });
     found = family->series.find(text);
     if (found != family->series.end()) return &found->second;
@@ -206,44 +179,51 @@ int64_t MetricsRegistry::Value(Gauge gauge) const {
 }
 
 void MetricsRegistry::RenderSeries(std::string& to, const Family& family, const Series& series) const {
+  uint64_t sum = series.read ? 0 : Sum(series.slot);
+  if (family.options.sparse && sum == 0 && !series.read) return;
   to += family.name;
   if (!series.labels.empty()) to += '{' + series.labels + '}';
   to += ' ';
   if (series.read) {
     AppendNumber(to, series.read());
   } else if (family.kind == MetricKind::kGauge) {
-    fmt::format_to(std::back_inserter(to), "{}", static_cast<int64_t>(Sum(series.slot)));
+    fmt::format_to(std::back_inserter(to), "{}", static_cast<int64_t>(sum));
+  } else if (family.options.is_time) {
+    AppendNumber(to, static_cast<double>(sum) / 1e9);
   } else {
-    fmt::format_to(std::back_inserter(to), "{}", Sum(series.slot));
+    fmt::format_to(std::back_inserter(to), "{}", sum);
   }
   to += '\n';
 }
 
 void MetricsRegistry::RenderHistogram(std::string& to, const Family& family, const Series& series) const {
+  std::array<uint64_t, kHistogramBounds.size() + 1> counts;
+  uint64_t all = 0;
+  for (uint32_t i = 0; i < counts.size(); i++) counts[i] = all += Sum(series.slot + i);
+  if (family.options.sparse && all == 0) return;
   std::string_view comma = series.labels.empty() ? "" : ",";
-  uint64_t sum = 0;
-  for (uint32_t i = 0; i <= kHistogramBounds.size(); i++) {
-    sum += Sum(series.slot + i);
+  for (size_t i = 0; i < counts.size(); i++) {
     fmt::format_to(std::back_inserter(to), "{}_bucket{{{}{}le=\"", family.name, series.labels, comma);
     if (i < kHistogramBounds.size()) {
       AppendNumber(to, static_cast<double>(kHistogramBounds[i]) / 1e9);
     } else {
       to += "+Inf";
     }
-    fmt::format_to(std::back_inserter(to), "\"}} {}\n", sum);
+    fmt::format_to(std::back_inserter(to), "\"}} {}\n", counts[i]);
   }
   std::string labels = series.labels.empty() ? "" : '{' + series.labels + '}';
   fmt::format_to(std::back_inserter(to), "{}_sum{} {}\n{}_count{} {}\n", family.name, labels,
-                 static_cast<double>(Sum(series.slot + kSumSlot)) / 1e9, family.name, labels, sum);
+                 static_cast<double>(Sum(series.slot + kSumSlot)) / 1e9, family.name, labels, all);
 }
 
 void MetricsRegistry::Render(std::string& to) const {
+  MetricsPage page(to);
   std::lock_guard lock(mutex_);
   for (const auto& [name, family] : families_) {
     if (family->series.empty()) continue;
-    to += "# HELP " + name + ' ';
-    AppendEscaped(to, family->help, false);
-    fmt::format_to(std::back_inserter(to), "\n# TYPE {} {}\n", name, KindName(family->kind));
+    size_t before = to.size();
+    page.Family(family->kind, name, family->help);
+    size_t head = to.size();
     for (const auto& [labels, series] : family->series) {
       if (series.slot == 0 && !series.read) continue;  // there was no room left for it
       if (family->kind == MetricKind::kHistogram) {
@@ -252,6 +232,7 @@ void MetricsRegistry::Render(std::string& to) const {
         RenderSeries(to, *family, series);
       }
     }
+    if (to.size() == head) to.resize(before);
   }
 }
 

@@ -36,9 +36,8 @@ struct Histogram {  // of durations
   uint32_t slot = 0;
 };
 
-// Upper bounds of a histogram's buckets: 5 us to 60 s, three a decade.
-inline constexpr std::array<Nanoseconds, 22> kHistogramBounds{
-    5'000,         10'000,         25'000,         50'000,        100'000,       250'000,
+// Upper bounds of a histogram's buckets: 0.5 ms to 60 s, three a decade.
+inline constexpr std::array<Nanoseconds, 16> kHistogramBounds{
     500'000,       1'000'000,      2'500'000,      5'000'000,     10'000'000,    25'000'000,
     50'000'000,    100'000'000,    250'000'000,    500'000'000,   1'000'000'000, 2'500'000'000,
     5'000'000'000, 10'000'000'000, 30'000'000'000, 60'000'000'000};
@@ -47,7 +46,7 @@ class MetricsShard {
  public:
   enum class Writers : bool { kOne, kMany };
   static constexpr size_t kSlotsPerChunk = 512;
-  static constexpr size_t kMaxChunks = 256;
+  static constexpr size_t kMaxChunks = 512;
 
   explicit MetricsShard(Writers writers) : many_(writers == Writers::kMany) {}
   ~MetricsShard();
@@ -86,12 +85,17 @@ class MetricsShard {
 
 enum class MetricKind : uint8_t { kCounter, kGauge, kHistogram };
 
+struct FamilyOptions {
+  size_t max_series = 1000;  // more are counted together under MetricsRegistry::kOverflow
+  bool is_time = false;      // a counter that is given nanoseconds and shown in seconds
+  bool sparse = false;       // a series is shown once it has counted something
+};
+
 class MetricsRegistry {
  public:
   // A family of series; valid as long as the registry.
   struct Family;
 
-  static constexpr size_t kDefaultSeries = 1000;
   static constexpr std::string_view kContentType = "text/plain; version=0.0.4; charset=utf-8";
   static constexpr std::string_view kOverflow = "_other";  // each label of the series that takes what is past the bound
 
@@ -105,9 +109,9 @@ class MetricsRegistry {
   MetricsShard& shared() { return *shared_; }
 
   // The family of that name: made, or found again if kind and labels are the same. kInvalid if they are not, or for
-  // names that Prometheus does not take. More than `max_series` series are counted together under kOverflow.
+  // names that Prometheus does not take.
   Result<Family*> AddFamily(MetricKind kind, std::string_view name, std::string_view help,
-                            std::vector<std::string> labels = {}, size_t max_series = kDefaultSeries);
+                            std::vector<std::string> labels = {}, FamilyOptions options = {});
 
   // The series with these values, one for each label, made at first sight. The family is of the kind asked for.
   Counter GetCounter(Family* family, std::span<const std::string_view> values = {});

@@ -1,8 +1,11 @@
 #include "observe/metrics.h"
 
+#include "observe/metrics_page.h"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <limits>
 #include <thread>
 
 namespace mg::observe {
@@ -49,19 +52,19 @@ TEST(Metrics, RendersHistograms) {
   MetricsShard& shard = registry.NewShard();
   auto* family = *registry.AddFamily(MetricKind::kHistogram, "d_seconds", "Durations", {"r"});
   Histogram histogram = registry.GetHistogram(family, Values{"x"});
-  for (Nanoseconds duration : {Nanoseconds{-5}, Nanoseconds{5'000}, Nanoseconds{5'001}, Nanoseconds{1'000'000'000},
+  for (Nanoseconds duration : {Nanoseconds{-5}, Nanoseconds{500'000}, Nanoseconds{500'001}, Nanoseconds{1'000'000'000},
                                Nanoseconds{61'000'000'000}}) {
     shard.Observe(histogram, duration);
   }
   std::string page = Page(registry);
   EXPECT_THAT(page, HasSubstr("# TYPE d_seconds histogram\n"));
-  EXPECT_THAT(page, HasSubstr("d_seconds_bucket{r=\"x\",le=\"5e-06\"} 2\n"));
-  EXPECT_THAT(page, HasSubstr("d_seconds_bucket{r=\"x\",le=\"1e-05\"} 3\n"));
+  EXPECT_THAT(page, HasSubstr("d_seconds_bucket{r=\"x\",le=\"0.0005\"} 2\n"));
+  EXPECT_THAT(page, HasSubstr("d_seconds_bucket{r=\"x\",le=\"0.001\"} 3\n"));
   EXPECT_THAT(page, HasSubstr("d_seconds_bucket{r=\"x\",le=\"0.5\"} 3\n"));
   EXPECT_THAT(page, HasSubstr("d_seconds_bucket{r=\"x\",le=\"1\"} 4\n"));
   EXPECT_THAT(page, HasSubstr("d_seconds_bucket{r=\"x\",le=\"60\"} 4\n"));
   EXPECT_THAT(page, HasSubstr("d_seconds_bucket{r=\"x\",le=\"+Inf\"} 5\n"));
-  EXPECT_THAT(page, HasSubstr("d_seconds_sum{r=\"x\"} 62.000010001\nd_seconds_count{r=\"x\"} 5\n"));
+  EXPECT_THAT(page, HasSubstr("d_seconds_sum{r=\"x\"} 62.001000001\nd_seconds_count{r=\"x\"} 5\n"));
 }
 
 TEST(Metrics, EscapesLabelsAndHelp) {
@@ -72,10 +75,36 @@ TEST(Metrics, EscapesLabelsAndHelp) {
             "# HELP c back\\\\slash \"and\"\\nline\n# TYPE c counter\nc{l=\"a\\\\b\\\"c\\nd\xef\xbf\xbd\"} 0\n");
 }
 
+TEST(Metrics, ShowsTimeInSecondsAndSparseSeriesOnceTheyCount) {
+  MetricsRegistry registry;
+  auto* time = *registry.AddFamily(MetricKind::kCounter, "t_seconds_total", "T", {}, {.is_time = true});
+  auto* rare = *registry.AddFamily(MetricKind::kCounter, "r_total", "R", {"l"}, {.sparse = true});
+  auto* slow = *registry.AddFamily(MetricKind::kHistogram, "s_seconds", "S", {"l"}, {.sparse = true});
+  registry.shared().Add(registry.GetCounter(time), 1'500'000'000);
+  Counter seen = registry.GetCounter(rare, Values{"seen"});
+  registry.GetCounter(rare, Values{"unseen"});
+  registry.GetHistogram(slow, Values{"unseen"});
+  EXPECT_EQ(Page(registry), "# HELP t_seconds_total T\n# TYPE t_seconds_total counter\nt_seconds_total 1.5\n");
+  registry.shared().Add(seen);
+  EXPECT_THAT(Page(registry), HasSubstr("# TYPE r_total counter\nr_total{l=\"seen\"} 1\n# HELP t_"));
+}
+
+TEST(MetricsPage, WritesSamples) {
+  std::string text;
+  MetricsPage page(text);
+  page.Family(MetricKind::kGauge, "g", "line\nbreak");
+  page.Sample("g", {}, 1.25);
+  page.Sample("g", {{"a", "x\"\n\\\xff"}, {"b", ""}}, uint64_t{18446744073709551615u});
+  page.Sample("g", {}, std::numeric_limits<double>::infinity());
+  EXPECT_EQ(text,
+            "# HELP g line\\nbreak\n# TYPE g gauge\ng 1.25\n"
+            "g{a=\"x\\\"\\n\\\\\xef\xbf\xbd\",b=\"\"} 18446744073709551615\ng +Inf\n");
+}
+
 TEST(Metrics, BoundsItsSeries) {
   MetricsRegistry registry;
   MetricsShard& shard = registry.NewShard();
-  auto* family = *registry.AddFamily(MetricKind::kCounter, "c", "", {"l"}, 3);
+  auto* family = *registry.AddFamily(MetricKind::kCounter, "c", "", {"l"}, {.max_series = 3});
   for (int i = 0; i < 100; i++) {
     std::string value = std::to_string(i);
     shard.Add(registry.GetCounter(family, Values{value}));
@@ -107,8 +136,8 @@ TEST(Metrics, RunsOutOfSlotsGracefully) {
   MetricsShard& early = registry.NewShard();
   early.Add(Counter{});
   early.Observe(Histogram{}, 1);
-  for (int f = 0; f < 8; f++) {
-    auto* family = *registry.AddFamily(MetricKind::kHistogram, "h" + std::to_string(f), "", {"l"}, 1000);
+  for (int f = 0; f < 16; f++) {
+    auto* family = *registry.AddFamily(MetricKind::kHistogram, "h" + std::to_string(f), "", {"l"});
     for (int i = 0; i < 1000; i++) {
       std::string value = std::to_string(i);
       early.Observe(registry.GetHistogram(family, Values{value}), 1);
@@ -118,12 +147,12 @@ TEST(Metrics, RunsOutOfSlotsGracefully) {
   late.Observe(registry.GetHistogram(*registry.AddFamily(MetricKind::kHistogram, "h0", "", {"l"}), Values{"0"}), 1);
   std::string page = Page(registry);
   EXPECT_THAT(page, HasSubstr("h0_count{l=\"0\"} 2\n"));
-  EXPECT_THAT(page, Not(HasSubstr("h7_count{l=\"999\"}")));
+  EXPECT_THAT(page, Not(HasSubstr("h15_count{l=\"999\"}")));
 }
 
 TEST(Metrics, CountsWhileItIsReadAndGrows) {
   MetricsRegistry registry;
-  auto* family = *registry.AddFamily(MetricKind::kCounter, "c", "", {"l"}, 5000);
+  auto* family = *registry.AddFamily(MetricKind::kCounter, "c", "", {"l"}, {.max_series = 5000});
   Counter common = registry.GetCounter(family, Values{"common"});
   std::vector<std::thread> threads;
   for (int t = 0; t < 4; t++) {

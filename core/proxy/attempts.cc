@@ -62,6 +62,10 @@ Next PickTarget(Exchange& x) {
     return Go(x, Step::kLog);
   }
   if (x.in.body_state == BodyState::kReading) return Next::kSuspend;  // a hook left it half read: OnBody goes on
+  if (x.in.body_state == BodyState::kPulled) {                        // what a script has taken cannot go on
+    x.ReplaceBody(std::string_view());
+    x.BodyPulled();
+  }
   if (up.upstream == nullptr && BeginUpstream(x) == Next::kFail) return Next::kFail;
   if (!x.route->Has(Phase::kBalance) || up.fell_back) return Go(x, Step::kConnect);
   up.balance.address.reset();
@@ -167,11 +171,11 @@ Next SendRequest(Exchange& x) {
   }
   client.SendHead(head, framing);
   if (client.connected()) {
-    if (x.in.body_state != BodyState::kNone) x.SendRequestBody();
+    if (x.in.body_state != BodyState::kNone && !x.SendRequestBody()) return Next::kFail;
     x.SetDeadline();
   } else {
     x.deadline.SetAfter(up.timeouts.connect.count());
-    if (x.in.body_state == BodyState::kRead) x.SendRequestBody();
+    if (x.in.body_state == BodyState::kRead && !x.in.file) x.SendRequestBody();
   }
   if (x.MayHedge()) x.ArmHedging();
   x.step = Step::kReadHead;
@@ -186,6 +190,12 @@ Next ReadHead(Exchange& x) {
   http::HeaderList earlier = x.response.head.headers;
   x.response.head = up.head;
   http::HeaderList& headers = x.response.head.headers;
+  const LogSet* logs = LogsOf(x);
+  if (x.route->Has(Phase::kLog) || (logs != nullptr && (logs->needs & kNeedsUpstreamHead) != 0)) {
+    headers = {};  // a list of its own: the upstream's stays as it came
+    headers.Reserve(x.arena, up.head.headers.size() + earlier.size());
+    for (const http::Header& header : up.head.headers) headers.Append(x.arena, header);
+  }
   for (const http::Header& header : earlier) {
     if (header.id != http::HeaderId::kSetCookie) headers.Remove(header.name);
   }
@@ -198,7 +208,10 @@ Next ReadHead(Exchange& x) {
 
 void Exchange::OnClientConnected() {
   upstream.attempt().connected = context.loop.Now();
-  if (in.body_state == BodyState::kUnread) SendRequestBody();
+  if ((in.body_state == BodyState::kUnread || in.file) && !SendRequestBody()) {
+    FailNow();
+    return;
+  }
   upstream.lease.client().Flush();
   SetDeadline();
 }
@@ -251,6 +264,10 @@ void Exchange::OnResponseHead(http::ResponseHead& head) {
 
 void Exchange::OnRequestDrained() {
   SetDeadline();
+  if (in.file && in.body_state == BodyState::kRead && in.file_sent < in.file->size() && !SendBodyFile()) {
+    FailNow();
+    return;
+  }
   if (in.body_state == BodyState::kStreaming && stream != nullptr) stream->ResumeBody();
 }
 

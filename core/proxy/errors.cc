@@ -38,7 +38,7 @@ void MakeErrorResponse(Exchange& x) {
 }
 
 bool TurnToErrorPage(Exchange& x) {
-  if (x.in.error_status != 0 || x.parent != nullptr) return false;  // an error page that fails is not replaced again
+  if (x.in.error_status != 0 || x.is_subrequest()) return false;  // an error page that fails is not replaced again
   auto status = static_cast<uint16_t>(x.failure.status);
   const std::string* page = nullptr;
   auto look_up = [&](const std::map<uint16_t, std::string>& pages) {
@@ -47,13 +47,26 @@ bool TurnToErrorPage(Exchange& x) {
   };
   if (x.route != nullptr) look_up(x.route->conf->error_pages);
   look_up(x.snapshot().config->error_pages);
-  if (page == nullptr || !x.Reroute(*page, {})) return false;
+  if (page == nullptr) return false;
+  bool named = page->starts_with('@');
+  if (named) {
+    x.RerouteNamed(std::string_view(*page).substr(1));
+  } else if (!x.Reroute(*page, {})) {
+    return false;
+  }
   if (x.response.from_upstream) x.response.head.headers.Clear();
   http::HeaderList kept = x.response.head.headers;  // what hooks have set, as WWW-Authenticate
   x.response = {};
   x.response.head.headers = kept;
-  if (x.request.method != http::Method::kHead) x.SetMethod("GET");
-  x.DiscardBody();
+  x.response.head.status = status;  // what the page's scripts read, and what is sent unless they say otherwise
+  if (x.in.body_state == BodyState::kStreaming || x.in.body_state == BodyState::kStreamed) {
+    x.in.body_state = BodyState::kUnread;  // what has gone to an upstream cannot be sent again
+    x.DiscardBody();
+  }
+  if (!named) {  // a named route has the request as it was
+    if (x.request.method != http::Method::kHead) x.SetMethod("GET");
+    x.DiscardBody();
+  }
   x.upstream.upstream = nullptr;  // the page may have one of its own
   x.upstream.balance = {};
   x.upstream.fell_back = false;

@@ -1,19 +1,19 @@
+// A request's life: what comes from the session and the upstream, and what ends it. Its body is in request_body.cc, the
+// way back in response.cc, attempts at upstreams in attempts.cc and retry.cc.
 #include "proxy/exchange.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "base/log.h"
-#include "http/h1_encoder.h"
 #include "http/url.h"
-#include "proxy/hedging.h"
+#include "proxy/hedging.h"  // for the destructor
 #include "proxy/pipeline.h"
 #include "proxy/variables.h"
 
 namespace mg::proxy {
 
 namespace {
-constexpr size_t kOutputAtOnce = 32 * 1024;  // of script output collected before it is sent
+constexpr size_t kPulledAtOnce = 64 * 1024;  // of a body that a script has not taken yet
 constexpr Milliseconds kAbortGrace = 1'000;  // a client that only half-closed is still answered within
 constexpr int kClientClosed = 499;           // nginx's, for the log
 }  // namespace
@@ -52,7 +52,7 @@ void Exchange::Reset() {
   generation = nullptr;
   route = nullptr;
   param_count = 0;
-  step = Step::kMatchRoute;
+  step = Step::kServerRewrite;
   in = {};
   response = {};
   static_cast<UpstreamState&>(upstream) = {};
@@ -60,8 +60,11 @@ void Exchange::Reset() {
   timing = {};
   script = {};
   failure = {};
-  parent = nullptr;
+  depth = 0;
   variables = nullptr;
+  phase_times = nullptr;
+  local_ip = {};
+  local_port = 0;
   request_id = tunnel_route = {};
   deadline.Cancel();
   total.Cancel();
@@ -78,6 +81,7 @@ void Exchange::Begin() {
   generation = context.current.get();
   generation->live++;
   Count(context.counters.requests);
+  Count(context.counters.waiting);
   timing.began = context.loop.Now();
   timing.wall = context.loop.WallTime();
   connection = stream->connection();
@@ -88,7 +92,7 @@ void Exchange::Begin() {
 // A loop that is late refuses what has not begun, so that what has begun ends in time.
 bool Exchange::Overloaded() {
   Nanoseconds most = snapshot().limits->lag.count() * 1'000'000;
-  return most != 0 && parent == nullptr && context.loop.InTurn() > most;
+  return most != 0 && !is_subrequest() && context.loop.InTurn() > most;
 }
 
 void Exchange::OnRequest() {
@@ -124,16 +128,23 @@ void Exchange::OnRefused(http::ParseError error) {
 void Exchange::OnBody(std::string_view data, http::End end) {
   bool last = end == http::End::kYes;
   in.body_ended = last;
-  if (in.body_state != BodyState::kReading && in.body_state != BodyState::kStreaming) return;  // nobody wants it
+  bool wanted = in.body_state == BodyState::kReading || in.body_state == BodyState::kStreaming ||
+                in.body_state == BodyState::kPulled;
+  if (!wanted) return;
   in.body_bytes += data.size();
-  if (in.body_limit != 0 && in.body_bytes > in.body_limit && !upstream.tunnel) {
+  if (in.body_limit != 0 && in.body_bytes > in.body_limit && !upstream.tunnel && !in.raw) {
     stream->PauseBody();
     OnBodyFailed({ErrorCode::kTooLarge, Origin::kDownstream, Retryable::kNo, "the request body is too large"}, 413);
     return;
   }
   switch (in.body_state) {
     case BodyState::kReading:
-      in.body.Append(data);
+      if (auto kept = KeepBody(data); !kept) {
+        MG_LOG(kError, "a request body could not be kept: {}", kept.error().message);
+        stream->PauseBody();
+        OnBodyFailed({ErrorCode::kSystem, Origin::kGateway, Retryable::kNo, "the request body could not be kept"}, 500);
+        return;
+      }
       if (!last) return;
       in.body_state = BodyState::kRead;
       if (step == Step::kPickTarget && !in_hook) {
@@ -141,6 +152,11 @@ void Exchange::OnBody(std::string_view data, http::End end) {
       } else if (generation->program) {
         generation->program->BodyArrived(*this);
       }
+      return;
+    case BodyState::kPulled:
+      in.body.Append(data);
+      if (in.body.size() >= kPulledAtOnce && !last) stream->PauseBody();
+      if (generation->program) generation->program->BodyArrived(*this);
       return;
     case BodyState::kStreaming: {
       if (last) in.body_state = BodyState::kStreamed;
@@ -232,15 +248,13 @@ void Exchange::OnPeerClosed() {
 
 void Exchange::OnClosed(const Error& error) {
   if (error.code == ErrorCode::kTimeout) MG_LOG(kInfo, "client: {}", error.message);
-  bytes_received_ = stream->bytes_received();
-  bytes_sent_ = stream->bytes_sent();
-  stream = nullptr;
+  LetGo();
   ClientGone();
 }
 
 void Exchange::ClientGone() {
+  if (!client_gone) Count(context.counters.clients_closed);
   client_gone = true;
-  stream = nullptr;
   abort_grace.Cancel();
   if (step == Step::kLog || step == Step::kFinish) return;
   bool hooks_ended = in_hook || response.filter_busy;
@@ -261,203 +275,12 @@ void Exchange::ClientGone() {
   Advance();
 }
 
-// --- the request body
-
-HookStatus Exchange::ReadBody() {
-  switch (in.body_state) {
-    case BodyState::kNone:
-    case BodyState::kRead:
-    case BodyState::kStreamed: return HookStatus::kDone;
-    case BodyState::kFailed:
-    case BodyState::kStreaming: return HookStatus::kFailed;
-    case BodyState::kUnread:
-      if (stream == nullptr) return HookStatus::kFailed;
-      in.body_state = BodyState::kReading;
-      stream->WantBody();
-      stream->ResumeBody();
-      return HookStatus::kSuspended;
-    case BodyState::kReading: return HookStatus::kSuspended;
-  }
-  return HookStatus::kFailed;
-}
-
-void Exchange::DiscardBody() {
-  if (in.body_state != BodyState::kUnread) return;
-  in.body_state = BodyState::kNone;
-  request.framing = http::BodyFraming::kNone;
-  if (stream != nullptr) stream->ResumeBody();
-}
-
-void Exchange::ReplaceBody(std::string_view bytes) {
-  DiscardBody();
-  in.body.Clear();
-  in.body.Append(bytes);
-  in.body_state = BodyState::kRead;
-}
-
-void Exchange::SendRequestBody() {
-  http::H1Client& client = upstream.lease.client();
-  if (in.body_state == BodyState::kUnread) {
-    in.body_state = BodyState::kStreaming;
-    stream->WantBody();
-    stream->ResumeBody();
-    return;
-  }
-  if (in.body_state != BodyState::kRead) return;
-  iovec pieces[64];
-  int count = in.body.Fill(pieces, 64);
-  size_t left = in.body.size();
-  for (int i = 0; i < count; i++) {
-    left -= pieces[i].iov_len;
-    client.SendBody({static_cast<char*>(pieces[i].iov_base), pieces[i].iov_len},
-                    left == 0 ? http::End::kYes : http::End::kNo);
-  }
-  if (left > 0) client.SendBody(in.body.ToString().substr(in.body.size() - left), http::End::kYes);
-  if (in.body.empty()) client.SendBody({}, http::End::kYes);
-}
-
-// --- the response's body from the upstream
-
-void Exchange::OnResponseBody(std::string_view data, http::End end) {
-  bool last = end == http::End::kYes;
-  if (!last && !upstream.tunnel) deadline.SetAfter(upstream.timeouts.between.count());
-  if (last) EndAttempt(AttemptEnd::kSucceeded);
-  response.input_ended = last;
-  bool straight = response.head_sent && response.queued.empty() && stream != nullptr &&
-                  (route == nullptr || !route->Has(Phase::kBodyFilter));
-  if (straight) {
-    if (last) {
-      response.ended = true;
-      EndStream(data);
-      GoOn(Next::kGo);
-      return;
-    }
-    body_bytes_sent_ += data.size();
-    stream->SendBody(data, http::End::kNo);
-  } else {
-    response.queued.Append(data);
-    HookStatus status = step == Step::kSendBody ? Pump() : HookStatus::kSuspended;
-    if (status == HookStatus::kFailed) {
-      GoOn(Next::kFail);
-      return;
-    }
-    if (response.ended) {
-      GoOn(Next::kGo);
-      return;
-    }
-    if (status == HookStatus::kSuspended && upstream.lease) PauseUpstream();
-  }
-  if (stream != nullptr && stream->pending() > 0 && upstream.lease) PauseUpstream();
-}
-
-void Exchange::OnResponseTrailers(std::string_view lines) {
-  if (stream != nullptr) stream->SetTrailers(TrailersToForward(lines, nullptr, arena));
-}
-
-void Exchange::OnResponsePause() {
-  if (stream != nullptr) stream->Flush();
-}
-
-// --- the way back
-
-bool Exchange::FiltersBody() const {
-  return route != nullptr && route->Has(Phase::kBodyFilter) && !response.last_filtered;
-}
-
-bool Exchange::NeedsFilter() const {
-  return route != nullptr &&
-         ((route->Has(Phase::kHeaderFilter) && !response.head_filtered) || route->Has(Phase::kBodyFilter));
-}
-
-HookStatus Exchange::Pump() {
-  if (response.filter_busy) return HookStatus::kSuspended;
-  response.started = true;
-  if (!response.head_filtered) {
-    if (!std::exchange(response.head_edited, true)) EditResponseHeaders(*this);
-    if (route != nullptr && route->Has(Phase::kHeaderFilter)) {
-      response.filter_busy = true;
-      HookStatus status = generation->program->Run(*this, Phase::kHeaderFilter);
-      if (status == HookStatus::kSuspended) return status;
-      response.filter_busy = false;
-      if (status == HookStatus::kFailed) return status;
-    }
-    response.head_filtered = true;
-  }
-  if (!response.head_sent) SendHead();
-  if (!FiltersBody()) {
-    if (response.ended) return HookStatus::kDone;
-    if (!response.body.empty()) {  // an answer made at once: whole, and nothing else
-      response.ended = true;
-      EndStream(response.body);
-    } else {
-      SendPieces(response.queued, response.input_ended ? http::End::kYes : http::End::kNo);
-    }
-    return HookStatus::kDone;
-  }
-  while (!response.ended && (!response.queued.empty() || response.input_ended)) {
-    HookStatus status = FilterPiece();
-    if (status != HookStatus::kDone) return status;
-  }
-  return HookStatus::kDone;
-}
-
-HookStatus Exchange::FilterPiece() {
-  response.piece = response.queued.ToString();
-  response.queued.Clear();
-  response.filter_busy = true;
-  response.filtering_last = response.input_ended;
-  HookStatus status = generation->program->FilterBody(*this, response.piece, response.filtering_last);
-  if (status == HookStatus::kSuspended) return status;
-  response.filter_busy = false;
-  if (status == HookStatus::kFailed) return status;
-  response.last_filtered = response.filtering_last;
-  SendPieces(response.filtered, response.filtering_last ? http::End::kYes : http::End::kNo);
-  return HookStatus::kDone;
-}
-
-void Exchange::SendHead() {
-  response.head_sent = true;
-  http::ResponseHead& head = response.head;
-  if (response.from_upstream && upstream.head.status == 101 && upstream.lease) {
-    head.status = 101;  // whatever filters made of it
-    BeginTunnel();
-    return;
-  }
-  if (head.status < 200) head.status = 500;  // no hook can switch protocols
-  if (stream == nullptr) return;
-  if (FiltersBody()) {
-    head.headers.Remove(http::HeaderId::kContentLength);  // filters may change it
-  } else if (response.from_script && response.input_ended && http::ResponseHasBody(request.method, head.status) &&
-             head.headers.Find(http::HeaderId::kContentLength) == nullptr) {
-    http::HeadWriter digits(arena, 20);
-    digits.PutDecimal(response.queued.size());
-    head.headers.Append(arena, http::HeaderId::kContentLength, digits.text());
-  }
-  stream->SendHead(head, http::End::kNo);
-}
-
-void Exchange::SendPieces(Buffer& pieces, http::End end) {
-  while (!pieces.empty()) {
-    std::string_view front = pieces.Front();
-    bool last = end == http::End::kYes && front.size() == pieces.size();
-    if (last) {
-      EndStream(front);
-    } else if (stream != nullptr) {
-      body_bytes_sent_ += front.size();
-      stream->SendBody(front, http::End::kNo);
-    }
-    pieces.Consume(front.size());
-    if (last) response.ended = true;
-  }
-  if (end == http::End::kNo || response.ended) return;
-  response.ended = true;
-  EndStream({});
-}
+// --- its end
 
 void Exchange::EndStream(std::string_view data) {
   if (stream == nullptr) return;
   body_bytes_sent_ += data.size();
-  http::Stream* to = std::exchange(stream, nullptr);
+  http::Stream* to = LetGo();
   abort_grace.Cancel();
   to->SendBody(data, http::End::kYes);
   bytes_received_ = to->bytes_received();  // a session is destroyed at the end of the turn at the earliest
@@ -466,10 +289,20 @@ void Exchange::EndStream(std::string_view data) {
 
 void Exchange::AbortStream() {
   if (stream == nullptr) return;
-  http::Stream* from = std::exchange(stream, nullptr);
-  bytes_received_ = from->bytes_received();
-  bytes_sent_ = from->bytes_sent();
-  from->Abort();
+  LetGo()->Abort();
+}
+
+http::Stream* Exchange::LetGo() {
+  CountDown(context.counters.waiting);
+  const LogSet* logs = generation != nullptr ? LogsOf(*this) : nullptr;
+  if (generation == nullptr || (logs != nullptr && (logs->needs & kNeedsLocalAddress) != 0)) {
+    net::SocketAddress local = stream->LocalAddress();  // of a tunnel: who will ask is not known yet
+    local_ip = arena.Copy(local.Ip());
+    local_port = local.port();
+  }
+  bytes_received_ = stream->bytes_received();
+  bytes_sent_ = stream->bytes_sent();
+  return std::exchange(stream, nullptr);
 }
 
 // A tunnel (WebSocket, any Upgrade) lives on through reloads: it lets go of its generation, whose script state ends
@@ -486,6 +319,7 @@ void Exchange::BeginTunnel() {
   upstream.tunnel = true;
   tunnel_route = arena.Copy(route->conf->name);
   for (uint8_t i = 0; i < upstream.count; i++) upstream.attempts[i].address = arena.Copy(upstream.attempts[i].address);
+  CountAttempt(*this, upstream.attempt(), AttemptResult::kCancelled);  // it has no end to be timed
   if (generation->program) generation->program->Release(*this);
   generation->live--;
   bool retired = generation->retired;
@@ -505,6 +339,10 @@ void Exchange::BeginTunnel() {
 
 void Exchange::CutOff(int logged_status) {
   EndAttempt(AttemptEnd::kCancelled);
+  if (stream != nullptr) {
+    response.cut = true;
+    Count(context.counters.responses_cut);
+  }
   AbortStream();
   if (!response.head_sent && logged_status != 0) response.head.status = static_cast<uint16_t>(logged_status);
   response.ended = true;
@@ -523,6 +361,8 @@ void Exchange::GoOn(Next next) {
 
 void Exchange::HookFinished(Phase phase, HookStatus status) {
   switch (phase) {
+    case Phase::kServerRewrite: GoOn(AfterHook(status, Step::kMatchRoute)); return;
+    case Phase::kSet: GoOn(AfterHook(status, Step::kRewrite)); return;
     case Phase::kRewrite: GoOn(AfterHook(status, Step::kAccess)); return;
     case Phase::kAccess: GoOn(AfterHook(status, Step::kAnswer)); return;
     case Phase::kContent: GoOn(AfterHook(status, Step::kHeaderFilter)); return;
@@ -539,6 +379,7 @@ void Exchange::HookFinished(Phase phase, HookStatus status) {
 
 void Exchange::FilterFinished(Phase phase, HookStatus status) {
   response.filter_busy = false;
+  EndPhase(phase);
   if (failed_meanwhile && !in_hook) status = HookStatus::kFailed;
   if (status != HookStatus::kFailed) {
     if (phase == Phase::kHeaderFilter) {
@@ -590,49 +431,10 @@ bool Exchange::Reroute(std::string_view path, std::string_view query) {
   return true;
 }
 
-OutputStatus Exchange::ScriptOutput(std::string_view data) {
-  if (response.ended || response.input_ended) return OutputStatus::kEnded;
-  if (stream == nullptr) return OutputStatus::kClosed;
-  response.started = response.from_script = true;
-  response.queued.Append(data);
-  if (NeedsFilter()) return OutputStatus::kFilter;
-  if (response.queued.size() >= kOutputAtOnce) Pump();
-  return OutputStatus::kOk;
-}
-
-OutputStatus Exchange::ScriptSendHead() {
-  if (stream == nullptr && !response.ended) return OutputStatus::kClosed;
-  if (response.head_sent) return OutputStatus::kOk;
-  response.started = response.from_script = true;
-  if (NeedsFilter()) return OutputStatus::kFilter;
-  Pump();
-  return OutputStatus::kOk;
-}
-
-OutputStatus Exchange::ScriptFlush(bool wait) {
-  if (response.ended) return OutputStatus::kOk;
-  if (stream == nullptr) return OutputStatus::kClosed;
-  if (!response.started) return OutputStatus::kOk;
-  if (NeedsFilter() && (!response.queued.empty() || !response.head_filtered)) return OutputStatus::kFilter;
-  Pump();
-  stream->Flush();
-  return wait && stream->pending() > 0 ? OutputStatus::kWait : OutputStatus::kOk;
-}
-
-OutputStatus Exchange::ScriptEnd() {
-  if (response.ended || response.input_ended) return OutputStatus::kEnded;
-  if (stream == nullptr) return OutputStatus::kClosed;
-  response.started = response.from_script = response.input_ended = true;
-  if (NeedsFilter()) return OutputStatus::kFilter;
-  Pump();
-  return OutputStatus::kOk;
-}
-
-HookStatus Exchange::RunOutputFilters() {
-  if (!response.started || response.ended) return HookStatus::kDone;
-  HookStatus status = Pump();
-  if (stream != nullptr) stream->Flush();
-  return status;
+void Exchange::RerouteNamed(std::string_view name) {
+  in.named = arena.Copy(name);
+  in.is_internal = true;
+  in.jumps++;
 }
 
 void Exchange::ScriptExit(int status) {
@@ -661,7 +463,8 @@ std::optional<std::string_view> Exchange::GetVariable(std::string_view name) {
 }
 
 void Exchange::SetVariable(std::string_view name, std::string_view value) {
-  std::string_view kept = arena.Copy(value);
+  // An empty text is a value, no text at all is none.
+  std::string_view kept = value.data() != nullptr && value.empty() ? std::string_view("") : arena.Copy(value);
   for (Variable* v = variables; v != nullptr; v = v->next) {
     if (v->name == name) {
       v->value = kept;

@@ -8,10 +8,13 @@
 #include <optional>
 #include <span>
 #include <string_view>
+#include <utility>
 
 #include "base/buffer.h"
+#include "base/clock.h"
 #include "http/h1_client.h"
 #include "http/stream.h"
+#include "proxy/body_file.h"
 #include "proxy/loop_context.h"
 #include "proxy/phase.h"
 #include "proxy/snapshot.h"
@@ -22,7 +25,9 @@ namespace mg::proxy {
 
 // The steps in their order; pipeline.cc has their functions.
 enum class Step : uint8_t {
+  kServerRewrite,
   kMatchRoute,
+  kSet,
   kRewrite,
   kAccess,
   kAnswer,  // respond, redirect or content; an upstream goes on to kPickTarget
@@ -51,20 +56,28 @@ struct Failure {            // what the client is told, and what the log is
   std::string_view detail;  // for the client; in the arena or static
 };
 
-// How the request body stands.
-enum class BodyState : uint8_t { kNone, kUnread, kReading, kRead, kStreaming, kStreamed, kFailed };
+// How the request body stands. kPulled: a script takes it from in.body, piece by piece.
+enum class BodyState : uint8_t { kNone, kUnread, kReading, kRead, kStreaming, kStreamed, kPulled, kFailed };
 
 struct RequestPart {
   BodyState body_state = BodyState::kNone;
-  Buffer body;               // kRead: all of it (and, while streaming, what waits for the upstream to be ready)
-  bool body_ended = false;   // the client has sent all of it
-  bool is_internal = false;  // by exec or a subrequest: may match internal routes
+  Buffer body;                     // kRead: all of it (and, while streaming, what waits for the upstream to be ready)
+  std::unique_ptr<BodyFile> file;  // kReading, kRead: it is there, and `body` is empty
+  uint64_t file_sent = 0;          // of it, to the current attempt
+  bool body_ended = false;         // the client has sent all of it
+  bool body_asked = false;         // by a hook: it was read, or replaced
+  bool body_discarded = false;     // by a hook, unread
+  bool raw = false;                // a script has taken the connection over: bytes as they are, both ways
+  bool is_internal = false;        // by exec or a subrequest: may match internal routes
   bool uri_changed = false;  // by a hook: the upstream gets request.path and query instead of the target as received
   uint8_t jumps = 0;
   uint16_t error_status = 0;  // an error page is made: the status it stands for
   size_t body_limit = 0;      // 0: none
   uint64_t body_bytes = 0;
   std::string_view original_target;
+  std::string_view named;  // the route to go on with, in place of a match of the path; "": none
+
+  uint64_t BodySize() const { return file ? file->size() : body.size(); }  // kRead
 };
 
 struct ResponsePart {
@@ -75,6 +88,7 @@ struct ResponsePart {
   bool head_sent = false;      // handed to the stream
   bool ended = false;          // its last byte was handed to the stream
   bool exited = false;         // a script ended the phase with a status
+  bool status_set = false;     // by a hook, in the head
   bool from_upstream = false;
   bool from_script = false;     // a script makes the body: ScriptOutput
   bool input_ended = false;     // the last of the body is in `queued` or has gone through the filters
@@ -82,6 +96,7 @@ struct ResponsePart {
   bool last_filtered = false;
   bool filter_busy = false;  // a header or body filter waits
   bool is_error = false;     // made by errors.cc
+  bool cut = false;          // by the gateway, before its end
   std::string_view body;     // of an answer made at once (respond, an error), where no body filter is to see it
   Buffer queued;             // body on its way to the filters
   std::string piece;         // what a body filter is working on
@@ -147,6 +162,17 @@ struct TimingPart {
   Nanoseconds ended = 0;
 };
 
+// How long each phase took, for the logs that ask.
+struct PhaseTimes {
+  static constexpr size_t kPhases = static_cast<size_t>(Phase::kCount);
+  std::array<Nanoseconds, kPhases> began{}, spent{};  // began: 0 while it is not on
+  void Begin(Phase phase) { began[static_cast<size_t>(phase)] = MonotonicNow(); }
+  void End(Phase phase) {
+    Nanoseconds& from = began[static_cast<size_t>(phase)];
+    if (from != 0) spent[static_cast<size_t>(phase)] += MonotonicNow() - std::exchange(from, 0);
+  }
+};
+
 // What the script side keeps for this exchange; meaningless to anyone else.
 struct ScriptPart {
   void* state = nullptr;
@@ -167,6 +193,7 @@ enum class OutputStatus : uint8_t {
 };
 
 class Hedging;
+struct SubrequestSpec;
 
 class Exchange final : public http::StreamHandler, public http::ClientHandler {
  public:
@@ -179,7 +206,7 @@ class Exchange final : public http::StreamHandler, public http::ClientHandler {
   const RouteEntry* route = nullptr;
   std::array<route::Param, route::kMaxParams> params;
   uint32_t param_count = 0;
-  Step step = Step::kMatchRoute;
+  Step step = Step::kServerRewrite;
   uint32_t listener = 0;  // its number: Snapshot::TableFor
   // As it was when the request began: what is told of it stays readable when the connection has gone.
   http::ConnectionInfo connection;
@@ -190,7 +217,7 @@ class Exchange final : public http::StreamHandler, public http::ClientHandler {
   TimingPart timing;
   ScriptPart script;
   Failure failure;
-  Exchange* parent = nullptr;  // of a subrequest
+  uint8_t depth = 0;  // of subrequests within each other; 0: a client's own request
 
   const Snapshot& snapshot() const { return *generation->snapshot; }
 
@@ -203,6 +230,17 @@ class Exchange final : public http::StreamHandler, public http::ClientHandler {
   HookStatus ReadBody();
   void DiscardBody();
   void ReplaceBody(std::string_view bytes);
+  void ReplaceBody(std::unique_ptr<BodyFile> file);
+
+  // A script takes the body itself (ngx.req.socket), out of in.body; HookProgram::BodyArrived tells of more, and
+  // BodyPulled() says that there is room again. False: it was read, or is being read, already.
+  bool PullBody();
+  void BodyPulled();
+  // The same for the whole connection, both ways, as raw bytes from here on: no head is sent, and the connection ends
+  // with the request. A head that was sent and flushed may stand before it. False: that is not so, or a body is being
+  // read.
+  bool TakeOver();
+  OutputStatus SendRaw(std::string_view data);  // kWait: taken, but not by the client yet
 
   // A new URI for the rest of the life of the request; checked. False: not a valid one.
   bool SetPath(std::string_view path);
@@ -210,6 +248,8 @@ class Exchange final : public http::StreamHandler, public http::ClientHandler {
   void SetMethod(std::string_view method);
   // Match again from the start with another path (exec); counts a jump. False: too many.
   bool Reroute(std::string_view path, std::string_view query);
+  // The same, with the route of that name and the URI as it is.
+  void RerouteNamed(std::string_view name);
 
   // Output of a script. The head is fixed by the first call. What is made is collected: whoever resumes the script
   // calls RunOutputFilters() when it stops (waits or ends) and after kFilter.
@@ -222,6 +262,9 @@ class Exchange final : public http::StreamHandler, public http::ClientHandler {
   HookStatus RunOutputFilters();
   // Ends the phase with a status (ngx.exit): the hook program answers kAnswered afterwards.
   void ScriptExit(int status);
+
+  // Whether the status in the head stands for anything yet.
+  bool HasStatus() const { return response.started || response.status_set || step >= Step::kHeaderFilter; }
 
   // An answer with a body in one go (a policy's refusal): problem+json when `body` is empty and status >= 400.
   void Fail(int status, std::string_view detail, std::string_view title = {});
@@ -260,12 +303,25 @@ class Exchange final : public http::StreamHandler, public http::ClientHandler {
   void OnFailed(const Error& error) override;
   Arena& response_arena() override { return arena; }
 
+  // --- subrequest.cc: this exchange becomes a subrequest of `parent`, whose answer `collector` gets. False: `spec` has
+  // no sound path.
+  bool BecomeSubrequest(Exchange& parent, const SubrequestSpec& spec, http::Stream& collector);
+  bool is_subrequest() const { return depth > 0; }
+
   // --- the pipeline's own
   void Advance();  // runs steps from `step` until one suspends or the exchange is done
   Next AfterHook(HookStatus status, Step next);
-  HookStatus Pump();  // moves the body through the filters to the client
-  void SendRequestBody();
-  void SetDeadline();        // for what the upstream owes next; none while it is the client's turn
+  HookStatus Pump();       // moves the body through the filters to the client
+  bool SendRequestBody();  // false: it cannot be read from its file; `failure` tells, the attempt has ended
+  void SetDeadline();      // for what the upstream owes next; none while it is the client's turn
+  void BeginPhase(Phase phase) {
+    if (phase_times != nullptr) [[unlikely]]
+      phase_times->Begin(phase);
+  }
+  void EndPhase(Phase phase) {
+    if (phase_times != nullptr) [[unlikely]]
+      phase_times->End(phase);
+  }
   bool FiltersBody() const;  // body filters are still to see what is sent
   bool IgnoresAbort() const;
   // --- attempts at upstreams (attempts.cc, retry.cc)
@@ -290,6 +346,9 @@ class Exchange final : public http::StreamHandler, public http::ClientHandler {
 
   // For the step functions and callbacks alone.
   Variable* variables = nullptr;
+  PhaseTimes* phase_times = nullptr;  // in the arena; null: nobody asks
+  std::string_view local_ip;          // of the connection, where a log asks, once its stream has been let go of
+  uint16_t local_port = 0;
   std::string_view request_id;
   std::string_view tunnel_route;  // name of the route a tunnel came by
   net::Timer deadline;            // of the upstream attempt's current part, or of the wait before the next
@@ -302,6 +361,8 @@ class Exchange final : public http::StreamHandler, public http::ClientHandler {
  private:
   bool NeedsFilter() const;
   HookStatus FilterPiece();
+  Result<void> KeepBody(std::string_view data);
+  bool SendBodyFile();
   void SendHead();
   void SendPieces(Buffer& pieces, http::End end);
   void GoOn(Next next);
@@ -326,6 +387,7 @@ class Exchange final : public http::StreamHandler, public http::ClientHandler {
   // Hands the last piece over and lets go of the stream, remembering what the log wants to know of it.
   void EndStream(std::string_view data);
   void AbortStream();
+  http::Stream* LetGo();  // of the stream, which is still open: before its last byte, or its abort
   void Begin();
   bool Overloaded();
 

@@ -227,14 +227,12 @@ http::HeaderList EditedHeaders(Exchange& x, uint32_t& decided) {
   return headers;
 }
 
-}  // namespace
-
-Result<RequestTarget> TargetFor(Exchange& x) {
-  const config::Rewrite& rewrite = x.route->conf->rewrite;
-  std::string_view path = x.request.path;
-  if (!rewrite.strip_prefix.empty() && path.starts_with(rewrite.strip_prefix)) {
-    std::string_view rest = path.substr(rewrite.strip_prefix.size());
-    bool whole_segments = rest.empty() || rest.front() == '/' || rewrite.strip_prefix.back() == '/';
+// What `rewrite` of the route makes of the path and the host. An error: what came out is not valid.
+Result<void> RewriteTarget(Exchange& x, std::string_view& path, std::string_view& host) {
+  const std::string& prefix = x.route->conf->rewrite.strip_prefix;
+  if (!prefix.empty() && path.starts_with(prefix)) {
+    std::string_view rest = path.substr(prefix.size());
+    bool whole_segments = rest.empty() || rest.front() == '/' || prefix.back() == '/';
     if (whole_segments) path = rest.starts_with('/') ? rest : x.arena.Concat("/", rest);
   }
   if (x.route->rewrite_path) {
@@ -242,12 +240,23 @@ Result<RequestTarget> TargetFor(Exchange& x) {
     if (!normal) return Fail(ErrorCode::kInvalid, "the rewritten path is not valid");
     path = *normal;
   }
-  RequestTarget target;
-  target.path_and_query = x.request.has_query ? x.arena.Concat(path, "?", x.request.query) : path;
   if (x.route->rewrite_host) {
-    target.host = Evaluate(x, *x.route->rewrite_host);
-    if (!http::ParseAuthority(target.host)) return Fail(ErrorCode::kInvalid, "the rewritten host is not valid");
+    host = Evaluate(x, *x.route->rewrite_host);
+    if (!http::ParseAuthority(host)) return Fail(ErrorCode::kInvalid, "the rewritten host is not valid");
   }
+  return {};
+}
+
+}  // namespace
+
+Result<RequestTarget> TargetFor(Exchange& x) {
+  RequestTarget target;
+  std::string_view path = x.request.path;
+  if (x.route->rewrites_target) {
+    Result<void> rewritten = RewriteTarget(x, path, target.host);
+    if (!rewritten) return std::unexpected(rewritten.error());
+  }
+  target.path_and_query = x.request.has_query ? x.arena.Concat(path, "?", x.request.query) : path;
   return target;
 }
 
@@ -332,7 +341,7 @@ std::string_view EncodeUpstreamRequest(Exchange& x, http::BodyFraming& framing) 
   if (x.in.body_state == BodyState::kRead) {
     framing = http::BodyFraming::kLength;
     writer.Put("Content-Length: ");
-    writer.PutDecimal(x.in.body.size());
+    writer.PutDecimal(x.in.BodySize());
     writer.Put("\r\n");
   } else if (x.in.body_state != BodyState::kNone) {
     framing = request.framing;
@@ -379,7 +388,7 @@ void EditResponseHeaders(Exchange& x) {
     for (const auto& [name, value] : edit.add) headers.Append(x.arena, name, value);
   };
   apply(x.snapshot().config->response_headers);
-  if (x.route != nullptr) apply(x.route->conf->response_headers);
+  if (x.route != nullptr && x.route->edits_response) apply(x.route->conf->response_headers);
 }
 
 }  // namespace mg::proxy

@@ -44,6 +44,7 @@ void Hedging::Fire() {
     runner.hold.Release();
     return;
   }
+  CountHedge(x);
   started_++;
   runner.index = static_cast<uint8_t>(up.count - 1);
   http::H1Client& client = runner.lease.client();

@@ -56,8 +56,11 @@ class HookProgram {
 class HookPrograms {
  public:
   virtual ~HookPrograms() = default;
-  // The phases for which a route has hooks.
+  // The phases for which a route has hooks, by its place in Snapshot::routes.
   virtual PhaseMask MaskOf(size_t route) const = 0;
+  // Whether there are hooks of server_rewrite: in block 0, of the gateway; 1 and on, of the listeners that have
+  // policies, in the configuration's order.
+  virtual bool HasServerRewrite(size_t block) const = 0;
   // The program of a loop, its VM with init already run; each is handed out once.
   virtual std::unique_ptr<HookProgram> TakeProgram(int loop) = 0;
 };

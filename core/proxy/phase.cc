@@ -4,6 +4,8 @@ namespace mg::proxy {
 
 std::string_view PhaseName(Phase phase) {
   switch (phase) {
+    case Phase::kServerRewrite: return "server_rewrite";
+    case Phase::kSet: return "set";
     case Phase::kRewrite: return "rewrite";
     case Phase::kAccess: return "access";
     case Phase::kContent: return "content";

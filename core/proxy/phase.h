@@ -7,6 +7,8 @@
 namespace mg::proxy {
 
 enum class Phase : uint8_t {
+  kServerRewrite,  // before the route is known: of the gateway and of listeners
+  kSet,            // fills variables in
   kRewrite,
   kAccess,
   kContent,

@@ -1,6 +1,7 @@
 // The life of a request, top to bottom:
 //
-//   match route -> rewrite -> access -> answer (respond | redirect | content | on to the upstream)
+//   server rewrite -> match route -> set -> rewrite -> access -> answer (respond | redirect | content | on to the
+//   upstream)
 //     -> pick target -> connect -> send request -> read head
 //     -> header filter -> send body (body filters, streaming) -> log -> finish
 //
@@ -39,6 +40,7 @@ Next FailWith(Exchange& x, int status, std::string_view detail) {
 Next RunHook(Exchange& x, Phase phase, Step next) {
   if (!x.route->Has(phase)) return Go(x, next);
   x.in_hook = true;
+  x.BeginPhase(phase);
   HookStatus status = x.generation->program->Run(x, phase);
   if (status == HookStatus::kSuspended) return Next::kSuspend;
   return x.AfterHook(status, next);
@@ -46,17 +48,59 @@ Next RunHook(Exchange& x, Phase phase, Step next) {
 
 namespace {
 
+// --- server rewrite: once for a client's request, before its route is known
+
+Next ServerRewrite(Exchange& x) {
+  const Snapshot& snapshot = x.snapshot();
+  RemoveNamedFields(x.request.headers);
+  if (!snapshot.KeepsIdentity(x.listener)) snapshot.identity_headers.Strip(x.request.headers);
+  for (const auto& [name, value] : snapshot.vars) DefineVariable(x, name, value);
+  const RouteTable* table = snapshot.TableFor(x.listener);
+  if (table == nullptr) return FailWith(x, 404, "this listener has been removed");
+  if (!table->server_rewrite) return Go(x, Step::kMatchRoute);
+  x.in_hook = true;
+  HookStatus status = x.generation->program->Run(x, Phase::kServerRewrite);
+  if (status == HookStatus::kSuspended) return Next::kSuspend;
+  return x.AfterHook(status, Step::kMatchRoute);
+}
+
 // --- match route
+
+Next EnterRoute(Exchange& x, const RouteEntry& route) {
+  x.route = &route;
+  if (const LogSet* logs = LogsOf(x); logs != nullptr && (logs->needs & kNeedsPhaseTimes) != 0 && !x.phase_times)
+    x.phase_times = x.arena.New<PhaseTimes>();
+  if (route.has_vars) {
+    for (const auto& [name, value] : route.vars) DefineVariable(x, name, value);
+  }
+  x.in.body_limit = route.body_limit;
+  if (x.in.body_limit != 0 && x.request.framing == http::BodyFraming::kLength &&
+      x.request.content_length > x.in.body_limit && x.in.body_state == BodyState::kUnread) {
+    return FailWith(x, 413, "the request body is larger than this route takes");
+  }
+  return Go(x, Step::kSet);
+}
+
+// The route that exec or an error page has named.
+Next EnterNamedRoute(Exchange& x, const RouteTable& table) {
+  const Snapshot& snapshot = x.snapshot();
+  std::string_view name = std::exchange(x.in.named, {});
+  auto found = snapshot.route_names.find(name);
+  // A route is reached on its listeners only, by name as by path.
+  if (found == snapshot.route_names.end() || !std::ranges::binary_search(table.routes, found->second)) {
+    MG_LOG(kError, "could not find named location \"@{}\"", name);
+    return FailWith(x, 500, {});
+  }
+  x.param_count = 0;
+  return EnterRoute(x, snapshot.routes[table.first_route + found->second]);
+}
 
 Next MatchRoute(Exchange& x) {
   const Snapshot& snapshot = x.snapshot();
-  if (x.in.jumps == 0 && x.parent == nullptr) {
-    RemoveNamedFields(x.request.headers);
-    if (!snapshot.KeepsIdentity(x.listener)) snapshot.identity_headers.Strip(x.request.headers);
-  }
   route::Access access = x.in.is_internal ? route::Access::kInternal : route::Access::kClient;
   const RouteTable* table = snapshot.TableFor(x.listener);
   if (table == nullptr) return FailWith(x, 404, "this listener has been removed");
+  if (!x.in.named.empty()) return EnterNamedRoute(x, *table);
   route::Match match = table->matcher->Find(x.request, x.params, access);
   switch (match.kind) {
     case route::Match::kRoute: break;
@@ -66,22 +110,20 @@ Next MatchRoute(Exchange& x) {
       x.response.head.headers.Set(x.arena, "Allow", x.arena.Copy(table->matcher->AllowText(match.allowed)));
       return FailWith(x, 405, "the route does not take this method");
   }
-  x.route = &snapshot.routes[table->routes[match.route]];
   x.param_count = match.params;
-  for (const auto& [name, value] : x.route->conf->vars) x.SetVariable(name, value);
-  x.in.body_limit = x.route->body_limit;
-  if (x.in.body_limit != 0 && x.request.framing == http::BodyFraming::kLength &&
-      x.request.content_length > x.in.body_limit && x.in.body_state == BodyState::kUnread) {
-    return FailWith(x, 413, "the request body is larger than this route takes");
-  }
-  return Go(x, Step::kRewrite);
+  return EnterRoute(x, snapshot.routes[table->first_route + table->routes[match.route]]);
 }
 
-// --- rewrite, access
+// --- set, rewrite, access; a subrequest is let in by its parent
+
+Next Set(Exchange& x) { return RunHook(x, Phase::kSet, Step::kRewrite); }
 
 Next Rewrite(Exchange& x) { return RunHook(x, Phase::kRewrite, Step::kAccess); }
 
-Next Access(Exchange& x) { return RunHook(x, Phase::kAccess, Step::kAnswer); }
+Next Access(Exchange& x) {
+  if (x.is_subrequest()) return Go(x, Step::kAnswer);
+  return RunHook(x, Phase::kAccess, Step::kAnswer);
+}
 
 // --- answer: what the route itself says
 
@@ -161,7 +203,8 @@ Next HeaderFilter(Exchange& x) {
     response.input_ended = true;
   }
   if (response.from_script) response.input_ended = true;
-  if (x.in.error_status != 0 && response.head.status == 200) response.head.status = x.in.error_status;
+  if (x.in.error_status != 0 && response.head.status == 200 && !response.from_script)
+    response.head.status = x.in.error_status;
   response.started = true;
   return Go(x, Step::kSendBody);
 }
@@ -198,11 +241,13 @@ void RejoinGeneration(Exchange& x) {
 }
 
 Next Log(Exchange& x) {
+  if (x.is_subrequest()) return Go(x, Step::kFinish);
   if (x.generation == nullptr) RejoinGeneration(x);
   x.timing.ended = x.context.loop.Now();
   x.deadline.Cancel();
   x.total.Cancel();
   WriteAccessLog(x);
+  CountRequest(x);
   LoopCounters& counters = x.context.counters;
   if (x.response.head.status >= 500) Count(counters.responses_5xx);
   if (x.route == nullptr || !x.route->Has(Phase::kLog)) return Go(x, Step::kFinish);
@@ -217,6 +262,7 @@ Next Finish(Exchange& x) {
   if (generation.program) generation.program->Release(x);
   generation.live--;
   bool retired = generation.retired;
+  if (x.is_subrequest()) context.subrequests--;
   x.Reset();
   context.GiveExchange(&x);
   if (retired) context.ReapSoon();
@@ -224,8 +270,8 @@ Next Finish(Exchange& x) {
 }
 
 constexpr StepFunction kSteps[] = {
-    MatchRoute, Rewrite,      Access,   Answer,    PickTarget, Connect, SendRequest,
-    ReadHead,   HeaderFilter, SendBody, SendError, Log,        Finish,
+    ServerRewrite, MatchRoute, Set,          Rewrite,  Access,    Answer, PickTarget, Connect,
+    SendRequest,   ReadHead,   HeaderFilter, SendBody, SendError, Log,    Finish,
 };
 
 }  // namespace
@@ -249,6 +295,9 @@ Next Exchange::AfterHook(HookStatus status, Step next) {
     in_hook = true;
     return Next::kSuspend;
   }
+  if (phase_times != nullptr) {
+    for (Phase phase : {Phase::kRewrite, Phase::kAccess, Phase::kContent, Phase::kBalance}) phase_times->End(phase);
+  }
   if (std::exchange(failed_meanwhile, false)) return Next::kFail;
   if (client_gone && !IgnoresAbort()) {
     CutOff(499);
@@ -263,8 +312,9 @@ Next Exchange::AfterHook(HookStatus status, Step next) {
     case HookStatus::kRerouted:
       if (response.started) return FailWith(*this, 500, "a jump after the answer has begun");
       response.from_script = false;
-      return in.jumps <= kMostJumps ? Go(*this, Step::kMatchRoute)
-                                    : FailWith(*this, 500, "too many internal redirects");
+      if (in.jumps <= kMostJumps) return Go(*this, Step::kMatchRoute);
+      MG_LOG(kError, "rewrite or internal redirection cycle while internally redirecting to \"{}\"", request.path);
+      return FailWith(*this, 500, "too many internal redirects");
     case HookStatus::kFailed:
       if (failure.status == 0) Fail(500, "a policy failed");
       return Next::kFail;

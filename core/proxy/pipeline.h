@@ -49,5 +49,7 @@ bool TurnToErrorPage(Exchange& exchange);
 
 // access_log.cc
 void WriteAccessLog(Exchange& exchange);
+// Those the exchange will be written to; null: none.
+const LogSet* LogsOf(const Exchange& exchange);
 
 }  // namespace mg::proxy

@@ -155,13 +155,16 @@ struct ProxyRig {
       entry.conf = &r;
       entry.index = static_cast<uint32_t>(snapshot->routes.size() - 1);
       entry.hooks = hooks;
+      for (const auto& [name, value] : r.vars) entry.vars.emplace_back(name, *config::Template::Parse(value));
       entry.body_limit = r.body_limit.value_or(made.limits.body);
+      entry.body_buffer = r.body_buffer.value_or(made.limits.body_buffer);
       if (!r.upstream.empty()) entry.upstream = snapshot->upstream_names.at(r.upstream);
       if (!r.rewrite.path.empty())
         entry.rewrite_path = *config::Template::Parse(r.rewrite.path, config::TemplateUse::kRequest);
       if (!r.rewrite.host.empty())
         entry.rewrite_host = *config::Template::Parse(r.rewrite.host, config::TemplateUse::kRequest);
       if (r.redirect) entry.redirect = *config::Template::Parse(r.redirect->location, config::TemplateUse::kRequest);
+      entry.Settle();
       snapshot->route_names[r.name] = entry.index;
     }
     auto next = std::make_unique<Generation>();

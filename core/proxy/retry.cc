@@ -146,7 +146,10 @@ void Exchange::FailAttempt(const Error& error, FollowUp next) {
   EndAttempt(AttemptEnd::kFailed);
   switch (next) {
     case FollowUp::kHedge: hedging_->TakeOver(); return;
-    case FollowUp::kRetry: PrepareRetry(stale); return;
+    case FollowUp::kRetry:
+      CountRetry(*this);
+      PrepareRetry(stale);
+      return;
     case FollowUp::kNothing: break;
   }
   Told told = TellFailure(error, connected);
@@ -209,6 +212,7 @@ void Exchange::SettleAttempt(Attempt& attempt, upstream::Lease& lease, AttemptEn
     if (counted) attempt.target->active.fetch_sub(1, std::memory_order_release);
     return;
   }
+  CountAttempt(*this, attempt, static_cast<AttemptResult>(end));
   const upstream::Upstream& asked = *attempt.upstream;
   const upstream::Guard& guard = asked.guard();
   bool failed = end == AttemptEnd::kFailed && !attempt.stale;

@@ -2,6 +2,14 @@
 
 namespace mg::proxy {
 
+void RouteEntry::Settle() {
+  const config::HeaderEdit& edit = conf->response_headers;
+  has_vars = !vars.empty();
+  has_hash_key = !hash_key.empty() || !fallback_hash_key.empty();
+  rewrites_target = !conf->rewrite.strip_prefix.empty() || rewrite_path || rewrite_host;
+  edits_response = !edit.remove.empty() || !edit.set.empty() || !edit.add.empty();
+}
+
 namespace {
 std::atomic<size_t> live_snapshots{0};
 }

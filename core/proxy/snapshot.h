@@ -9,14 +9,16 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "config/config.h"
 #include "config/template.h"
 #include "net/tls.h"
-#include "observe/line_writer.h"
+#include "proxy/access_log.h"
 #include "proxy/hook_program.h"
 #include "proxy/identity.h"
+#include "proxy/metrics.h"
 #include "proxy/phase.h"
 #include "proxy/trust.h"
 #include "route/matcher.h"
@@ -32,27 +34,42 @@ struct RequestEdit {
 };
 
 // A route, compiled: what the pipeline reads.
-struct RouteEntry {
+// What every request reads stands first, in one cache line: behind many routes each request comes by another one, and
+// all that it touches of it is cold.
+struct alignas(64) RouteEntry {
   const config::Route* conf = nullptr;
-  uint32_t index = 0;
-  PhaseMask hooks = 0;
   const upstream::Upstream* upstream = nullptr;  // null: another kind of answer
   size_t body_limit = 0;
+  size_t body_buffer = 0;
+  std::unique_ptr<RequestEdit> request_edit;  // null: none
+  uint32_t index = 0;
+  uint32_t log_set = 0;  // in Snapshot::log_sets
+  PhaseMask hooks = 0;
+  // Whether there is anything of the kind to look at further down, or in `conf`: set by Settle().
+  bool has_vars = false, has_hash_key = false, rewrites_target = false, edits_response = false;
+
+  std::vector<std::pair<std::string, config::Template>> vars;
   config::Template redirect, respond_body;
   std::vector<config::Template> respond_headers;  // as in conf, where they are templates
   std::optional<config::Template> rewrite_path, rewrite_host;
-  std::unique_ptr<RequestEdit> request_edit;  // null: none
   std::vector<config::Expression> hash_key;
+  RouteSeries series;
   const upstream::Upstream* fallback = nullptr;  // asked while the upstream's circuit breaker is open; null: none
   std::vector<config::Expression> fallback_hash_key;
+
+  void Settle();  // once all else is set
   bool Has(Phase phase) const { return (hooks & Bit(phase)) != 0; }
 };
 
-// The routes of a listener; listeners with the same ones share a table. A listener is known by a number of its address
-// that stays the same through reloads, since its connections outlive the generation they came in under.
+// The routes of a listener; listeners with the same ones, and no policies of their own, share a table. A listener is
+// known by a number of its address that stays the same through reloads, since its connections outlive the generation
+// they came in under.
 struct RouteTable {
   std::optional<route::Matcher> matcher;  // never empty once built
-  std::vector<uint32_t> routes;           // the matcher's numbers to Snapshot::routes
+  std::vector<uint32_t> routes;           // the matcher's numbers to the configuration's routes
+  uint32_t first_route = 0;               // where those stand in Snapshot::routes, with the listener's policies
+  uint32_t hook_block = 0;                // HookPrograms: whose policies these are
+  bool server_rewrite = false;            // there are hooks of that phase
 };
 
 class Snapshot {
@@ -63,8 +80,11 @@ class Snapshot {
   std::vector<const RouteTable*> table_by_listener;  // by listener number; null: it is not listened on any more
   std::vector<uint32_t> listener_numbers;            // by place in the configuration
   std::vector<bool> keeps_identity;                  // by listener number
-  std::vector<RouteEntry> routes;                    // by config order
+  // By config order; then again for each listener with policies of its own, with its hooks.
+  std::vector<RouteEntry> routes;
   std::unordered_map<std::string_view, uint32_t> route_names;
+  std::vector<std::pair<std::string, config::Template>> vars;  // of every request, before a route's
+  std::unordered_set<std::string_view> variable_names;         // that `vars` and `set` define
   std::vector<std::shared_ptr<upstream::Upstream>> upstreams;
   std::unordered_map<std::string_view, upstream::Upstream*> upstream_names;
   std::vector<std::unique_ptr<net::ServerTls>> listener_tls;  // by listener; null: plain
@@ -73,9 +93,10 @@ class Snapshot {
   TrustedProxies trusted;
   std::unique_ptr<RequestEdit> request_edit;     // for every route, before its own; null: none
   std::shared_ptr<const config::Limits> limits;  // what sessions keep of it
-  config::Template access_format;
-  bool access_log = false;
-  observe::LineWriter::Output access_output;
+  std::vector<std::unique_ptr<AccessLog>> access_logs;
+  std::vector<LogSet> log_sets;  // the first is the gateway's; empty: nothing is logged
+  bool counts = false;           // requests are counted: a page shows it
+  RouteSeries no_route;          // where no route matched
 
   bool KeepsIdentity(uint32_t listener) const { return listener < keeps_identity.size() && keeps_identity[listener]; }
   // Null: no such listener in this generation.

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <ctime>
 
+#include "base/encoding.h"
 #include "base/json.h"
 #include "base/strings.h"
 #include "crypto/random.h"
@@ -18,6 +19,9 @@ namespace mg::proxy {
 namespace {
 
 using http::HeaderId;
+
+constexpr std::string_view kNginxVersion =
+    "1.27.1";  // as ngx.config.nginx_version: whose variables and Lua API these are
 
 std::string_view Decimal(Exchange& x, uint64_t number) {
   http::HeadWriter writer(x.arena, 20);
@@ -113,6 +117,25 @@ std::string_view UpstreamTime(Exchange& x, Nanoseconds Attempt::*until) {
   });
 }
 
+std::string_view UpstreamCookie(Exchange& x, std::string_view name) {
+  for (const http::Header& header : x.upstream.head.headers) {
+    if (header.id != HeaderId::kSetCookie) continue;
+    std::string_view pair = header.value.substr(0, header.value.find(';'));
+    size_t equals = pair.find('=');
+    if (equals != std::string_view::npos && Trim(pair.substr(0, equals)) == name) return Trim(pair.substr(equals + 1));
+  }
+  return {};
+}
+
+// The user name of Basic credentials (RFC 7617), whoever checks them.
+std::string_view RemoteUser(Exchange& x) {
+  std::string_view value = x.request.headers.Get(HeaderId::kAuthorization);
+  if (value.size() < 6 || !EqualsIgnoreCase(value.substr(0, 6), "basic ")) return {};
+  std::optional<std::string> plain = Base64Decode(Trim(value.substr(6)));
+  if (!plain || plain->find(':') == std::string::npos) return {};
+  return x.arena.Copy(std::string_view(*plain).substr(0, plain->find(':')));
+}
+
 std::string_view Uri(Exchange& x) {
   return x.request.has_query ? x.arena.Concat(x.request.path, "?", x.request.query) : x.request.path;
 }
@@ -146,6 +169,7 @@ std::optional<std::string_view> PrefixedVariable(Exchange& x, std::string_view n
   if (name.starts_with("http_")) return JoinedHeader(x, x.request.headers, name.substr(5), true);
   if (name.starts_with("cookie_")) return http::CookieValue(x.request.headers.Get(HeaderId::kCookie), name.substr(7));
   if (name.starts_with("sent_http_")) return JoinedHeader(x, x.response.head.headers, name.substr(10), true);
+  if (name.starts_with("upstream_cookie_")) return UpstreamCookie(x, name.substr(16));
   if (name.starts_with("upstream_http_")) return JoinedHeader(x, x.upstream.head.headers, name.substr(14), true);
   if (name.size() == 1 && IsDigit(name[0])) return x.PathParam(name);
   return std::nullopt;
@@ -157,6 +181,27 @@ struct Builtin {
   std::string_view name;
   Reader read;
 };
+
+std::string_view LocalIp(Exchange& x) {
+  if (x.stream != nullptr) return x.arena.Copy(x.stream->LocalAddress().Ip());
+  return x.local_ip;
+}
+
+std::string_view LocalPort(Exchange& x) {
+  if (x.stream != nullptr) return Decimal(x, x.stream->LocalAddress().port());
+  return x.local_port != 0 ? Decimal(x, x.local_port) : std::string_view();
+}
+
+// How the exchange ended. A tunnel has no other end than that somebody goes.
+std::string_view Completion(Exchange& x) {
+  if (x.response.cut) return "cut";
+  return x.client_gone && !x.upstream.tunnel ? "client_closed" : "complete";
+}
+
+std::string_view UpstreamName(Exchange& x) {
+  if (x.upstream.upstream != nullptr) return x.upstream.upstream->conf().name;
+  return x.route != nullptr && x.route->upstream != nullptr ? std::string_view(x.route->conf->upstream) : "";
+}
 
 net::TlsInfo Tls(Exchange& x) {
   return x.connection.tls != nullptr ? net::DescribeTls(x.connection.tls) : net::TlsInfo{};
@@ -188,14 +233,17 @@ constexpr Builtin kBuiltins[] = {
        Result<net::SocketAddress> address = net::SocketAddress::FromIp(ClientAddress(x), 0);
        return address ? x.arena.Copy(address->ip_bytes()) : std::string_view();
      }},
+    {"body_bytes_received", [](Exchange& x) { return Decimal(x, x.in.body_bytes); }},
     {"body_bytes_sent", [](Exchange& x) { return Decimal(x, x.BodyBytesSent()); }},
     {"bytes_sent", [](Exchange& x) { return Decimal(x, x.BytesSent()); }},
+    {"completion", Completion},
     {"connection", [](Exchange& x) { return Decimal(x, x.connection.serial); }},
     {"connection_requests", [](Exchange& x) { return Decimal(x, x.connection.requests); }},
     {"consumer", [](Exchange& x) { return x.identity.consumer; }},
     {"content_length", [](Exchange& x) { return x.request.headers.Get(HeaderId::kContentLength); }},
     {"content_type", [](Exchange& x) { return x.request.headers.Get(HeaderId::kContentType); }},
     {"document_uri", [](Exchange& x) { return x.arena.Copy(http::DecodeLenient(x.request.path, http::Plus::kKeep)); }},
+    {"error", [](Exchange& x) { return x.failure.detail; }},
     {"generation", [](Exchange& x) { return Decimal(x, x.snapshot().generation); }},
     {"host", [](Exchange& x) -> std::string_view { return x.arena.Copy(Lower(HostOf(x))); }},
     {"hostname",
@@ -206,7 +254,10 @@ constexpr Builtin kBuiltins[] = {
      }},
     {"https", [](Exchange& x) -> std::string_view { return x.connection.tls != nullptr ? "on" : ""; }},
     {"is_args", [](Exchange& x) -> std::string_view { return x.request.query.empty() ? "" : "?"; }},
+    {"loop", [](Exchange& x) { return Decimal(x, static_cast<uint64_t>(x.context.index)); }},
     {"msec", [](Exchange& x) { return Seconds(x, x.context.loop.WallTime()); }},
+    {"nginx_version", [](Exchange&) -> std::string_view { return kNginxVersion; }},
+    {"peer_addr", [](Exchange& x) { return x.peer_ip(); }},
     {"pid", [](Exchange& x) { return Decimal(x, static_cast<uint64_t>(getpid())); }},
     {"proxy_add_x_forwarded_for",
      [](Exchange& x) -> std::string_view {
@@ -214,13 +265,21 @@ constexpr Builtin kBuiltins[] = {
        return earlier.empty() ? x.peer_ip() : x.arena.Concat(earlier, ", ", x.peer_ip());
      }},
     {"query_string", [](Exchange& x) { return x.request.query; }},
+    {"realip_remote_addr", [](Exchange& x) { return x.peer_ip(); }},
+    {"realip_remote_port", [](Exchange& x) { return Decimal(x, x.connection.peer_port); }},
     {"remote_addr", ClientAddress},
     {"remote_port", [](Exchange& x) { return Decimal(x, x.connection.peer_port); }},
+    {"remote_user", RemoteUser},
     {"request", RequestLine},
     {"request_body",
      [](Exchange& x) -> std::string_view {
        return x.in.body_state == BodyState::kRead ? x.arena.Copy(x.in.body.ToString()) : std::string_view();
      }},
+    {"request_body_file",
+     [](Exchange& x) -> std::string_view {
+       return x.in.body_state == BodyState::kRead && x.in.file ? std::string_view(x.in.file->path()) : "";
+     }},
+    {"request_completion", [](Exchange& x) -> std::string_view { return x.response.ended ? "OK" : ""; }},
     {"request_id", [](Exchange& x) { return x.RequestId(); }},
     {"request_length", [](Exchange& x) { return Decimal(x, x.BytesReceived()); }},
     {"request_method", [](Exchange& x) { return x.request.method_text; }},
@@ -231,9 +290,9 @@ constexpr Builtin kBuiltins[] = {
     {"request_uri", [](Exchange& x) { return x.in.original_target; }},
     {"route", [](Exchange& x) -> std::string_view { return x.route ? std::string_view(x.route->conf->name) : ""; }},
     {"scheme", Scheme},
-    {"server_addr", [](Exchange& x) { return x.arena.Copy(x.stream != nullptr ? x.stream->LocalAddress().Ip() : ""); }},
+    {"server_addr", LocalIp},
     {"server_name", [](Exchange& x) -> std::string_view { return x.arena.Copy(Lower(HostOf(x))); }},
-    {"server_port", [](Exchange& x) { return x.stream != nullptr ? Decimal(x, x.stream->LocalAddress().port()) : ""; }},
+    {"server_port", LocalPort},
     {"server_protocol", [](Exchange& x) { return Protocol(x); }},
     {"ssl_alpn_protocol", [](Exchange& x) { return Tls(x).alpn; }},
     {"ssl_cipher", [](Exchange& x) { return Tls(x).cipher; }},
@@ -253,10 +312,16 @@ constexpr Builtin kBuiltins[] = {
        if (x.connection.tls == nullptr) return "";
        return Tls(x).resumed ? "r" : ".";  // as nginx writes it
      }},
-    {"status", [](Exchange& x) { return x.response.head.status == 0 ? "000" : Decimal(x, x.response.head.status); }},
+    {"status",
+     [](Exchange& x) {
+       uint16_t status = x.HasStatus() ? x.response.head.status : x.in.error_status;
+       return status == 0 ? "000" : Decimal(x, status);
+     }},
     {"time_iso8601", TimeIso8601},
     {"time_local", TimeLocal},
+    {"upstream", UpstreamName},
     {"upstream_addr", [](Exchange& x) { return OverAttempts(x, [](const Attempt& a) { return a.address; }); }},
+    {"upstream_attempts", [](Exchange& x) { return Decimal(x, x.upstream.count); }},
     {"upstream_connect_time", [](Exchange& x) { return UpstreamTime(x, &Attempt::connected); }},
     {"upstream_header_time", [](Exchange& x) { return UpstreamTime(x, &Attempt::first_byte); }},
     {"upstream_response_time", [](Exchange& x) { return UpstreamTime(x, &Attempt::ended); }},
@@ -264,6 +329,15 @@ constexpr Builtin kBuiltins[] = {
     {"uri", [](Exchange& x) { return x.arena.Copy(http::DecodeLenient(x.request.path, http::Plus::kKeep)); }},
 };
 static_assert(std::ranges::is_sorted(kBuiltins, {}, &Builtin::name));
+
+// In microseconds, as hooks take: 0 for a phase that had none.
+std::string_view PhaseTime(Exchange& x, std::string_view name) {
+  Nanoseconds spent = 0;
+  for (size_t i = 0; x.phase_times != nullptr && i < PhaseTimes::kPhases; i++) {
+    if (PhaseName(static_cast<Phase>(i)) == name) spent = x.phase_times->spent[i];
+  }
+  return x.arena.Copy(fmt::format("{}.{:06}", spent / 1'000'000'000, spent / 1'000 % 1'000'000));
+}
 
 }  // namespace
 
@@ -310,16 +384,27 @@ std::string_view Evaluate(Exchange& x, const config::Expression& expression) {
     case Kind::kRequestLine: return RequestLine(x);
     case Kind::kTlsVersion: return variable("ssl_protocol");
     case Kind::kTlsCipher: return variable("ssl_cipher");
+    case Kind::kBuiltin: return variable(name);
+    case Kind::kResponseHeader: return JoinedHeader(x, x.response.head.headers, name, false);
+    case Kind::kUpstreamHeader: return JoinedHeader(x, x.upstream.head.headers, name, false);
+    case Kind::kPhaseTime: return PhaseTime(x, name);
   }
   return {};
 }
 
 std::string_view Evaluate(Exchange& x, const config::Template& text) {
+  if (text.constant()) return text.pieces().empty() ? std::string_view() : std::string_view(text.pieces()[0].literal);
   std::string whole;
   for (const config::Template::Piece& piece : text.pieces()) {
     whole += piece.is_literal ? std::string_view(piece.literal) : Evaluate(x, piece.expression);
   }
   return x.arena.Copy(whole);
+}
+
+void DefineVariable(Exchange& x, std::string_view name, const config::Template& text) {
+  std::string_view value = Evaluate(x, text);
+  // Without a place of its own an empty text would look like none.
+  x.SetVariable(name, value.data() != nullptr ? value : std::string_view("", 0));
 }
 
 std::string_view FieldValue(Exchange& x, std::string_view value) {
@@ -330,6 +415,7 @@ std::string_view FieldValue(Exchange& x, std::string_view value) {
 }
 
 uint64_t HashKey(Exchange& x) {
+  if (!x.route->has_hash_key) return 0;
   uint64_t hash = 14695981039346656037u;  // FNV-1a over length-prefixed parts
   auto mix = [&](std::string_view bytes) {
     for (char c : bytes) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211u;

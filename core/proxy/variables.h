@@ -14,6 +14,8 @@ namespace mg::proxy {
 std::string_view Evaluate(Exchange& exchange, const config::Expression& expression);
 // A whole template.
 std::string_view Evaluate(Exchange& exchange, const config::Template& text);
+// Gives the exchange's variable the text's value. An empty one is a value, too.
+void DefineVariable(Exchange& exchange, std::string_view name, const config::Template& text);
 
 // The gateway's own variables, by nginx's names: "remote_addr", "http_NAME", "arg_NAME", "cookie_NAME",
 // "upstream_addr", ... nullopt: none of that name.

@@ -25,12 +25,13 @@ class Builder {
  public:
   explicit Builder(std::span<const RouteSpec> specs) : specs_(specs), index_(std::make_unique<Index>()) {
     index_->routes.resize(specs.size());
+    index_->labels.resize(specs.size());
   }
 
   void AddAll() {
     for (spec_ = 0; spec_ < specs_.size(); spec_++) Add(specs_[spec_]);
     Index& x = *index_;
-    for (Index::Leaf& leaf : x.leaves) Sort(leaf);
+    for (size_t i = 0; i < x.leaves.size(); i++) Fill(x.leaves[i], leaf_routes_[i]);
     for (Index::Table& table : x.tables) std::sort(table.raw_lengths.rbegin(), table.raw_lengths.rend());
     x.nodes.shrink_to_fit();
     x.leaves.shrink_to_fit();
@@ -42,6 +43,7 @@ class Builder {
 
  private:
   Index::Route& route() { return index_->routes[spec_]; }
+  Index::Label& label() { return index_->labels[spec_]; }
 
   void Fault(std::string key, std::string_view message) {
     const std::string& name = specs_[spec_].name;
@@ -53,12 +55,12 @@ class Builder {
     size_t before = errors_.size();
     route().priority = spec.priority;
     route().internal = spec.internal;
-    route().name = spec.name;
-    route().path = spec.path;
+    label().name = spec.name;
+    label().path = spec.path;
     AddMethods(spec);
     AddConditions(spec.headers, "headers", route().headers);
     AddConditions(spec.query, "query", route().query);
-    route().weight = static_cast<uint32_t>((spec.methods.empty() ? 0 : 1) + spec.headers.size() + spec.query.size());
+    label().weight = static_cast<uint32_t>((spec.methods.empty() ? 0 : 1) + spec.headers.size() + spec.query.size());
 
     std::expected<PathPattern, std::string> pattern = ParsePathPattern(spec.path);
     uint32_t regex = kNone;
@@ -138,7 +140,7 @@ class Builder {
   }
 
   void NameParams(const PathPattern& pattern, uint32_t regex) {
-    std::vector<std::string>& names = route().params;
+    std::vector<std::string> names;
     for (const PathPattern::Segment& segment : pattern.segments) {
       if (segment.parameter) names.push_back(segment.text);
     }
@@ -149,8 +151,13 @@ class Builder {
       for (const Regex::Named& named : expression.names()) names.push_back(named.name);
     }
     if (names.size() > kMaxParams) {
-      Fault("path", fmt::format("it captures {} parameters, at most {} are possible", names.size(), kMaxParams));
+      return Fault("path", fmt::format("it captures {} parameters, at most {} are possible", names.size(), kMaxParams));
     }
+    std::vector<std::string>& all = index_->params;
+    auto [known, added] = param_names_.try_emplace(names, static_cast<uint32_t>(all.size()));
+    if (added) all.insert(all.end(), names.begin(), names.end());
+    route().first_param = known->second;
+    route().param_count = static_cast<uint16_t>(names.size());
   }
 
   // The hosts in lower case, each once; "" stands for every host.
@@ -271,19 +278,22 @@ class Builder {
     if (leaf == kNone) {
       leaf = static_cast<uint32_t>(index_->leaves.size());
       index_->leaves.emplace_back();
+      leaf_routes_.emplace_back();
     }
-    index_->leaves[leaf].routes.push_back(static_cast<uint32_t>(spec_));
+    leaf_routes_[leaf].push_back(static_cast<uint32_t>(spec_));
   }
 
-  void Sort(Index::Leaf& leaf) {
-    const std::vector<Index::Route>& routes = index_->routes;
+  void Fill(Index::Leaf& leaf, std::vector<uint32_t>& routes) {
+    Index& x = *index_;
     auto before = [&](uint32_t a, uint32_t b) {
-      return std::tuple(-int64_t{routes[a].priority}, -int64_t{routes[a].weight}, a) <
-             std::tuple(-int64_t{routes[b].priority}, -int64_t{routes[b].weight}, b);
+      return std::tuple(-int64_t{x.routes[a].priority}, -int64_t{x.labels[a].weight}, a) <
+             std::tuple(-int64_t{x.routes[b].priority}, -int64_t{x.labels[b].weight}, b);
     };
-    std::sort(leaf.routes.begin(), leaf.routes.end(), before);
-    leaf.routes.shrink_to_fit();
-    leaf.priority = routes[leaf.routes.front()].priority;
+    std::sort(routes.begin(), routes.end(), before);
+    leaf.priority = x.routes[routes.front()].priority;
+    leaf.first = static_cast<uint32_t>(x.leaf_routes.size());
+    leaf.count = static_cast<uint32_t>(routes.size());
+    x.leaf_routes.insert(x.leaf_routes.end(), routes.begin(), routes.end());
   }
 
   std::span<const RouteSpec> specs_;
@@ -291,6 +301,8 @@ class Builder {
   std::vector<RouteError> errors_;
   size_t spec_ = 0;  // the one at hand
   std::map<std::pair<std::string, Regex::Case>, uint32_t> regex_numbers_;
+  std::map<std::vector<std::string>, uint32_t> param_names_;  // where in Index::params
+  std::vector<std::vector<uint32_t>> leaf_routes_;            // by leaf
   // By table, expression and priority: routes of another priority do not lend their place in the file.
   std::map<std::tuple<uint32_t, uint32_t, int>, uint32_t> regex_leaves_;
 };

@@ -28,11 +28,12 @@ class Explainer {
 
   void Offer(const Index::Table& table, const Index::Leaf& leaf, const Captures& captures) {
     patterns_++;
-    for (uint32_t number : leaf.routes) {
+    for (uint32_t number : index_.RoutesOf(leaf)) {
       const Index::Route& route = index_.routes[number];
       Candidate candidate{number, &table, candidates_.size(), patterns_, Obstacle(route), {}};
-      for (size_t i = 0; i < std::min(route.params.size(), captures.count); i++) {
-        candidate.params.push_back({route.params[i], captures.values[i]});
+      std::span<const std::string> names = index_.ParamsOf(route);
+      for (size_t i = 0; i < std::min(names.size(), captures.count); i++) {
+        candidate.params.push_back({names[i], captures.values[i]});
       }
       candidates_.push_back(std::move(candidate));
     }
@@ -40,7 +41,7 @@ class Explainer {
 
   void GiveUp(const Index::Table& table, const Index::Leaf& leaf) {
     patterns_++;
-    for (uint32_t number : leaf.routes) {
+    for (uint32_t number : index_.RoutesOf(leaf)) {
       candidates_.push_back({number,
                              &table,
                              candidates_.size(),
@@ -82,15 +83,15 @@ class Explainer {
   }
 
   std::string Name(uint32_t number) const {
-    const std::string& name = index_.routes[number].name;
+    const std::string& name = index_.labels[number].name;
     return name.empty() ? fmt::format("#{}", number + 1) : fmt::format("\"{}\"", name);
   }
 
   std::string Title(const Candidate& c) const {
     const Index::Route& route = index_.routes[c.route];
     std::string text = Name(c.route);
-    std::string_view host = c.table->host;
-    text += fmt::format(" (host {}, path {}", host.empty() ? "any" : host, route.path.empty() ? "any" : route.path);
+    std::string_view host = c.table->host, path = index_.labels[c.route].path;
+    text += fmt::format(" (host {}, path {}", host.empty() ? "any" : host, path.empty() ? "any" : path);
     if (route.priority != 0) text += fmt::format(", priority {}", route.priority);
     return text + ")";
   }
@@ -107,7 +108,8 @@ class Explainer {
     if (route.priority != better.priority) return "would match, but has a lower priority";
     if (c.table != winner->table) return "would match, but for a less specific host";
     if (c.pattern != winner->pattern) return "would match, but its path pattern ranks lower";
-    if (route.weight != better.weight) return "would match, but has fewer conditions";
+    if (index_.labels[c.route].weight != index_.labels[winner->route].weight)
+      return "would match, but has fewer conditions";
     return "would match, but stands later in the file";
   }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -18,19 +19,25 @@ struct Index {
     http::HeaderId id = http::HeaderId::kOther;  // of a header's name
     uint32_t regex = kNone;
   };
-  struct Route {
+  // All that a look-up reads of a route, in one cache line.
+  struct alignas(64) Route {
     int priority = 0;
-    uint32_t methods = 0;  // 0: every one
-    uint32_t weight = 0;   // number of further conditions
+    uint32_t methods = 0;      // 0: every one
+    uint32_t first_param = 0;  // in `params`: the names, in the order of capture
+    uint16_t param_count = 0;
     bool internal = false;
     std::vector<Check> headers, query;
-    std::vector<std::string> params;  // names in the order of capture
-    std::string name, path;           // as configured, for Explain
+  };
+  // As configured, for Explain.
+  struct Label {
+    std::string name, path;
+    uint32_t weight = 0;  // number of further conditions
   };
   // The routes that one pattern of one host leads to, in the order they are tried.
   struct Leaf {
-    int priority = 0;  // of the first
-    std::vector<uint32_t> routes;
+    int priority = 0;    // of the first
+    uint32_t first = 0;  // in `leaf_routes`
+    uint32_t count = 0;
   };
   // A place in a tree of segments. Its number is also the scope of its children in `map`; the other scopes (hosts,
   // exact paths, ...) are nodes too, of which only the number is used.
@@ -57,7 +64,10 @@ struct Index {
   TextMap map;
   std::vector<Node> nodes;
   std::vector<Leaf> leaves;
+  std::vector<uint32_t> leaf_routes;
   std::vector<Route> routes;
+  std::vector<Label> labels;        // of the routes
+  std::vector<std::string> params;  // names; routes that capture the same ones share them
   std::vector<Table> tables;
   std::vector<PathRegex> path_regexes;         // in file order
   std::vector<std::vector<uint32_t>> buckets;  // path_regexes of one first segment, in file order
@@ -69,6 +79,12 @@ struct Index {
 
   static constexpr uint32_t kKnownMethods = static_cast<uint32_t>(http::Method::kOther);
 
+  std::span<const uint32_t> RoutesOf(const Leaf& leaf) const {
+    return std::span(leaf_routes).subspan(leaf.first, leaf.count);
+  }
+  std::span<const std::string> ParamsOf(const Route& route) const {
+    return std::span(params).subspan(route.first_param, route.param_count);
+  }
   // The request's method as a set; 0: no route names it.
   uint32_t MethodBit(const http::RequestHead& head) const;
   // Whether a condition on a header field or on a query argument holds; kLimit: a regular expression gave up.

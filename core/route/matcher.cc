@@ -22,7 +22,7 @@ class Finder {
   }
 
   void Offer(const Index::Table&, const Index::Leaf& leaf, const Captures& captures) {
-    for (uint32_t number : leaf.routes) {
+    for (uint32_t number : index_.RoutesOf(leaf)) {
       const Index::Route& route = index_.routes[number];
       if (!Wants(route.priority)) return;
       if (route.internal && access_ != Access::kInternal) continue;
@@ -64,8 +64,9 @@ class Finder {
     match_.kind = Match::kRoute;
     match_.route = number;
     priority_ = route.priority;
-    size_t count = std::min({route.params.size(), captures.count, params_.size()});
-    for (size_t i = 0; i < count; i++) params_[i] = {route.params[i], captures.values[i]};
+    std::span<const std::string> names = index_.ParamsOf(route);
+    size_t count = std::min({names.size(), captures.count, params_.size()});
+    for (size_t i = 0; i < count; i++) params_[i] = {names[i], captures.values[i]};
     match_.params = static_cast<uint32_t>(count);
   }
 
@@ -149,21 +150,24 @@ std::string Matcher::AllowText(uint32_t methods) const {
 
 size_t Matcher::size() const { return index_->routes.size(); }
 
-std::span<const std::string> Matcher::ParamNames(uint32_t route) const { return index_->routes.at(route).params; }
+std::span<const std::string> Matcher::ParamNames(uint32_t route) const {
+  return index_->ParamsOf(index_->routes.at(route));
+}
 
 size_t Matcher::footprint() const {
   auto text = [](const std::string& s) { return s.capacity() > 15 ? s.capacity() + 1 : 0; };
   auto bytes = [](const auto& vector) { return vector.capacity() * sizeof(vector[0]); };
   const Index& x = *index_;
-  size_t sum = sizeof(x) + x.map.footprint() + bytes(x.nodes) + bytes(x.leaves) + bytes(x.routes) + bytes(x.tables) +
-               bytes(x.path_regexes) + bytes(x.buckets) + bytes(x.regexes) + bytes(x.other_methods);
-  for (const Index::Leaf& leaf : x.leaves) sum += bytes(leaf.routes);
+  size_t sum = sizeof(x) + x.map.footprint() + bytes(x.nodes) + bytes(x.leaves) + bytes(x.leaf_routes) +
+               bytes(x.routes) + bytes(x.labels) + bytes(x.params) + bytes(x.tables) + bytes(x.path_regexes) +
+               bytes(x.buckets) + bytes(x.regexes) + bytes(x.other_methods);
+  for (const Index::Label& label : x.labels) sum += text(label.name) + text(label.path);
+  for (const std::string& name : x.params) sum += text(name);
   for (const Index::Table& table : x.tables) sum += text(table.host) + bytes(table.raw_lengths) + bytes(table.regexes);
   for (const Index::PathRegex& regex : x.path_regexes) sum += text(regex.prefix);
   for (const auto& bucket : x.buckets) sum += bytes(bucket);
   for (const Index::Route& route : x.routes) {
-    sum += text(route.name) + text(route.path) + bytes(route.params) + bytes(route.headers) + bytes(route.query);
-    for (const std::string& name : route.params) sum += text(name);
+    sum += bytes(route.headers) + bytes(route.query);
     for (const auto* checks : {&route.headers, &route.query}) {
       for (const Index::Check& check : *checks) sum += text(check.condition.name) + text(check.condition.value);
     }

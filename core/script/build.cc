@@ -17,6 +17,8 @@ constexpr size_t kPhases = static_cast<size_t>(Phase::kCount);
 
 uint32_t BitOf(Phase phase) {
   switch (phase) {
+    case Phase::kServerRewrite: return MG_PHASE_SERVER_REWRITE;
+    case Phase::kSet: return MG_PHASE_SET;
     case Phase::kRewrite: return MG_PHASE_REWRITE;
     case Phase::kAccess: return MG_PHASE_ACCESS;
     case Phase::kContent: return MG_PHASE_CONTENT;
@@ -38,10 +40,15 @@ using FactsByPolicy = std::unordered_map<const config::Policy*, PolicyFacts>;
 
 class Programs final : public proxy::HookPrograms {
  public:
-  Programs(std::vector<proxy::PhaseMask> masks, std::vector<std::unique_ptr<Program>> programs, FactsByPolicy facts)
-      : masks_(std::move(masks)), programs_(std::move(programs)), facts_(std::move(facts)) {}
+  Programs(std::vector<proxy::PhaseMask> masks, std::vector<bool> server_rewrite,
+           std::vector<std::unique_ptr<Program>> programs, FactsByPolicy facts)
+      : masks_(std::move(masks)),
+        server_rewrite_(std::move(server_rewrite)),
+        programs_(std::move(programs)),
+        facts_(std::move(facts)) {}
 
   proxy::PhaseMask MaskOf(size_t route) const override { return masks_.at(route); }
+  bool HasServerRewrite(size_t block) const override { return server_rewrite_.at(block); }
   const FactsByPolicy& facts() const { return facts_; }
   std::unique_ptr<proxy::HookProgram> TakeProgram(int loop) override {
     return std::move(programs_.at(static_cast<size_t>(loop)));
@@ -49,6 +56,7 @@ class Programs final : public proxy::HookPrograms {
 
  private:
   std::vector<proxy::PhaseMask> masks_;
+  std::vector<bool> server_rewrite_;
   std::vector<std::unique_ptr<Program>> programs_;
   FactsByPolicy facts_;
 };
@@ -57,8 +65,8 @@ class Programs final : public proxy::HookPrograms {
 class Assembler {
  public:
   Assembler(const config::Config& config, const PolicySet& policies, std::shared_ptr<const config::Lua> conf, Vm& vm,
-            config::Diagnostics& diagnostics)
-      : config_(config), policies_(policies), vm_(vm), L_(vm.state()), diagnostics_(diagnostics) {
+            PolicyMetrics* metrics, config::Diagnostics& diagnostics)
+      : config_(config), policies_(policies), vm_(vm), L_(vm.state()), metrics_(metrics), diagnostics_(diagnostics) {
     budget_ = {std::chrono::nanoseconds(conf->limits.cpu).count(), conf->limits.growth};
   }
 
@@ -68,7 +76,11 @@ class Assembler {
     for (size_t i = 0; i < policies_.instances.size(); i++) Prepare(i);
     if (diagnostics_.failed()) return;
     for (const config::Upstream& upstream : config_.upstreams) AddFallback(upstream);
-    for (size_t route = 0; route < config_.routes.size(); route++) AddRoute(route);
+    for (size_t block = 0; block <= policies_.listeners.size(); block++) {
+      const std::vector<size_t>& own = block == 0 ? kNone : policies_.listeners[block - 1];
+      AddServerRewrite(own);
+      for (size_t route = 0; route < config_.routes.size(); route++) AddRoute(route, own);
+    }
     parts.init_worker = SingleCode(config_.lua.init_worker, MG_PHASE_INIT_WORKER, "lua.init_worker");
     parts.exit_worker = SingleCode(config_.lua.exit_worker, MG_PHASE_EXIT_WORKER, "lua.exit_worker");
   }
@@ -86,6 +98,8 @@ class Assembler {
   }
 
  private:
+  static inline const std::vector<size_t> kNone;
+
   // What an instance is in this VM: registry references; LUA_NOREF: none.
   struct Loaded {
     int conf = LUA_NOREF;
@@ -118,6 +132,12 @@ class Assembler {
       Report(instance.module, instance.policy->position, instance.policy->path);
     }
     lua_settop(L_, top);
+    if (instance.scope == PolicyInstance::Scope::kRoute &&
+        loaded.functions[static_cast<size_t>(Phase::kServerRewrite)] != LUA_NOREF) {
+      diagnostics_.Error(instance.policy->position, instance.policy->path,
+                         "server_rewrite runs before the route is known: name the policy among the gateway's or a "
+                         "listener's");
+    }
     loaded_.push_back(loaded);
   }
 
@@ -128,7 +148,8 @@ class Assembler {
     bool compiles = lua_isfunction(L_, -1);
     if (!compiles) lua_pop(L_, 1);
     PushValue(L_, instance.conf);
-    if (compiles) lua_pushstring(L_, instance.is_global ? "global" : "route");
+    static constexpr const char* kScopes[] = {"route", "listener", "global"};
+    if (compiles) lua_pushstring(L_, kScopes[static_cast<size_t>(instance.scope)]);
     if (compiles && !vm_.Call(2, 1, kLoadBudget)) {
       Report(instance.module, instance.policy->position, instance.policy->path);
       return LUA_NOREF;
@@ -137,21 +158,35 @@ class Assembler {
   }
 
   int LoadChunk(const ChunkText& chunk, const std::string& path) {
-    if (chunk.text.empty()) return LUA_NOREF;
-    if (!vm_.chunks().LoadText(L_, chunk.name, chunk.text, chunk.first_line)) {
-      Report(chunk.name.substr(1), chunk.position, path);
+    if (chunk.text.empty() && chunk.file.empty()) return LUA_NOREF;
+    bool loaded = chunk.file.empty() ? vm_.chunks().LoadText(L_, chunk.name, chunk.text, chunk.first_line)
+                                     : vm_.chunks().LoadFile(L_, chunk.file);
+    if (!loaded) {
+      Report(chunk.file.empty() ? chunk.name.substr(1) : chunk.file, chunk.position, path);
       return LUA_NOREF;
     }
     vm_.MakeStrict();
     return luaL_ref(L_, LUA_REGISTRYINDEX);
   }
 
-  void AddRoute(size_t index) {
+  void AddServerRewrite(const std::vector<size_t>& own) {
+    std::vector<size_t> hooks;
+    for (const std::vector<size_t>* list : {&policies_.global, &own}) {
+      for (size_t instance : *list) {
+        if (loaded_[instance].functions[static_cast<size_t>(Phase::kServerRewrite)] != LUA_NOREF)
+          hooks.push_back(instance);
+      }
+    }
+    parts_->server_rewrite.push_back(hooks.empty() ? nullptr : CodeOf(Phase::kServerRewrite, hooks));
+  }
+
+  // `own`: the listener's policies.
+  void AddRoute(size_t index, const std::vector<size_t>& own) {
     RouteCode route{};
     for (size_t phase = 0; phase < kPhases; phase++) {
-      if (static_cast<Phase>(phase) == Phase::kContent) continue;
+      if (static_cast<Phase>(phase) == Phase::kContent || static_cast<Phase>(phase) == Phase::kServerRewrite) continue;
       std::vector<size_t> hooks;
-      for (const std::vector<size_t>* list : {&policies_.global, &policies_.routes[index]}) {
+      for (const std::vector<size_t>* list : {&policies_.global, &own, &policies_.routes[index]}) {
         for (size_t instance : *list) {
           if (loaded_[instance].functions[phase] != LUA_NOREF) hooks.push_back(instance);
         }
@@ -160,15 +195,52 @@ class Assembler {
       if (!hooks.empty()) route[phase] = CodeOf(static_cast<Phase>(phase), hooks);
     }
     const config::Route& conf = config_.routes[index];
-    if (!conf.content.empty()) {
-      Code code = SingleCode(conf.content, MG_PHASE_CONTENT, conf.path + ".content");
-      code.names = {"content"};
-      parts_->codes.push_back(std::move(code));
-      route[static_cast<size_t>(Phase::kContent)] = &parts_->codes.back();
-    }
+    route[static_cast<size_t>(Phase::kSet)] = SetCode(conf);
+    if (!conf.content.empty()) route[static_cast<size_t>(Phase::kContent)] = ContentCode(conf);
     auto fallback = fallbacks_.find(conf.upstream);
     if (fallback != fallbacks_.end()) route[static_cast<size_t>(Phase::kContent)] = fallback->second;
     parts_->routes.push_back(route);
+  }
+
+  const Code* ContentCode(const config::Route& route) {
+    auto [known, is_new] = contents_.try_emplace(&route, nullptr);
+    if (!is_new) return known->second;
+    Code code = SingleCode(route.content, MG_PHASE_CONTENT, route.path + ".content");
+    code.names = {"content"};
+    if (metrics_ != nullptr) code.series = {metrics_->Of("content", "content")};
+    parts_->codes.push_back(std::move(code));
+    return known->second = &parts_->codes.back();
+  }
+
+  // The gateway's chunks that give values to variables, then the route's; null: there are none.
+  const Code* SetCode(const config::Route& route) {
+    if (config_.set.empty() && route.set.empty()) return nullptr;
+    auto [known, is_new] = sets_.try_emplace(route.set.empty() ? nullptr : &route, nullptr);
+    if (!is_new) return known->second;
+    Code code;
+    code.phase = MG_PHASE_SET;
+    code.budget = budget_;
+    int top = lua_gettop(L_);
+    vm_.PushRuntime("make_set_runner");
+    lua_newtable(L_);
+    lua_newtable(L_);
+    auto add = [&](const auto& list, const std::string& path) {
+      for (const auto& [name, source] : list) {
+        if (!PushSource(source, path + "." + name)) continue;
+        vm_.MakeStrict();
+        code.names.push_back("set " + name);
+        lua_rawseti(L_, top + 2, static_cast<int>(code.names.size()));
+        lua_pushlstring(L_, name.data(), name.size());
+        lua_rawseti(L_, top + 3, static_cast<int>(code.names.size()));
+      }
+    };
+    add(config_.set, "set");
+    add(route.set, route.path + ".set");
+    code.steps = static_cast<uint32_t>(code.names.size());
+    if (!diagnostics_.failed() && vm_.Call(2, 1, kLoadBudget)) code.runner = luaL_ref(L_, LUA_REGISTRYINDEX);
+    lua_settop(L_, top);
+    parts_->codes.push_back(std::move(code));
+    return known->second = &parts_->codes.back();
   }
 
   // What answers while the upstream's circuit breaker is open: the content of the routes that lead to it.
@@ -200,7 +272,9 @@ class Assembler {
         lua_rawgeti(L_, LUA_REGISTRYINDEX, loaded.conf);
         lua_rawseti(L_, top + 3, static_cast<int>(i) + 1);
       }
-      code.names.push_back(policies_.instances[hooks[i]].policy->name);
+      const PolicyInstance& instance = policies_.instances[hooks[i]];
+      code.names.push_back(instance.policy->name);
+      if (metrics_ != nullptr) code.series.push_back(metrics_->Of(SeriesName(instance), proxy::PhaseName(phase)));
     }
     code.steps = static_cast<uint32_t>(hooks.size()) + (phase == Phase::kBodyFilter ? 1 : 0);
     if (vm_.Call(2, 1, kLoadBudget)) {
@@ -212,6 +286,13 @@ class Assembler {
     parts_->codes.push_back(std::move(code));
     known->second = &parts_->codes.back();
     return known->second;
+  }
+
+  // A script is told from others by its file's name.
+  static std::string SeriesName(const PolicyInstance& instance) {
+    const std::string& name = instance.policy->name;
+    if (name != "script" || instance.module.empty()) return name;
+    return name + ":" + instance.module.substr(instance.module.rfind('/') + 1);
   }
 
   // A chunk that stands alone; without a runner where there is none, or where it does not compile.
@@ -244,16 +325,18 @@ class Assembler {
   const PolicySet& policies_;
   Vm& vm_;
   lua_State* L_;
+  PolicyMetrics* metrics_;
   config::Diagnostics& diagnostics_;
   Budget budget_;
   Program::Parts* parts_ = nullptr;
   std::vector<Loaded> loaded_;
   std::map<std::pair<Phase, std::vector<size_t>>, const Code*> shared_;
-  std::map<std::string, const Code*> fallbacks_;  // by upstream
+  std::map<std::string, const Code*> fallbacks_;                 // by upstream
+  std::map<const config::Route*, const Code*> contents_, sets_;  // sets_: null for routes without their own
 };
 
 bool HasScripts(const config::Config& config) {
-  if (!config.policies.empty() || !config.lua.init.empty() || !config.lua.init_worker.empty() ||
+  if (!config.policies.empty() || !config.set.empty() || !config.lua.init.empty() || !config.lua.init_worker.empty() ||
       !config.lua.exit_worker.empty()) {
     return true;
   }
@@ -261,8 +344,11 @@ bool HasScripts(const config::Config& config) {
     return upstream.breaker && !upstream.breaker->fallback.lua.empty();
   });
   if (falls_back) return true;
-  return std::ranges::any_of(
-      config.routes, [](const config::Route& route) { return !route.policies.empty() || !route.content.empty(); });
+  if (std::ranges::any_of(config.listeners, [](const auto& listener) { return !listener.policies.empty(); }))
+    return true;
+  return std::ranges::any_of(config.routes, [](const config::Route& route) {
+    return !route.policies.empty() || !route.content.empty() || !route.set.empty();
+  });
 }
 
 // Before anything else runs in the VM.
@@ -287,8 +373,10 @@ std::unique_ptr<proxy::HookPrograms> BuildPrograms(const config::Config& config,
   auto conf = std::make_shared<const config::Lua>(config.lua);
   auto chunks = std::make_shared<Chunks>(&files, config.lua.path);
   std::optional<PolicySet> policies;
+  std::shared_ptr<WorkerThreads> worker_threads;
   std::vector<std::unique_ptr<Program>> programs;
-  std::vector<proxy::PhaseMask> masks(config.routes.size(), 0);
+  std::vector<proxy::PhaseMask> masks;
+  std::vector<bool> server_rewrite;
   FactsByPolicy facts;
   for (int loop = 0; loop < std::max(options.loops, 1); loop++) {
     Surroundings around;
@@ -299,6 +387,13 @@ std::unique_ptr<proxy::HookPrograms> BuildPrograms(const config::Config& config,
     around.config = &config;
     around.prefix = config.file.substr(0, config.file.rfind('/') + 1);
     if (static_cast<size_t>(loop) < options.redis.size()) around.redis = options.redis[static_cast<size_t>(loop)];
+    if (!worker_threads) {
+      Surroundings of_threads;
+      of_threads.dicts = around.dicts;
+      of_threads.workers = around.workers;
+      of_threads.prefix = around.prefix;
+      worker_threads = std::make_shared<WorkerThreads>(conf, chunks, std::move(of_threads));
+    }
     auto vm = Vm::Create(*conf, *chunks, std::move(around));
     if (!vm) {
       diagnostics.ErrorIn(config.file, 1, 1, "lua", vm.error().message);
@@ -307,33 +402,37 @@ std::unique_ptr<proxy::HookPrograms> BuildPrograms(const config::Config& config,
     Program::Parts parts;
     parts.chunks = chunks;
     parts.conf = conf;
+    parts.worker_threads = worker_threads;
     if (!diagnostics.failed()) RunInit(config, **vm, diagnostics);
     if (!policies) {
       policies.emplace(config, **vm, files, diagnostics);
       policies->Resolve();
     }
-    Assembler assembler(config, *policies, conf, **vm, diagnostics);
+    Assembler assembler(config, *policies, conf, **vm, options.metrics, diagnostics);
     assembler.Run(parts);
     if (diagnostics.failed()) return nullptr;
     if (loop == 0) facts = assembler.Facts();
+    masks.assign(parts.routes.size(), 0);
     for (size_t route = 0; route < masks.size(); route++) {
       for (size_t phase = 0; phase < kPhases; phase++) {
         if (parts.routes[route][phase] != nullptr) masks[route] |= proxy::Bit(static_cast<Phase>(phase));
       }
     }
+    server_rewrite.clear();
+    for (const Code* code : parts.server_rewrite) server_rewrite.push_back(code != nullptr);
     (*vm)->around.config = nullptr;
     parts.vm = std::move(*vm);
     programs.push_back(std::make_unique<Program>(std::move(parts)));
   }
   chunks->Seal();
-  return std::make_unique<Programs>(std::move(masks), std::move(programs), std::move(facts));
+  return std::make_unique<Programs>(std::move(masks), std::move(server_rewrite), std::move(programs), std::move(facts));
 }
 
-std::vector<Hook> HooksOf(const proxy::HookPrograms& programs, const config::Config& config, size_t route,
-                          Phase phase) {
+std::vector<Hook> HooksOf(const proxy::HookPrograms& programs, const config::Config& config,
+                          const config::Listener& listener, const config::Route& route, Phase phase) {
   const auto& own = static_cast<const Programs&>(programs);  // BuildPrograms makes no other
   std::vector<Hook> hooks;
-  for (const std::vector<config::Policy>* list : {&config.policies, &config.routes[route].policies}) {
+  for (const std::vector<config::Policy>* list : {&config.policies, &listener.policies, &route.policies}) {
     for (const config::Policy& policy : *list) {
       auto facts = own.facts().find(&policy);
       bool takes_part = facts != own.facts().end() && (facts->second.phases & proxy::Bit(phase)) != 0;

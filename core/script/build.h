@@ -11,6 +11,7 @@
 #include "config/node.h"
 #include "proxy/hook_program.h"
 #include "redis/redis.h"
+#include "script/meter.h"
 #include "store/shared_dict.h"
 
 namespace mg::script {
@@ -21,6 +22,7 @@ struct BuildOptions {
   std::vector<std::shared_ptr<store::SharedDict>> dicts;
   // Each loop's Redis connections; empty where nothing will run (`moongate check`).
   std::vector<redis::Connections*> redis;
+  PolicyMetrics* metrics = nullptr;  // null: nothing is counted
 };
 
 // Null when there is nothing to run, or when an error was added to `diagnostics`.
@@ -33,8 +35,9 @@ struct Hook {
   std::string file;              // of its module or script; empty: chunks in place
 };
 
-// In the order they run, for `moongate explain`. `programs` are what BuildPrograms made of `config`.
-std::vector<Hook> HooksOf(const proxy::HookPrograms& programs, const config::Config& config, size_t route,
-                          proxy::Phase phase);
+// In the order they run, for `moongate explain`. `programs` are what BuildPrograms made of `config`. Where the request
+// comes in counts: a listener may have policies of its own.
+std::vector<Hook> HooksOf(const proxy::HookPrograms& programs, const config::Config& config,
+                          const config::Listener& listener, const config::Route& route, proxy::Phase phase);
 
 }  // namespace mg::script

@@ -12,8 +12,10 @@
 #include <string>
 #include <vector>
 
+#include "base/list.h"
 #include "net/loop.h"
 #include "script/limits.h"
+#include "script/meter.h"
 
 struct lua_State;
 
@@ -26,8 +28,12 @@ namespace mg::script {
 struct Context;
 struct Run;
 
-// What a coroutine waits for. Destroying it cancels it; it is destroyed when the coroutine is woken or killed.
-class Operation : public net::Deferred {};
+// What a coroutine waits for. Destroying it cancels it; it is destroyed, at the end of the loop's turn, when the
+// coroutine is woken or killed. Cancel comes at once when it is killed, for what must not outlive the request.
+class Operation : public net::Deferred {
+ public:
+  virtual void Cancel() {}
+};
 
 // Pushes the results of a wait on the stack of the coroutine; answers how many. Runs between runs, without limits.
 using Push = std::function<int(lua_State*)>;
@@ -37,6 +43,16 @@ struct Handle {
   uint32_t scheduler = 0, slot = 0, generation = 0, wait = 0;
 };
 
+// What a context has beyond its runs (a cosocket). The end of the context is told; then it sees to its own destruction.
+class Belonging : public ListNode<Context> {
+ public:
+  virtual ~Belonging() = default;
+  virtual void ContextEnded() = 0;
+  // Of the client's side of a request: more of the body has come, or it failed; all output was taken.
+  virtual void BodyArrived() {}
+  virtual void OutputDrained() {}
+};
+
 // The hooks that one route has in one phase, compiled in one VM.
 struct Code {
   uint32_t phase = 0;  // MG_PHASE_*
@@ -44,6 +60,7 @@ struct Code {
   std::vector<std::string> names;  // of the policies, in the order they run
   uint32_t steps = 1;              // functions, and what the runner does after the last (body filters)
   Budget budget;
+  std::vector<PolicySeries> series;  // as `names`; empty: nothing is counted
 };
 
 struct Coroutine {
@@ -56,9 +73,10 @@ struct Coroutine {
   State state = State::kIdle;
   bool light = false;  // a script's thread: its state is not pooled
   bool ended_well = false;
-  bool waited_for = false;
-  int arguments = 0;    // on its stack, for the next resume
-  uint32_t policy = 0;  // index into Code::names
+  bool fresh = false;           // its first function has not begun
+  lua_State* parent = nullptr;  // of a light thread: who spawned it; an identity, never used
+  int arguments = 0;            // on its stack, for the next resume
+  uint32_t policy = 0;          // index into Code::names
   Run* run = nullptr;
   std::unique_ptr<Operation> operation;
   std::vector<Coroutine*> joining;  // waits for the first of these to end
@@ -74,7 +92,7 @@ struct Run {
   uint32_t phase = 0;          // MG_PHASE_* of the last code
   Coroutine* main = nullptr;
   std::vector<Coroutine*> coroutines;  // main and the light threads
-  std::vector<Coroutine*> ready;       // resumed from the back
+  std::vector<Coroutine*> ready;       // a queue; its front is the vector's back
   bool driving = false;
   Ending ending = Ending::kNone;
   int status = 0;     // with kExit
@@ -86,15 +104,20 @@ enum class Group : uint8_t { kEntry, kFilter, kLog, kCount };
 struct Context {
   enum class Kind : uint8_t { kRequest, kTimer, kWorker };
   Kind kind = Kind::kRequest;
-  uint32_t slot = 0;  // from 1
+  uint32_t slot = 0;    // from 1
+  uint32_t serial = 0;  // of all contexts of the loop; never 0
   bool live = false;
   bool keeps_state = false;  // Lua has something under the slot
+  uint8_t jumps = 0;         // of the request, when a phase began last
   bool released = false;     // to be recycled when nothing on the stack uses it
   uint32_t uses = 0;
   proxy::Exchange* exchange = nullptr;
   std::array<Run, static_cast<size_t>(Group::kCount)> runs;
   std::vector<Handle> output_waiters, body_waiters;
-  Nanoseconds cut_at = 0;  // a detached log phase is cut then; 0: no
+  enum class OnAbort : uint8_t { kNone, kSet, kCalled } on_abort = OnAbort::kNone;
+  List<Belonging, Context> belongings;
+  Belonging* downstream = nullptr;  // one of them: ngx.req.socket
+  Nanoseconds cut_at = 0;           // a detached log phase is cut then; 0: no
 };
 
 }  // namespace mg::script

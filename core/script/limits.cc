@@ -60,6 +60,8 @@ volatile uint8_t* FindHookMask(lua_State* L) {
 
 }  // namespace
 
+constinit thread_local sigjmp_buf* volatile t_interrupt = nullptr;
+
 Result<void> Limits::Prepare(lua_State* L, Limits& limits) {
   static std::once_flag once;
   std::call_once(once, [] {
@@ -102,6 +104,12 @@ void* Limits::Allocate(void* self, void* block, size_t old_size, size_t new_size
   void* result = limits->inner_(limits->inner_data_, block, old_size, new_size);
   if (result != nullptr || new_size == 0) limits->used_ += new_size - old_size;
   return result;
+}
+
+bool Limits::Allows(size_t bytes) {
+  if (!on_ || bytes <= allowed_ - std::min(used_, allowed_)) return true;
+  Trip(bytes > cap_ - std::min(used_, cap_) ? Stopped::kMemory : Stopped::kGrowth);
+  return false;
 }
 
 void Limits::Enter(const Budget& budget) {
@@ -163,6 +171,10 @@ void Limits::OnSignal(int, siginfo_t*, void*) {
   uint32_t run = limits->run_.load(std::memory_order_relaxed);
   if (run == 0 || run != limits->stop_.load(std::memory_order_relaxed)) return;
   limits->Trip(Stopped::kTime);
+  if (sigjmp_buf* to = t_interrupt; to != nullptr) {
+    t_interrupt = nullptr;
+    siglongjmp(*to, 1);
+  }
 }
 
 // On the VM's thread, in the middle of anything: from the signal, or from an allocation.

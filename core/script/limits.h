@@ -15,6 +15,7 @@
 #pragma once
 
 #include <pthread.h>
+#include <setjmp.h>
 #include <signal.h>
 
 #include <atomic>
@@ -29,6 +30,10 @@ struct lua_State;
 struct lua_Debug;
 
 namespace mg::script {
+
+// Where the signal jumps to (once, with itself blocked) instead of coming back: set around work of unknown length that
+// owns nothing and holds no lock, on the thread's own stack. Null: nowhere.
+extern constinit thread_local sigjmp_buf* volatile t_interrupt;
 
 // 0: no limit.
 struct Budget {
@@ -61,6 +66,11 @@ class Limits {
   Stopped stopped() const { return reason_; }
   // "time limit of 100 ms exceeded at file:line".
   std::string StoppedText() const;
+
+  // For calls that work long: whether the run is being stopped (they end then; the script sees nothing of it), and
+  // whether it may have so many bytes more (if not, it is being stopped).
+  bool stopping() const { return tripped_.load(std::memory_order_relaxed); }
+  bool Allows(size_t bytes);
 
   size_t heap() const { return used_; }  // bytes
   void SetCap(size_t bytes) { cap_ = bytes; }

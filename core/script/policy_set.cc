@@ -13,8 +13,8 @@ using proxy::Phase;
 namespace {
 
 // Phases that a policy can hook.
-constexpr Phase kPolicyPhases[] = {Phase::kRewrite,      Phase::kAccess,     Phase::kBalance,
-                                   Phase::kHeaderFilter, Phase::kBodyFilter, Phase::kLog};
+constexpr Phase kPolicyPhases[] = {Phase::kServerRewrite, Phase::kRewrite,    Phase::kAccess, Phase::kBalance,
+                                   Phase::kHeaderFilter,  Phase::kBodyFilter, Phase::kLog};
 
 bool IsPolicyName(std::string_view name) {
   for (char c : name) {
@@ -45,11 +45,16 @@ const config::Schema& ScriptSchema() {
   return schema;
 }
 
-// `lua: { access: CHUNK, ... }`.
+// `lua: { access: CHUNK, log: { file: FILE }, ... }`.
 const config::Schema& ChunksSchema() {
   static const config::Schema schema = [] {
-    config::Schema chunk, map;
+    config::Schema chunk, file, source, map;
     chunk.type = config::Schema::Type::kString;
+    file.type = config::Schema::Type::kPath;
+    file.required = true;
+    source.type = config::Schema::Type::kMap;
+    source.fields = {{"file", file}};
+    chunk.alternatives = {source};
     map.type = config::Schema::Type::kMap;
     map.environment = config::Schema::Environment::kKeep;
     std::vector<std::string> names;
@@ -126,7 +131,15 @@ bool PushModule(Vm& vm, const std::string& path) {
 void PolicySet::Resolve() {
   for (const config::Policy& policy : config_.policies) {
     global.push_back(Add(policy));
-    instances.back().is_global = true;
+    instances.back().scope = PolicyInstance::Scope::kGateway;
+  }
+  for (const config::Listener& listener : config_.listeners) {
+    if (listener.policies.empty()) continue;
+    listeners.emplace_back();
+    for (const config::Policy& policy : listener.policies) {
+      listeners.back().push_back(Add(policy));
+      instances.back().scope = PolicyInstance::Scope::kListener;
+    }
   }
   for (const config::Route& route : config_.routes) {
     routes.emplace_back();
@@ -168,10 +181,16 @@ void PolicySet::ResolveChunks(PolicyInstance& instance) {
   config::Value chunks = config::Check(ChunksSchema(), policy.conf, policy.position, policy.path, files_, diagnostics_);
   for (Phase phase : kPolicyPhases) {
     const config::Value* chunk = chunks.Find(PhaseKey(phase));
-    if (chunk == nullptr || chunk->kind != config::Value::Kind::kString || chunk->node == nullptr) continue;
+    if (chunk == nullptr) continue;
+    ChunkText& to = instance.chunks[static_cast<size_t>(phase)];
+    if (const config::Value* file = chunk->kind == config::Value::Kind::kMap ? chunk->Find("file") : nullptr) {
+      to.file = file->text;
+      to.position = file->position;
+    }
+    if (chunk->kind != config::Value::Kind::kString || chunk->node == nullptr) continue;
     std::string file =
         chunk->position.file < diagnostics_.files.size() ? diagnostics_.files[chunk->position.file] : "configuration";
-    instance.chunks[static_cast<size_t>(phase)] = {"@" + file, chunk->text, chunk->node->text_line, chunk->position};
+    to = {"@" + file, chunk->text, {}, chunk->node->text_line, chunk->position};
   }
 }
 

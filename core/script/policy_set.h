@@ -19,6 +19,7 @@ namespace mg::script {
 struct ChunkText {
   std::string name;  // for Lua: "@gateway.yaml"
   std::string text;
+  std::string file;  // in place of a text
   uint32_t first_line = 1;
   config::Position position;
 };
@@ -26,9 +27,9 @@ struct ChunkText {
 // One policy where the configuration names it.
 struct PolicyInstance {
   const config::Policy* policy = nullptr;
-  bool is_global = false;  // for every route
-  std::string module;      // path of the module or script; empty: chunks in place
-  bool broken = false;     // it did not load, and that was reported
+  enum class Scope : uint8_t { kRoute, kListener, kGateway } scope = Scope::kRoute;
+  std::string module;   // path of the module or script; empty: chunks in place
+  bool broken = false;  // it did not load, and that was reported
   config::Value conf;
   std::array<ChunkText, static_cast<size_t>(proxy::Phase::kCount)> chunks;
 };
@@ -49,8 +50,9 @@ class PolicySet {
   void Resolve();
 
   std::vector<PolicyInstance> instances;
-  std::vector<size_t> global;               // indexes into instances, in file order
-  std::vector<std::vector<size_t>> routes;  // by route
+  std::vector<size_t> global;                  // indexes into instances, in file order
+  std::vector<std::vector<size_t>> listeners;  // of the listeners that have policies, in their order
+  std::vector<std::vector<size_t>> routes;     // by route
 
  private:
   struct Module {

@@ -12,7 +12,6 @@ using proxy::Phase;
 
 namespace {
 
-constexpr size_t kPendingTimers = 4096, kRunningTimers = 1024;
 constexpr size_t kDetachedLogs = 10'000;
 constexpr Nanoseconds kLogTime = 5'000'000'000;
 constexpr int kClientClosed = 499;
@@ -28,6 +27,8 @@ Group GroupOf(Phase phase) {
 
 Phase PhaseOf(uint32_t bit) {
   switch (bit) {
+    case MG_PHASE_SERVER_REWRITE: return Phase::kServerRewrite;
+    case MG_PHASE_SET: return Phase::kSet;
     case MG_PHASE_REWRITE: return Phase::kRewrite;
     case MG_PHASE_ACCESS: return Phase::kAccess;
     case MG_PHASE_BALANCER: return Phase::kBalance;
@@ -67,7 +68,10 @@ Program::Program(Parts parts) : parts_(std::move(parts)) {
   fire_.budget = {std::chrono::nanoseconds(parts_.conf->limits.cpu).count(), parts_.conf->limits.growth};
 }
 
-Program::~Program() = default;
+Program::~Program() {
+  std::lock_guard lock(mailbox_->mutex);
+  mailbox_->loop = nullptr;
+}
 
 const proxy::Snapshot* Program::snapshot() const {
   if (loop_ == nullptr) return nullptr;
@@ -98,13 +102,31 @@ HookStatus Program::FilterBody(Exchange& exchange, std::string_view piece, bool 
 }
 
 HookStatus Program::StartRun(Exchange& exchange, Phase phase, const Push& push) {
-  const Code* code = parts_.routes[exchange.route->index][static_cast<size_t>(phase)];
+  const Code* code = phase == Phase::kServerRewrite
+                         ? parts_.server_rewrite[exchange.snapshot().TableFor(exchange.listener)->hook_block]
+                         : parts_.routes[exchange.route->index][static_cast<size_t>(phase)];
   if (code == nullptr) return HookStatus::kDone;
   Context& context = ContextOf(exchange);
+  if (context.jumps != exchange.in.jumps) ForgetContext(context, exchange);
   Scheduler::Outcome outcome = scheduler_->Start(context, GroupOf(phase), *code, push);
+  if (!parts_.vm->around.exiting) loop_->counters.lua_heap.store(parts_.vm->limits().heap(), std::memory_order_relaxed);
   if (outcome.ended) return StatusOf(exchange, phase, outcome.ending, outcome.status);
   if (phase == Phase::kLog) DetachLog(context);
   return HookStatus::kSuspended;
+}
+
+// After an internal redirect (exec, an error page) ngx.ctx is another one.
+void Program::ForgetContext(Context& context, const Exchange& exchange) {
+  context.jumps = exchange.in.jumps;
+  if (!context.keeps_state) return;
+  lua_State* L = parts_.vm->state();
+  parts_.vm->PushRuntime("states");
+  lua_rawgeti(L, -1, static_cast<int>(context.slot));
+  if (lua_istable(L, -1)) {
+    lua_pushnil(L);
+    lua_setfield(L, -2, "ctx");
+  }
+  lua_pop(L, 2);
 }
 
 // How the end of a run looks to the pipeline.
@@ -121,12 +143,16 @@ HookStatus Program::StatusOf(Exchange& exchange, Phase phase, Ending ending, int
         if (!filter) exchange.Fail(500, "a policy ended the request with an error");
         return HookStatus::kFailed;
       }
+      if (phase == Phase::kHeaderFilter && status >= 300 && !exchange.client_gone) {  // that is answered instead
+        exchange.Fail(status, {});
+        return HookStatus::kFailed;
+      }
       if (filter) return HookStatus::kDone;
       if (!exchange.client_gone && status >= 200) exchange.ScriptExit(status);
       return HookStatus::kAnswered;
     default: break;
   }
-  bool output = exchange.response.started && (phase == Phase::kRewrite || phase == Phase::kAccess);
+  bool output = exchange.response.started && phase <= Phase::kAccess;
   return output ? HookStatus::kAnswered : HookStatus::kDone;
 }
 
@@ -150,6 +176,13 @@ proxy::HookProgram::AbortOutcome Program::Aborted(Exchange& exchange) {
   auto* context = static_cast<Context*>(exchange.script.state);
   if (context == nullptr) return AbortOutcome::kEnded;
   struct Run& entry = RunOf(*context, Group::kEntry);
+  if (context->on_abort != Context::OnAbort::kNone && entry.code != nullptr && entry.ending == Ending::kNone) {
+    if (context->on_abort == Context::OnAbort::kSet) {
+      context->on_abort = Context::OnAbort::kCalled;
+      loop_->loop.Defer([name = scheduler_->Name(*context)] { Scheduler::RunOnAbort(name); });
+    }
+    return AbortOutcome::kContinues;
+  }
   if (parts_.vm->running() || entry.driving || RunOf(*context, Group::kFilter).driving) {
     // A call of its own has found the client gone: it ends when it waits next, as after ngx.exit.
     for (Group group : {Group::kEntry, Group::kFilter}) {
@@ -174,6 +207,7 @@ void Program::Release(Exchange& exchange) {
 void Program::BodyArrived(Exchange& exchange) {
   auto* context = static_cast<Context*>(exchange.script.state);
   if (context == nullptr) return;
+  if (context->downstream != nullptr) return context->downstream->BodyArrived();
   bool failed = exchange.in.body_state == proxy::BodyState::kFailed;
   std::vector<Handle> waiters;
   waiters.swap(context->body_waiters);
@@ -193,6 +227,7 @@ void Program::BodyArrived(Exchange& exchange) {
 void Program::OutputDrained(Exchange& exchange) {
   auto* context = static_cast<Context*>(exchange.script.state);
   if (context == nullptr) return;
+  if (context->downstream != nullptr) context->downstream->OutputDrained();
   std::vector<Handle> waiters;
   waiters.swap(context->output_waiters);
   for (Handle handle : waiters) {
@@ -238,7 +273,11 @@ void Program::OnError(const struct Run& run, const Coroutine& coroutine, const s
   if (coroutine.light) where += ", in a light thread";
   MG_LOG(kError, "{}: {}", where, text);
   proxy::Count(loop_->counters.hook_errors);
-  if (parts_.vm->limits().stopped() == Stopped::kTime) proxy::Count(loop_->counters.hook_timeouts);
+  bool timed_out = parts_.vm->limits().stopped() == Stopped::kTime;
+  if (timed_out) proxy::Count(loop_->counters.hook_timeouts);
+  if (coroutine.policy >= code.series.size() || loop_->metrics == nullptr) return;
+  loop_->metrics->Add(code.series[coroutine.policy].errors);
+  if (timed_out) loop_->metrics->Add(code.series[coroutine.policy].timeouts);
 }
 
 // --- the log phase, detached from the connections: at most so many wait, each for so long
@@ -285,9 +324,9 @@ void Program::StartDetached(const Code& code, Context::Kind kind, const Push& pu
 }
 
 bool Program::StartTimer(uint32_t id, Nanoseconds delay, bool every) {
-  if (timers_.size() >= kPendingTimers) return false;
+  if (timers_.size() >= static_cast<size_t>(parts_.conf->timers.pending)) return false;
   auto timer = std::make_unique<ScriptTimer>(*this, loop_->loop, id, every ? delay : 0);
-  timer->timer.SetAt(loop_->loop.Now() + delay);
+  timer->timer.SetAt(scheduler_->DueIn(delay));
   timers_.emplace(id, std::move(timer));
   return true;
 }
@@ -295,12 +334,13 @@ bool Program::StartTimer(uint32_t id, Nanoseconds delay, bool every) {
 void Program::Fire(ScriptTimer& timer, bool premature) {
   uint32_t id = timer.id;
   if (timer.every != 0 && !premature) {
-    timer.timer.SetAt(loop_->loop.Now() + timer.every);
+    timer.timer.SetAt(scheduler_->DueIn(timer.every));
   } else {
     timers_.erase(id);
   }
-  if (timers_running_ >= kRunningTimers) {
-    MG_LOG(kAlert, "ngx.timer: {} timers run already, one is left out", kRunningTimers);
+  if (timers_running_ >= static_cast<size_t>(parts_.conf->timers.running)) {
+    MG_LOG(kAlert, "{} lua_max_running_timers are not enough (lua.timers.running): a timer is left out",
+           parts_.conf->timers.running);
     return;
   }
   StartDetached(fire_, Context::Kind::kTimer, [id, premature](lua_State* L) {
@@ -315,6 +355,13 @@ void Program::Start(proxy::LoopContext& loop) {
   parts_.vm->around.worker = loop.index;
   parts_.vm->around.workers = loop.count;
   scheduler_ = std::make_unique<Scheduler>(*parts_.vm, loop.loop, *this);
+  {
+    std::lock_guard lock(mailbox_->mutex);
+    mailbox_->loop = &loop.loop;
+  }
+  CaptureErrorLog(parts_.conf->capture_error_log);
+  parts_.vm->meter().SetShard(loop.metrics);
+  loop.counters.lua_heap.store(parts_.vm->limits().heap(), std::memory_order_relaxed);
   if (parts_.init_worker.runner >= 0) StartDetached(parts_.init_worker, Context::Kind::kWorker, {});
 }
 

@@ -12,11 +12,15 @@
 #include "proxy/hook_program.h"
 #include "script/scheduler.h"
 #include "script/vm.h"
+#include "script/worker_threads.h"
 
 namespace mg::script {
 
 // The compiled hooks of a route, by phase; null: the phase has none.
 using RouteCode = std::array<const Code*, static_cast<size_t>(proxy::Phase::kCount)>;
+
+// What ngx.errlog keeps of the lines that this thread writes; 0: nothing (ffi/errlog.cc).
+void CaptureErrorLog(size_t capacity);
 
 class Program final : public proxy::HookProgram, public SchedulerOwner {
  public:
@@ -24,9 +28,11 @@ class Program final : public proxy::HookProgram, public SchedulerOwner {
     std::shared_ptr<Chunks> chunks;           // outlives the VM
     std::shared_ptr<const config::Lua> conf;  // a copy: the VM may outlive the configuration
     std::unique_ptr<Vm> vm;
-    std::deque<Code> codes;         // routes with the same hooks share one
-    std::vector<RouteCode> routes;  // by the configuration's order
-    Code init_worker, exit_worker;  // without runner: none
+    std::deque<Code> codes;                         // routes with the same hooks share one
+    std::vector<RouteCode> routes;                  // by RouteEntry::index
+    std::vector<const Code*> server_rewrite;        // by RouteTable::hook_block; null: none
+    Code init_worker, exit_worker;                  // without runner: none
+    std::shared_ptr<WorkerThreads> worker_threads;  // the generation's
   };
   explicit Program(Parts parts);
   ~Program() override;
@@ -53,8 +59,12 @@ class Program final : public proxy::HookProgram, public SchedulerOwner {
   // Null before Start.
   proxy::LoopContext* loop() { return loop_; }
   Scheduler& scheduler() { return *scheduler_; }
+  WorkerThreads& worker_threads() { return *parts_.worker_threads; }
+  const std::shared_ptr<Mailbox>& mailbox() const { return mailbox_; }
   // The snapshot it belongs to; null before it is published.
   const proxy::Snapshot* snapshot() const;
+  // What the program keeps for an exchange, made where it is not there yet.
+  Context& ContextOf(proxy::Exchange& exchange);
   // runtime.fire(id, premature) after `delay`, once or every so often. False: too many.
   bool StartTimer(uint32_t id, Nanoseconds delay, bool every);
   size_t timers_pending() const { return timers_.size(); }
@@ -63,7 +73,7 @@ class Program final : public proxy::HookProgram, public SchedulerOwner {
  private:
   struct ScriptTimer;
 
-  Context& ContextOf(proxy::Exchange& exchange);
+  void ForgetContext(Context& context, const proxy::Exchange& exchange);
   proxy::HookStatus StartRun(proxy::Exchange& exchange, proxy::Phase phase, const Push& push);
   proxy::HookStatus StatusOf(proxy::Exchange& exchange, proxy::Phase phase, Ending ending, int status);
   void Fire(ScriptTimer& timer, bool premature);
@@ -72,6 +82,7 @@ class Program final : public proxy::HookProgram, public SchedulerOwner {
   void CutLogs();
 
   Parts parts_;
+  std::shared_ptr<Mailbox> mailbox_ = std::make_shared<Mailbox>();
   proxy::LoopContext* loop_ = nullptr;
   std::unique_ptr<Scheduler> scheduler_;
   Code fire_;

@@ -39,7 +39,7 @@ TEST_F(ScriptTest, OutputIsTextUnlessTheScriptSaysOtherwise) {
 }
 
 TEST_F(ScriptTest, CapturesAreVariables) {
-  ASSERT_EQ(Load("- match: { path: \"/{user}/x/{id}\" }\n  vars: { tier: gold }\n"
+  ASSERT_EQ(Load("- match: { path: \"/{user}/x/{id}\" }\n  vars: { tier: gold, mine: '' }\n"
                  "  content: { lua: \"ngx.var.mine = 5 ngx.say(ngx.var.user, ngx.var[2], ngx.var['1'], ngx.var.tier, "
                  "ngx.var.mine,"
                  " ngx.var[3], ngx.var.absent, pcall(function() ngx.var.uri = 'x' end))\" }\n"),
@@ -176,7 +176,7 @@ TEST_F(ScriptTest, AnErrorAfterOutputCutsTheResponse) {
 TEST_F(ScriptTest, BodyFiltersSeePiecesAndMayReplaceThem) {
   ASSERT_EQ(Load("- match: { path: /* }\n  policies:\n"
                  "  - lua: { body_filter: \"if ngx.arg[2] then ngx.arg[1] = ngx.arg[1] .. '.' end\" }\n"
-                 "  - lua: { body_filter: \"ngx.arg[1] = {'<', ngx.arg[1], '>'} ngx.exit(ngx.OK)\" }\n"
+                 "  - lua: { body_filter: \"ngx.arg[1] = {'<', ngx.arg[1], '>'}\" }\n"
                  "  content: { lua: \"ngx.print('a') ngx.print('b') ngx.eof()\" }\n"),
             "");
   EXPECT_EQ(Fetch().body, "<a><b><>.");

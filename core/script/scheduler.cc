@@ -9,6 +9,7 @@ namespace {
 
 thread_local std::vector<Scheduler*> t_schedulers;
 thread_local uint32_t t_next_id = 1;
+thread_local uint32_t t_next_serial = 1;
 
 constexpr size_t kIdleCoroutines = 1024;
 
@@ -19,9 +20,7 @@ constinit thread_local Active t_active;
 // Fires once on the loop; cancelled by its destruction.
 class Scheduler::SleepOperation final : public Operation {
  public:
-  SleepOperation(net::Loop& loop, Nanoseconds duration) : timer_(loop, OnDue, this) {
-    timer_.SetAt(loop.Now() + duration);
-  }
+  SleepOperation(net::Loop& loop, Nanoseconds due) : timer_(loop, OnDue, this) { timer_.SetAt(due); }
   void SetHandle(Handle handle) { handle_ = handle; }
 
  private:
@@ -67,6 +66,8 @@ Context& Scheduler::NewContext(Context::Kind kind, proxy::Exchange* exchange) {
   context.kind = kind;
   context.live = true;
   context.exchange = exchange;
+  context.serial = t_next_serial == 0 ? ++t_next_serial : t_next_serial;
+  t_next_serial++;
   for (Run& run : context.runs) run.context = &context;
   live_contexts_++;
   return context;
@@ -77,6 +78,8 @@ void Scheduler::Release(Context& context) {
   context.released = true;
   context.exchange = nullptr;
   for (Run& run : context.runs) Abort(run);
+  while (Belonging* belonging = context.belongings.PopFront()) belonging->ContextEnded();
+  context.downstream = nullptr;
   if (context.uses == 0) Recycle(context);
 }
 
@@ -92,9 +95,11 @@ void Scheduler::Recycle(Context& context) {
     lua_pop(vm_.state(), 1);
   }
   context.keeps_state = false;
+  context.jumps = 0;
   context.live = false;
   context.released = false;
   context.cut_at = 0;
+  context.on_abort = Context::OnAbort::kNone;
   context.output_waiters.clear();
   context.body_waiters.clear();
   live_contexts_--;
@@ -109,6 +114,14 @@ Coroutine& Scheduler::TakeCoroutine() {
     idle_.pop_back();
     return coroutine;
   }
+  Coroutine& coroutine = TakeSlot();
+  coroutine.L = lua_newthread(vm_.state());
+  coroutine.ref = luaL_ref(vm_.state(), LUA_REGISTRYINDEX);
+  Mark(coroutine, "main");
+  return coroutine;
+}
+
+Coroutine& Scheduler::TakeSlot() {
   if (free_slots_.empty()) {
     coroutines_.push_back(std::make_unique<Coroutine>());
     coroutines_.back()->slot = static_cast<uint32_t>(coroutines_.size() - 1);
@@ -117,6 +130,21 @@ Coroutine& Scheduler::TakeCoroutine() {
   Coroutine& coroutine = *free_slots_.back();
   free_slots_.pop_back();
   return coroutine;
+}
+
+// What lua/moongate/coroutines.lua knows the coroutine as: scripts never resume what the scheduler resumes.
+// `as` null: as dead, which allocates nothing (a script's call may have led here).
+void Scheduler::Mark(Coroutine& coroutine, const char* as) {
+  lua_State* L = vm_.state();
+  vm_.PushRuntime("owners");
+  lua_rawgeti(L, LUA_REGISTRYINDEX, coroutine.ref);
+  if (as != nullptr) {
+    lua_pushstring(L, as);
+  } else {
+    lua_pushboolean(L, 1);
+  }
+  lua_rawset(L, -3);
+  lua_pop(L, 1);
 }
 
 // A state that ended well runs again as it is; one that was left in the middle (an exit) where this LuaJIT can reset
@@ -129,20 +157,29 @@ void Scheduler::GiveCoroutine(Coroutine& coroutine) {
   coroutine.generation++;
   coroutine.state = Coroutine::State::kIdle;
   coroutine.run = nullptr;
-  coroutine.waited_for = coroutine.woken_early = coroutine.ended_well = coroutine.light = false;
+  if (coroutine.light) Mark(coroutine, nullptr);
+  coroutine.woken_early = coroutine.ended_well = coroutine.light = false;
+  coroutine.parent = nullptr;
   coroutine.policy = 0;
   coroutine.joining.clear();
   coroutine.early = nullptr;
-  if (coroutine.operation) loop_.DestroyLater(std::move(coroutine.operation));
+  std::unique_ptr<Operation> operation = std::move(coroutine.operation);
   if (pooled) {
     lua_settop(coroutine.L, 0);
     idle_.push_back(&coroutine);
-    return;
+  } else {
+    luaL_unref(vm_.state(), LUA_REGISTRYINDEX, coroutine.ref);
+    coroutine.L = nullptr;
+    coroutine.ref = LUA_NOREF;
+    free_slots_.push_back(&coroutine);
   }
-  luaL_unref(vm_.state(), LUA_REGISTRYINDEX, coroutine.ref);
-  coroutine.L = nullptr;
-  coroutine.ref = LUA_NOREF;
-  free_slots_.push_back(&coroutine);
+  DropOperation(std::move(operation));
+}
+
+void Scheduler::DropOperation(std::unique_ptr<Operation> operation) {
+  if (!operation) return;
+  operation->Cancel();
+  loop_.DestroyLater(std::move(operation));
 }
 
 Coroutine* Scheduler::Find(Handle handle) {
@@ -169,13 +206,10 @@ Scheduler::Outcome Scheduler::Start(Context& context, Group group, const Code& c
 // A main coroutine that is ready to call the hooks from `from` on.
 void Scheduler::Prepare(Run& run, uint32_t from, const Push& push) {
   Coroutine& coroutine = TakeCoroutine();
-  if (coroutine.L == nullptr) {
-    coroutine.L = lua_newthread(vm_.state());
-    coroutine.ref = luaL_ref(vm_.state(), LUA_REGISTRYINDEX);
-  }
   coroutine.run = &run;
   coroutine.policy = from;
   coroutine.state = Coroutine::State::kReady;
+  coroutine.fresh = true;
   lua_rawgeti(coroutine.L, LUA_REGISTRYINDEX, run.code->runner);
   lua_pushinteger(coroutine.L, static_cast<lua_Integer>(from) + 1);
   coroutine.arguments = 1 + (push ? push(coroutine.L) : 0);
@@ -233,13 +267,16 @@ void Scheduler::Resume(Run& run, Coroutine& coroutine) {
   Context& context = *run.context;
   coroutine.state = Coroutine::State::kRunning;
   mg_current& current = vm_.current();
-  current = {run.code->phase, context.slot, context.exchange != nullptr, coroutine.policy};
+  current = {run.code->phase, context.slot, context.exchange != nullptr, coroutine.policy, context.serial};
   Active before = t_active;
   t_active.scheduler = this;
   t_active.context = &context;
   t_active.coroutine = &coroutine;
   t_active.exchange = context.exchange;
+  bool fresh = std::exchange(coroutine.fresh, false);
+  if (!run.code->series.empty()) vm_.meter().Begin(run.code->series, coroutine.policy, fresh);
   int status = vm_.Resume(coroutine.L, coroutine.arguments, run.code->budget);
+  vm_.meter().End();
   t_active = before;
   coroutine.arguments = 0;
   if (status == LUA_YIELD) {
@@ -255,9 +292,8 @@ void Scheduler::Yielded(Run& run, Coroutine& coroutine) {
   if (run.ending != Ending::kNone) return;  // aborted meanwhile
   if (lua_touserdata(L, 1) != Token()) {
     lua_settop(L, 0);
-    auto sleep = std::make_unique<SleepOperation>(loop_, 0);
-    sleep->SetHandle(NewWait(coroutine));
-    coroutine.operation = std::move(sleep);
+    loop_.Defer([handle = NewWait(coroutine)] { Wake(handle); });
+    owner_.OnWait(*run.context);
     return;
   }
   switch (lua_tointeger(L, 2)) {
@@ -348,35 +384,39 @@ void Scheduler::Filter(Run& run, Coroutine& coroutine, bool end) {
   run.ready.push_back(&coroutine);
 }
 
-// --- light threads
+// --- light threads: as OpenResty has them, only the coroutine that spawned a thread waits for it or kills it
 
-// token, operation, thread (its function on its stack), arguments...
+// token, operation, thread (its function on its stack), who spawns, arguments...: the thread runs at once, the spawner
+// after whatever is ready.
 void Scheduler::Spawn(Run& run, Coroutine& coroutine) {
   lua_State* L = coroutine.L;
   lua_State* thread = lua_tothread(L, 3);
-  int arguments = lua_gettop(L) - 3;
+  lua_State* parent = lua_tothread(L, 4);
+  int arguments = lua_gettop(L) - 4;
   lua_xmove(L, thread, arguments);
-  if (free_slots_.empty()) {
-    coroutines_.push_back(std::make_unique<Coroutine>());
-    coroutines_.back()->slot = static_cast<uint32_t>(coroutines_.size() - 1);
-    free_slots_.push_back(coroutines_.back().get());
-  }
-  Coroutine& child = *free_slots_.back();
-  free_slots_.pop_back();
-  child.L = thread;
-  child.light = true;
-  child.run = &run;
-  child.policy = coroutine.policy;
-  child.arguments = arguments;
-  lua_pushvalue(L, 3);
-  child.ref = luaL_ref(L, LUA_REGISTRYINDEX);
+  lua_settop(L, 3);
   lua_replace(L, 1);  // the thread itself is what the spawner is resumed with
   lua_settop(L, 1);
   coroutine.arguments = 1;
-  coroutine.state = child.state = Coroutine::State::kReady;
+  coroutine.state = Coroutine::State::kReady;
+  run.ready.insert(run.ready.begin(), &coroutine);
+  lua_pushvalue(L, 1);
+  AddThread(run, L, coroutine.policy, arguments).parent = parent;
+}
+
+// The thread on top of `holder` (popped), with its function and arguments on its stack, is the next to run.
+Coroutine& Scheduler::AddThread(Run& run, lua_State* holder, uint32_t policy, int arguments) {
+  Coroutine& child = TakeSlot();
+  child.L = lua_tothread(holder, -1);
+  child.ref = luaL_ref(holder, LUA_REGISTRYINDEX);
+  child.light = true;
+  child.run = &run;
+  child.policy = policy;
+  child.arguments = arguments;
+  child.state = Coroutine::State::kReady;
   run.coroutines.push_back(&child);
-  run.ready.push_back(&coroutine);
   run.ready.push_back(&child);
+  return child;
 }
 
 Coroutine* Scheduler::FindThread(Run& run, lua_State* L, int index) {
@@ -387,28 +427,41 @@ Coroutine* Scheduler::FindThread(Run& run, lua_State* L, int index) {
   return nullptr;
 }
 
-// token, operation, threads...: resumed with true and the results of the first that ends, or false and its error.
+// Resumes with nil and why not; or, with `raise`, with the token, for the wrapper to raise it.
+void Scheduler::Refuse(Run& run, Coroutine& coroutine, const char* why, bool raise) {
+  lua_settop(coroutine.L, 0);
+  if (raise) {
+    lua_pushlightuserdata(coroutine.L, Token());
+  } else {
+    lua_pushnil(coroutine.L);
+  }
+  lua_pushstring(coroutine.L, why);
+  coroutine.arguments = 2;
+  coroutine.state = Coroutine::State::kReady;
+  run.ready.push_back(&coroutine);
+}
+
+// token, operation, who waits, threads...: resumed with true and the results of the first that ends, or false and its
+// error.
 void Scheduler::Join(Run& run, Coroutine& coroutine) {
   lua_State* L = coroutine.L;
+  lua_State* parent = lua_tothread(L, 3);
   int count = lua_gettop(L);
-  coroutine.joining.clear();
-  for (int i = 3; i <= count; i++) {
+  std::vector<Coroutine*> threads;
+  for (int i = 4; i <= count; i++) {
     Coroutine* thread = FindThread(run, L, i);
-    if (thread == nullptr) {
-      lua_settop(L, 0);
-      lua_pushnil(L);
-      lua_pushliteral(L, "already waited or killed");
-      coroutine.arguments = 2;
-      coroutine.state = Coroutine::State::kReady;
-      run.ready.push_back(&coroutine);
-      return;
+    if (thread == nullptr) return Refuse(run, coroutine, "already waited or killed", false);
+    if (thread->parent != parent) {
+      return Refuse(run, coroutine, "only the parent coroutine can wait on the thread", true);
     }
-    coroutine.joining.push_back(thread);
+    threads.push_back(thread);
   }
   lua_settop(L, 0);
-  for (Coroutine* thread : coroutine.joining) {
+  for (Coroutine* thread : threads) {
     if (thread->state == Coroutine::State::kDone) return GiveResults(run, *thread, coroutine);
   }
+  coroutine.joining = std::move(threads);
+  owner_.OnWait(*run.context);
 }
 
 void Scheduler::WakeJoiners(Run& run, Coroutine& ended) {
@@ -439,28 +492,19 @@ void Scheduler::Remove(Run& run, Coroutine& coroutine) {
   GiveCoroutine(coroutine);
 }
 
-// token, operation, thread: resumed with 1, or nil and why not.
+// token, operation, who kills, thread: resumed with 1, or nil and why not.
 void Scheduler::Kill(Run& run, Coroutine& coroutine) {
   lua_State* L = coroutine.L;
-  Coroutine* thread = FindThread(run, L, 3);
+  lua_State* parent = lua_tothread(L, 3);
+  Coroutine* thread = FindThread(run, L, 4);
+  if (thread == nullptr) return Refuse(run, coroutine, "already waited or killed", false);
+  if (thread->parent != parent) return Refuse(run, coroutine, "killer not parent", false);
+  bool ended = thread->state == Coroutine::State::kDone;
+  Remove(run, *thread);
+  if (ended) return Refuse(run, coroutine, "already terminated", false);
   lua_settop(L, 0);
-  const char* refusal = nullptr;
-  if (thread == nullptr) {
-    refusal = "already waited or killed";
-  } else if (thread->state == Coroutine::State::kDone) {
-    refusal = "already terminated";
-  } else if (thread == &coroutine) {
-    refusal = "not killable";
-  }
-  if (refusal == nullptr) {
-    Remove(run, *thread);
-    lua_pushinteger(L, 1);
-    coroutine.arguments = 1;
-  } else {
-    lua_pushnil(L);
-    lua_pushstring(L, refusal);
-    coroutine.arguments = 2;
-  }
+  lua_pushinteger(L, 1);
+  coroutine.arguments = 1;
   coroutine.state = Coroutine::State::kReady;
   run.ready.push_back(&coroutine);
 }
@@ -478,7 +522,7 @@ Handle Scheduler::BeginWait(std::unique_ptr<Operation> operation) {
 Handle Scheduler::NewWait(Coroutine& coroutine) {
   coroutine.wait++;
   coroutine.woken_early = false;
-  if (coroutine.operation) loop_.DestroyLater(std::move(coroutine.operation));
+  DropOperation(std::move(coroutine.operation));
   return {id_, coroutine.slot, coroutine.generation, coroutine.wait};
 }
 
@@ -488,10 +532,46 @@ void Scheduler::SetOperation(Handle handle, std::unique_ptr<Operation> operation
   if (coroutine != nullptr) coroutine->operation = std::move(operation);
 }
 
+bool Scheduler::Waits(Handle handle) {
+  Scheduler* scheduler = Of(handle.scheduler);
+  Coroutine* coroutine = scheduler != nullptr ? scheduler->Find(handle) : nullptr;
+  return coroutine != nullptr && coroutine->state == Coroutine::State::kWaiting;
+}
+
+// Timers of equal length fire in the order they were set: a nanosecond apart within a turn.
+Nanoseconds Scheduler::DueIn(Nanoseconds duration) {
+  Nanoseconds now = loop_.Now();
+  if (now != last_set_at_) set_then_ = 0;
+  last_set_at_ = now;
+  return now + duration + ++set_then_;
+}
+
+// For no time at all: when everybody else who is ready has had a turn.
 void Scheduler::Sleep(Nanoseconds duration) {
-  auto sleep = std::make_unique<SleepOperation>(loop_, duration);
+  if (duration == 0) {
+    loop_.Defer([handle = BeginWait(nullptr)] { Wake(handle); });
+    return;
+  }
+  auto sleep = std::make_unique<SleepOperation>(loop_, DueIn(duration));
   SleepOperation& operation = *sleep;
   operation.SetHandle(BeginWait(std::move(sleep)));
+}
+
+// The callback of ngx.on_abort, a thread that Lua keeps: it runs beside what waits.
+void Scheduler::RunOnAbort(Handle name) {
+  Scheduler* scheduler = Of(name.scheduler);
+  if (scheduler == nullptr) return;
+  Context& context = *scheduler->contexts_[name.slot - 1];
+  if (context.serial != name.generation || !context.live || context.released) return;
+  Run& run = context.runs[static_cast<size_t>(Group::kEntry)];
+  if (run.code == nullptr || run.ending != Ending::kNone || run.driving) return;
+  lua_State* L = scheduler->vm_.state();
+  scheduler->vm_.PushRuntime("states");
+  lua_rawgeti(L, -1, static_cast<int>(context.slot));
+  lua_getfield(L, -1, "on_abort");
+  scheduler->AddThread(run, L, run.main->policy, 0);
+  lua_pop(L, 2);
+  scheduler->Go(run);
 }
 
 void Scheduler::Wake(Handle handle, Push push) {
@@ -508,17 +588,21 @@ void Scheduler::Wake(Handle handle, Push push) {
     scheduler->loop_.Defer([handle, push = std::move(push)] { Wake(handle, push); });
     return;
   }
-  Run& run = *coroutine->run;
   scheduler->WakeNow(*coroutine, push);
-  if (!scheduler->Drive(run)) return;
-  SchedulerOwner& owner = scheduler->owner_;
+  scheduler->Go(*coroutine->run);
+}
+
+// Drives a run that has suspended; tells the owner if that ends it.
+void Scheduler::Go(Run& run) {
+  if (!Drive(run)) return;
   run.context->uses++;  // for OnEnded, which may release the context
-  Outcome outcome = scheduler->Finish(run);
-  if (outcome.ending != Ending::kAborted) owner.OnEnded(run, outcome.ending, outcome.status);
-  scheduler->Leave(*run.context);
+  Outcome outcome = Finish(run);
+  if (outcome.ending != Ending::kAborted) owner_.OnEnded(run, outcome.ending, outcome.status);
+  Leave(*run.context);
 }
 
 void Scheduler::WakeNow(Coroutine& coroutine, const Push& push) {
+  coroutine.wait++;  // whoever else would end this wait comes too late
   if (coroutine.operation) loop_.DestroyLater(std::move(coroutine.operation));
   coroutine.arguments = push ? push(coroutine.L) : 0;
   coroutine.state = Coroutine::State::kReady;

@@ -1,7 +1,7 @@
 // Scheduler: resumes the coroutines of a VM until each waits or has ended. Light threads, users' own coroutines and
 // exits all come down to what a coroutine yields: a private token and an operation (MG_OP_*), passed up through users'
-// coroutines by lua/moongate/coroutines.lua. A yield without the token is a script's own at top level: it goes on in
-// the loop's next turn.
+// coroutines by lua/moongate/coroutines.lua. A yield without the token is a script's own at top level: it goes on when
+// the others that are ready have had their turn, and sockets theirs.
 //
 // Owner: a Program. Thread: its loop's.
 #pragma once
@@ -56,12 +56,21 @@ class Scheduler {
   // Resumes the coroutine with what `push` pushes, if it still waits. Inside Lua (an operation that ended at once) it
   // is put off until the coroutine has yielded. Whatever the run does next happens within this call.
   static void Wake(Handle handle, Push push = {});
+  // Whether the coroutine still waits for what the handle names.
+  static bool Waits(Handle handle);
   // The running coroutine as a handle; for operations that are about to begin. `operation` may be null.
   static Handle BeginWait(std::unique_ptr<Operation> operation);
   static void SetOperation(Handle handle, std::unique_ptr<Operation> operation);
 
   // Makes the running coroutine wait for a time.
   void Sleep(Nanoseconds duration);
+  // When a timer that is set now is due.
+  Nanoseconds DueIn(Nanoseconds duration);
+
+  // The client has gone and the context has a callback for that: runs it as a light thread of the entry run.
+  static void RunOnAbort(Handle context);
+  // Names a context rather than a wait: its slot, its serial as the generation.
+  Handle Name(const Context& context) const { return {id_, context.slot, context.serial, 0}; }
 
   size_t contexts() const { return live_contexts_; }
   Vm& vm() { return vm_; }
@@ -72,8 +81,12 @@ class Scheduler {
 
   Handle NewWait(Coroutine& coroutine);
   Coroutine& TakeCoroutine();
+  Coroutine& TakeSlot();
+  void Mark(Coroutine& coroutine, const char* as);
   void GiveCoroutine(Coroutine& coroutine);
+  void DropOperation(std::unique_ptr<Operation> operation);
   void Prepare(Run& run, uint32_t from, const Push& push);
+  void Go(Run& run);
   bool Drive(Run& run);  // true: it has ended (see run.ending)
   void Resume(Run& run, Coroutine& coroutine);
   void Yielded(Run& run, Coroutine& coroutine);
@@ -81,6 +94,8 @@ class Scheduler {
   void Exited(Run& run);
   void Filter(Run& run, Coroutine& coroutine, bool end);
   void Spawn(Run& run, Coroutine& coroutine);
+  Coroutine& AddThread(Run& run, lua_State* holder, uint32_t policy, int arguments);
+  void Refuse(Run& run, Coroutine& coroutine, const char* why, bool raise);
   void Join(Run& run, Coroutine& coroutine);
   void Kill(Run& run, Coroutine& coroutine);
   void WakeJoiners(Run& run, Coroutine& ended);
@@ -105,6 +120,7 @@ class Scheduler {
   std::vector<Coroutine*> idle_;        // with a state that can run again
   std::vector<Coroutine*> free_slots_;  // without one
   size_t live_contexts_ = 0;
+  Nanoseconds last_set_at_ = 0, set_then_ = 0;  // timers set in this turn
 };
 
 }  // namespace mg::script

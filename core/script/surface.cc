@@ -15,6 +15,14 @@ void LinkAggregate();
 void LinkHttp();
 void LinkRedis();
 void LinkBalancer();
+void LinkRegex();
+void LinkLocation();
+void LinkSemaphore();
+void LinkErrorLog();
+void LinkPipe();
+void LinkWorkerThread();
+void LinkSocket();
+void LinkUdp();
 
 void LinkSurface() {
   LinkContext();
@@ -30,6 +38,14 @@ void LinkSurface() {
   LinkHttp();
   LinkRedis();
   LinkBalancer();
+  LinkRegex();
+  LinkLocation();
+  LinkSemaphore();
+  LinkErrorLog();
+  LinkPipe();
+  LinkWorkerThread();
+  LinkSocket();
+  LinkUdp();
 }
 
 }  // namespace mg::script

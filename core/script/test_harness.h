@@ -110,7 +110,12 @@ class ScriptHarness {
       proxy::RouteEntry entry;
       entry.conf = &route;
       entry.index = index;
+      for (const auto& [name, value] : route.vars) {
+        entry.vars.emplace_back(name, *config::Template::Parse(value));
+        snapshot->variable_names.insert(name);
+      }
       entry.body_limit = 1 << 20;
+      entry.Settle();
       snapshot->routes.push_back(std::move(entry));
       snapshot->route_names[route.name] = index++;
     }

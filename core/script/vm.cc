@@ -2,7 +2,10 @@
 
 #include "script/embedded.h"
 #include "script/json_codec.h"
+#include "script/pipes.h"
+#include "script/regex.h"
 #include "script/scheduler.h"
+#include "script/semaphores.h"
 #include "script/surface.h"
 
 namespace mg::script {
@@ -65,10 +68,15 @@ int SearchModule(lua_State* L) {
 
 Result<std::unique_ptr<Vm>> Vm::Create(const config::Lua& conf, Chunks& chunks, Surroundings around) {
   LinkSurface();
+  around.semaphores = std::make_shared<Semaphores>();
+  around.pipes = std::make_shared<Pipes>();
   std::unique_ptr<Vm> vm(new Vm(conf, chunks, std::move(around)));
   if (auto opened = vm->Open(); !opened) return std::unexpected(opened.error());
   return vm;
 }
+
+Vm::Vm(const config::Lua& conf, Chunks& chunks, Surroundings surroundings)
+    : around(std::move(surroundings)), conf_(conf), chunks_(&chunks), regexes_(std::make_unique<Regexes>(conf.regex)) {}
 
 Vm::~Vm() {
   if (L_ == nullptr) return;
@@ -100,7 +108,9 @@ int Vm::OpenProtected(lua_State* L) {
   Vm& vm = *static_cast<Vm*>(lua_touserdata(L, 1));
   luaL_openlibs(L);
   PreloadJson(L);
-  SetField(L, "package", "path", kDebianPath);
+  std::string path;
+  for (const std::string& root : vm.conf_.path) path += root + "/?.lua;" + root + "/?/init.lua;";
+  SetField(L, "package", "path", path + kDebianPath);
   std::string cpath;
   for (const std::string& root : vm.conf_.cpath) cpath += root + "/?.so;";
   SetField(L, "package", "cpath", cpath + kDebianCpath);

@@ -13,6 +13,7 @@
 #include "script/chunks.h"
 #include "script/ffi/moongate_ffi.h"
 #include "script/limits.h"
+#include "script/meter.h"
 
 namespace mg::store {
 class SharedDict;
@@ -25,6 +26,9 @@ namespace mg::script {
 
 class Program;
 class PolicyObjects;
+class Regexes;
+class Semaphores;
+class Pipes;
 
 // What scripts see of the gateway beyond a request.
 struct Surroundings {
@@ -35,6 +39,8 @@ struct Surroundings {
   Program* program = nullptr;                             // null while a generation is built
   redis::Connections* redis = nullptr;      // of the loop; null while a generation is built, and in `check`
   bool exiting = false;                     // the generation has retired
+  std::shared_ptr<Semaphores> semaphores;   // of scripts (semaphores.h); made by the Vm
+  std::shared_ptr<Pipes> pipes;             // child processes of scripts (pipes.h); made by the Vm
   std::shared_ptr<PolicyObjects> policies;  // of bundled policies (policy_objects.h)
 };
 
@@ -49,10 +55,13 @@ class Vm {
   lua_State* state() { return L_; }
   Chunks& chunks() { return *chunks_; }
   mg_current& current() { return current_; }
+  const config::Lua& conf() const { return conf_; }
   Limits& limits() { return limits_; }
+  Meter& meter() { return meter_; }
   Surroundings around;
   // What surface calls return text in; valid until the next one.
   std::string& scratch() { return scratch_; }
+  Regexes& regexes() { return *regexes_; }
 
   // Resumes a coroutine under the limits. The answer is lua_resume's.
   int Resume(lua_State* coroutine, int arguments, const Budget& budget);
@@ -74,17 +83,18 @@ class Vm {
   void CollectIfNeeded();
 
  private:
-  Vm(const config::Lua& conf, Chunks& chunks, Surroundings surroundings)
-      : around(std::move(surroundings)), conf_(conf), chunks_(&chunks) {}
+  Vm(const config::Lua& conf, Chunks& chunks, Surroundings surroundings);
   Result<void> Open();
   static int OpenProtected(lua_State* L);
 
   const config::Lua& conf_;
   Chunks* chunks_;
   Limits limits_;
+  Meter meter_;
   lua_State* L_ = nullptr;
   mg_current current_{};
   std::string scratch_;
+  std::unique_ptr<Regexes> regexes_;
   bool running_ = false;
   int runtime_ref_ = LUA_NOREF;
   size_t collect_at_ = SIZE_MAX;

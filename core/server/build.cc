@@ -28,19 +28,20 @@ std::vector<route::Condition> Conditions(const std::vector<config::Condition>& f
 }
 
 // A browser's preflight must reach the cors policy of a route that takes other methods only.
-bool HasCors(const config::Config& conf, const config::Route& route) {
+bool HasCors(const config::Config& conf, const config::Listener& listener, const config::Route& route) {
   auto is_cors = [](const config::Policy& policy) { return policy.name == "cors"; };
-  return std::ranges::any_of(conf.policies, is_cors) || std::ranges::any_of(route.policies, is_cors);
+  return std::ranges::any_of(conf.policies, is_cors) || std::ranges::any_of(listener.policies, is_cors) ||
+         std::ranges::any_of(route.policies, is_cors);
 }
 
-route::RouteSpec SpecOf(const config::Config& conf, const config::Route& route) {
+route::RouteSpec SpecOf(const config::Config& conf, const config::Listener& listener, const config::Route& route) {
   route::RouteSpec spec;
   spec.name = route.name;
   spec.hosts = route.match.hosts;
   spec.path = route.match.path;
   spec.methods = route.match.methods;
   bool takes_options = spec.methods.empty() || std::ranges::find(spec.methods, "OPTIONS") != spec.methods.end();
-  if (!takes_options && HasCors(conf, route)) spec.methods.emplace_back("OPTIONS");
+  if (!takes_options && HasCors(conf, listener, route)) spec.methods.emplace_back("OPTIONS");
   spec.headers = Conditions(route.match.headers);
   spec.query = Conditions(route.match.query);
   spec.priority = route.priority;
@@ -53,11 +54,11 @@ bool ServedOn(const config::Route& route, const config::Listener& listener) {
          (!listener.name.empty() && std::ranges::find(route.listeners, listener.name) != route.listeners.end());
 }
 
-std::unique_ptr<proxy::RouteTable> BuildTable(const config::Config& conf, std::vector<uint32_t> routes,
-                                              config::Diagnostics& diagnostics) {
+std::unique_ptr<proxy::RouteTable> BuildTable(const config::Config& conf, const config::Listener& listener,
+                                              std::vector<uint32_t> routes, config::Diagnostics& diagnostics) {
   std::vector<route::RouteSpec> specs;
   specs.reserve(routes.size());
-  for (uint32_t index : routes) specs.push_back(SpecOf(conf, conf.routes[index]));
+  for (uint32_t index : routes) specs.push_back(SpecOf(conf, listener, conf.routes[index]));
   auto table = std::make_unique<proxy::RouteTable>();
   auto matcher = route::Matcher::Build(specs);
   if (matcher) {
@@ -74,7 +75,9 @@ std::unique_ptr<proxy::RouteTable> BuildTable(const config::Config& conf, std::v
 
 void BuildTables(proxy::Snapshot& snapshot, const BuildContext& context) {
   const config::Config& conf = *snapshot.config;
+  uint32_t blocks = 0;
   for (const config::Listener& listener : conf.listeners) {
+    uint32_t block = listener.policies.empty() ? 0 : ++blocks;
     auto known = context.listener_numbers.try_emplace(SocketKey(listener), context.listener_numbers.size());
     uint32_t number = known.first->second;
     snapshot.listener_numbers.push_back(number);
@@ -87,10 +90,14 @@ void BuildTables(proxy::Snapshot& snapshot, const BuildContext& context) {
     for (uint32_t i = 0; i < conf.routes.size(); i++) {
       if (ServedOn(conf.routes[i], listener)) routes.push_back(i);
     }
-    auto same = std::ranges::find_if(snapshot.tables, [&](const auto& table) { return table->routes == routes; });
+    auto same = std::ranges::find_if(snapshot.tables, [&](const auto& table) {
+      return block == 0 && table->hook_block == 0 && table->routes == routes;
+    });
     if (same == snapshot.tables.end()) {
-      snapshot.tables.push_back(BuildTable(conf, std::move(routes), context.diagnostics));
+      snapshot.tables.push_back(BuildTable(conf, listener, std::move(routes), context.diagnostics));
       same = std::prev(snapshot.tables.end());
+      (*same)->hook_block = block;
+      (*same)->first_route = block * static_cast<uint32_t>(conf.routes.size());
     }
     snapshot.table_by_listener[number] = same->get();
   }
@@ -172,13 +179,12 @@ void RefuseWhatIsNotServed(const config::Config& conf, config::Diagnostics& diag
   for (const config::Upstream& upstream : conf.upstreams) {
     std::string path = "upstreams." + upstream.name;
   }
-  if (conf.status) refuse({}, "status", "there is no status listener");
   if (conf.admin) refuse({}, "admin", "there is no admin listener (`moongate reload` and `stop` need none)");
 }
 
 // A template that Load has checked already.
-config::Template Checked(const std::string& text, config::TemplateUse use = config::TemplateUse::kRequest) {
-  return config::Template::Parse(text, use).value_or(config::Template());
+config::Template Checked(const std::string& text) {
+  return config::Template::Parse(text, config::TemplateUse::kRequest).value_or(config::Template());
 }
 
 // Null: there is nothing to edit.
@@ -191,23 +197,7 @@ std::unique_ptr<proxy::RequestEdit> CompileEdit(const config::HeaderEdit& edit) 
   return made;
 }
 
-void FillRoute(proxy::Snapshot& snapshot, const config::Route& route, uint32_t index) {
-  proxy::RouteEntry& entry = snapshot.routes.emplace_back();
-  entry.conf = &route;
-  entry.index = index;
-  entry.body_limit = route.body_limit.value_or(snapshot.config->limits.body);
-  if (!route.upstream.empty()) {
-    auto found = snapshot.upstream_names.find(route.upstream);
-    if (found != snapshot.upstream_names.end()) entry.upstream = found->second;
-  }
-  if (route.redirect) entry.redirect = Checked(route.redirect->location);
-  if (route.respond && route.respond->is_template) {
-    entry.respond_body = Checked(route.respond->body);
-    for (const auto& [name, value] : route.respond->headers) entry.respond_headers.push_back(Checked(value));
-  }
-  entry.request_edit = CompileEdit(route.request_headers);
-  if (!route.rewrite.path.empty()) entry.rewrite_path = Checked(route.rewrite.path);
-  if (!route.rewrite.host.empty()) entry.rewrite_host = Checked(route.rewrite.host);
+void ReadHashKeys(const proxy::Snapshot& snapshot, proxy::RouteEntry& entry) {
   auto read_key = [](const upstream::Upstream& of, std::vector<config::Expression>& to) {
     for (const std::string& key : of.conf().hash_key) {
       if (Result<config::Expression> expression = config::ParseExpression(key)) to.push_back(*expression);
@@ -222,8 +212,110 @@ void FillRoute(proxy::Snapshot& snapshot, const config::Route& route, uint32_t i
   read_key(*entry.fallback, entry.fallback_hash_key);
 }
 
-constexpr std::string_view kCombined =
-    "{remote_addr} - {consumer} [{time_local}] \"{request_line}\" {status} {bytes_sent} \"{referer}\" \"{user_agent}\"";
+void FillRoute(proxy::Snapshot& snapshot, const config::Route& route, uint32_t index) {
+  proxy::RouteEntry& entry = snapshot.routes.emplace_back();
+  entry.conf = &route;
+  entry.index = index;
+  entry.body_limit = route.body_limit.value_or(snapshot.config->limits.body);
+  entry.body_buffer = route.body_buffer.value_or(snapshot.config->limits.body_buffer);
+  if (!route.upstream.empty()) {
+    auto found = snapshot.upstream_names.find(route.upstream);
+    if (found != snapshot.upstream_names.end()) entry.upstream = found->second;
+  }
+  if (route.redirect) entry.redirect = Checked(route.redirect->location);
+  if (route.respond && route.respond->is_template) {
+    entry.respond_body = Checked(route.respond->body);
+    for (const auto& [name, value] : route.respond->headers) entry.respond_headers.push_back(Checked(value));
+  }
+  entry.request_edit = CompileEdit(route.request_headers);
+  for (const auto& [name, value] : route.vars) entry.vars.emplace_back(name, Checked(value));
+  if (!route.rewrite.path.empty()) entry.rewrite_path = Checked(route.rewrite.path);
+  if (!route.rewrite.host.empty()) entry.rewrite_host = Checked(route.rewrite.host);
+  ReadHashKeys(snapshot, entry);
+  entry.Settle();
+}
+
+// Sets of access logs: the gateway's, and those of routes that have their own. Logs that are the same are compiled
+// once.
+class LogBuilder {
+ public:
+  explicit LogBuilder(proxy::Snapshot& snapshot) : snapshot_(snapshot) {}
+
+  uint32_t SetOf(const std::vector<config::AccessLog>& logs) {
+    proxy::LogSet set;
+    for (const config::AccessLog& conf : logs) {
+      const proxy::AccessLog& log = Find(conf);
+      set.logs.push_back(&log);
+      set.needs |= log.needs();
+    }
+    auto [known, added] = sets_.try_emplace(set.logs, snapshot_.log_sets.size());
+    if (added) snapshot_.log_sets.push_back(std::move(set));
+    return known->second;
+  }
+
+ private:
+  const proxy::AccessLog& Find(const config::AccessLog& conf) {
+    std::string key = OutputTarget(conf.output) + '\0' + conf.format;
+    for (const std::string& field : conf.fields) key += '\0' + field;
+    auto [known, added] = logs_.try_emplace(std::move(key), nullptr);
+    if (added) known->second = snapshot_.access_logs.emplace_back(std::make_unique<proxy::AccessLog>(conf)).get();
+    return *known->second;
+  }
+
+  proxy::Snapshot& snapshot_;
+  std::map<std::string, const proxy::AccessLog*> logs_;
+  std::map<std::vector<const proxy::AccessLog*>, uint32_t> sets_;
+};
+
+void FillLogs(proxy::Snapshot& snapshot) {
+  LogBuilder builder(snapshot);
+  builder.SetOf(snapshot.config->access_logs);
+  for (proxy::RouteEntry& entry : snapshot.routes) {
+    if (entry.conf->access_logs) entry.log_set = builder.SetOf(*entry.conf->access_logs);
+  }
+}
+
+// Where a page shows them: what is counted of routes and upstreams.
+void FillSeries(proxy::Snapshot& snapshot, proxy::TrafficMetrics& traffic) {
+  const config::Config& conf = *snapshot.config;
+  if (!conf.status) return;
+  snapshot.counts = true;
+  traffic.SetLimit(conf.status_series);
+  snapshot.no_route = traffic.OfNoRoute();
+  for (proxy::RouteEntry& entry : snapshot.routes) entry.series = traffic.OfRoute(entry.conf->name);
+  for (auto& upstream : snapshot.upstreams) {
+    upstream->SetSeries(traffic.OfUpstream(upstream->conf().name));
+  }
+}
+
+// Once for all listeners, and once more for each with policies of its own.
+void FillRoutes(proxy::Snapshot& snapshot) {
+  const config::Config& conf = *snapshot.config;
+  auto own = [](const config::Listener& listener) { return !listener.policies.empty(); };
+  auto blocks = static_cast<size_t>(std::ranges::count_if(conf.listeners, own)) + 1;
+  snapshot.routes.reserve(blocks * conf.routes.size());
+  snapshot.route_names.reserve(conf.routes.size());
+  for (size_t block = 0; block < blocks; block++) {
+    for (const config::Route& route : conf.routes) {
+      auto index = static_cast<uint32_t>(snapshot.routes.size());
+      FillRoute(snapshot, route, index);
+      if (block == 0) snapshot.route_names[route.name] = index;
+    }
+  }
+}
+
+void NameVariables(proxy::Snapshot& snapshot) {
+  for (const auto& [name, value] : snapshot.config->vars) snapshot.vars.emplace_back(name, Checked(value));
+  auto add = [&](const auto& list) {
+    for (const auto& [name, value] : list) snapshot.variable_names.insert(name);
+  };
+  add(snapshot.config->vars);
+  add(snapshot.config->set);
+  for (const config::Route& route : snapshot.config->routes) {
+    add(route.vars);
+    add(route.set);
+  }
+}
 
 }  // namespace
 
@@ -246,21 +338,20 @@ std::shared_ptr<proxy::Snapshot> BuildSnapshot(std::unique_ptr<config::Config> c
   snapshot->trusted = proxy::TrustedProxies(conf.trusted_proxies);
   snapshot->request_edit = CompileEdit(conf.request_headers);
   snapshot->limits = std::make_shared<const config::Limits>(conf.limits);
-  snapshot->access_log = conf.access_output.kind != config::Output::Kind::kOff;
-  if (snapshot->access_log && conf.access_format != "json") {
-    std::string format(conf.access_format == "combined" ? kCombined : std::string_view(conf.access_format));
-    snapshot->access_format = Checked(format, config::TemplateUse::kLog);
-  }
-  snapshot->routes.reserve(conf.routes.size());
-  snapshot->route_names.reserve(conf.routes.size());
-  for (uint32_t i = 0; i < conf.routes.size(); i++) {
-    FillRoute(*snapshot, conf.routes[i], i);
-    snapshot->route_names[conf.routes[i].name] = i;
+  FillRoutes(*snapshot);
+  NameVariables(*snapshot);
+  FillLogs(*snapshot);
+  FillSeries(*snapshot, context.traffic);
+  if (conf.status) {
+    context.policies.SetLimit(conf.status_series);
+    options.metrics = &context.policies;
   }
   snapshot->programs = script::BuildPrograms(conf, options, context.files, context.diagnostics);
   if (context.diagnostics.failed()) return nullptr;
   if (snapshot->programs) {
     for (proxy::RouteEntry& entry : snapshot->routes) entry.hooks = snapshot->programs->MaskOf(entry.index);
+    for (auto& table : snapshot->tables)
+      table->server_rewrite = snapshot->programs->HasServerRewrite(table->hook_block);
   }
   return snapshot;
 }

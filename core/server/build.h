@@ -8,8 +8,10 @@
 #include <vector>
 
 #include "config/config.h"
+#include "proxy/metrics.h"
 #include "proxy/snapshot.h"
 #include "redis/redis.h"
+#include "script/meter.h"
 #include "store/registry.h"
 #include "upstream/registry.h"
 
@@ -23,6 +25,8 @@ struct BuildContext {
   int loops;
   std::vector<redis::Connections*> redis;             // of each loop
   std::map<std::string, uint32_t>& listener_numbers;  // by address; what is new is added
+  proxy::TrafficMetrics& traffic;
+  script::PolicyMetrics& policies;
 };
 
 // Null when an error was added.

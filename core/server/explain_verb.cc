@@ -70,29 +70,42 @@ std::string HookText(const config::Config& conf, const script::Hook& hook) {
   return fmt::format("{} ({})", text, At(conf, hook.policy->position));
 }
 
-std::string PoliciesOf(const proxy::Snapshot& snapshot, uint32_t route) {
+// Listeners to which the request is the same: of one table, and of one mind about identity headers.
+struct Door {
+  const proxy::RouteTable* table;
+  const config::Listener* listener;  // one of them: those with policies of their own share no table
+  bool keeps_identity;
+  std::string names;  // "public, 127.0.0.1:8081"
+};
+
+// What runs of a phase besides policies; empty: nothing.
+std::string_view OthersOf(const proxy::RouteEntry& route, proxy::Phase phase) {
+  if (phase == proxy::Phase::kSet) return "the variables of `set`";
+  if (phase == proxy::Phase::kContent && route.conf->content.empty())
+    return "its upstream's fallback, while the circuit breaker is open";
+  return "";
+}
+
+std::string PoliciesOf(const proxy::Snapshot& snapshot, const Door& door, uint32_t route) {
+  const proxy::RouteEntry& entry = snapshot.routes[door.table->first_route + route];
   std::string text;
   for (unsigned i = 0; i < static_cast<unsigned>(proxy::Phase::kCount); i++) {
     auto phase = static_cast<proxy::Phase>(i);
-    if (!snapshot.programs || !snapshot.routes[route].Has(phase)) continue;
+    bool runs = phase == proxy::Phase::kServerRewrite ? door.table->server_rewrite : entry.Has(phase);
+    if (!snapshot.programs || !runs) continue;
     std::string_view name = proxy::PhaseName(phase);
-    if (phase == proxy::Phase::kContent && snapshot.routes[route].conf->content.empty()) {
-      text += fmt::format("  {:<14} its upstream's fallback, while the circuit breaker is open\n", name);
-    }
-    for (const script::Hook& hook : script::HooksOf(*snapshot.programs, *snapshot.config, route, phase)) {
-      text += fmt::format("  {:<14} {}\n", name, HookText(*snapshot.config, hook));
+    auto add = [&](std::string_view what) {
+      text += fmt::format("  {:<14} {}\n", name, what);
       name = "";
+    };
+    if (std::string_view others = OthersOf(entry, phase); !others.empty()) add(others);
+    for (const script::Hook& hook :
+         script::HooksOf(*snapshot.programs, *snapshot.config, *door.listener, *entry.conf, phase)) {
+      add(HookText(*snapshot.config, hook));
     }
   }
   return text.empty() ? "it runs no policies\n" : "it runs, by phase\n" + text;
 }
-
-// Listeners to which the request is the same: of one table, and of one mind about identity headers.
-struct Door {
-  const proxy::RouteTable* table;
-  bool keeps_identity;
-  std::string names;  // "public, 127.0.0.1:8081"
-};
 
 std::vector<Door> DoorsOf(const proxy::Snapshot& snapshot) {
   std::vector<Door> doors;
@@ -105,7 +118,7 @@ std::vector<Door> DoorsOf(const proxy::Snapshot& snapshot) {
     auto known = std::ranges::find_if(
         doors, [&](const Door& door) { return door.table == table && door.keeps_identity == keeps; });
     if (known == doors.end()) {
-      doors.push_back({table, keeps, name});
+      doors.push_back({table, &listener, keeps, name});
     } else {
       known->names += ", " + name;
     }
@@ -114,8 +127,8 @@ std::vector<Door> DoorsOf(const proxy::Snapshot& snapshot) {
 }
 
 // Adds what a request with this head meets there; false: no route.
-bool ExplainAt(const proxy::Snapshot& snapshot, const proxy::RouteTable& table, const http::RequestHead& head,
-               std::string& text) {
+bool ExplainAt(const proxy::Snapshot& snapshot, const Door& door, const http::RequestHead& head, std::string& text) {
+  const proxy::RouteTable& table = *door.table;
   text += table.matcher->Explain(head);
   route::Match match = table.matcher->Find(head, {});
   if (match.kind != route::Match::kRoute) return false;
@@ -123,7 +136,7 @@ bool ExplainAt(const proxy::Snapshot& snapshot, const proxy::RouteTable& table, 
   const config::Route& route = snapshot.config->routes[index];
   text += fmt::format("it stands at {}\nits answer: {}\n", At(*snapshot.config, route.position),
                       AnswerOf(*snapshot.config, route));
-  text += PoliciesOf(snapshot, index);
+  text += PoliciesOf(snapshot, door, index);
   return true;
 }
 
@@ -178,7 +191,7 @@ Result<Explanation> Explain(const proxy::Snapshot& snapshot, const ExplainReques
   Explanation explanation{true, {}};
   for (const Door& door : doors) {
     if (doors.size() > 1) explanation.text += fmt::format("on {}:\n", door.names);
-    bool found = ExplainAt(snapshot, *door.table, door.keeps_identity ? head : stripped, explanation.text);
+    bool found = ExplainAt(snapshot, door, door.keeps_identity ? head : stripped, explanation.text);
     explanation.answered = explanation.answered && found;
   }
   return explanation;

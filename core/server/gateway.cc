@@ -4,10 +4,13 @@
 
 #include <algorithm>
 #include <condition_variable>
+#include <span>
 
 #include "base/log.h"
+#include "base/ticks.h"
 #include "http/h1_session.h"
 #include "net/doorkeeper.h"
+#include "observe/process_metrics.h"
 #include "proxy/exchange.h"
 #include "redis/redis.h"
 #include "script/limiters.h"
@@ -191,11 +194,33 @@ void Gateway::LoopThread::Listen(const proxy::Snapshot& snapshot, const std::vec
   accepting = std::move(next);
 }
 
+namespace {
+
+// The status listener as the source of sockets knows it.
+config::Listener StatusListener(const config::Config& config) {
+  config::Listener listener;
+  listener.address = *config.status;
+  listener.position = config.status_position;
+  return listener;
+}
+
+std::vector<config::Listener> AllListeners(const config::Config& config) {
+  std::vector<config::Listener> all = config.listeners;
+  if (config.status) all.push_back(StatusListener(config));
+  return all;
+}
+
+}  // namespace
+
 Gateway::Gateway(const GatewayOptions& options) : options_(options), upstreams_(options.loops) {
+  upstreams_.CountBy(
+      [this](const upstream::TargetName& target) { return traffic_.OfTarget(target.upstream, target.text); });
+  Ticks::Calibrate();
   for (int i = 0; i < options.loops; i++) {
     loops_.push_back(std::make_unique<LoopThread>(i, options.loops, connections_));
     LoopThread& loop = *loops_.back();
     loop.context.access_log = options_.writer;
+    loop.context.metrics = &metrics_.NewShard();
     loop.thread = std::thread([&loop, writer = options_.writer] {
       if (writer != nullptr) writer->Attach();
       loop.context.loop.Run();
@@ -224,43 +249,84 @@ void Gateway::OnEveryLoop(F&& task) {
 
 bool Gateway::Load(std::unique_ptr<config::Config> config, config::FileSource& files,
                    config::Diagnostics& diagnostics) {
+  Nanoseconds began = MonotonicNow();
   std::shared_ptr<proxy::Snapshot> next = Build(std::move(config), files, diagnostics);
-  if (!next) return false;
-  std::vector<std::vector<int>> fds;  // by listener
-  for (const config::Listener& listener : next->config->listeners) {
-    Result<std::vector<int>> opened = options_.sockets->Open(listener, options_.loops);
-    if (!opened) {
-      diagnostics.Error(listener.position, "listeners[" + std::to_string(fds.size()) + "].address",
-                        opened.error().message);
-    }
-    fds.push_back(opened.value_or(std::vector<int>()));
+  std::vector<std::vector<int>> fds;
+  if (next) {
+    fds = OpenAll(*next->config, diagnostics);
+    OpenAccessLogs(*next, diagnostics);
   }
-  OpenAccessLog(*next, diagnostics);
-  if (!diagnostics.failed() && !snapshot_ && options_.before_first) {
+  if (next && !diagnostics.failed() && !snapshot_ && options_.before_first) {
     options_.before_first(*next->config, diagnostics);
   }
-  if (diagnostics.failed()) {
-    if (snapshot_) options_.sockets->Keep(snapshot_->config->listeners);
+  if (diagnostics.failed() || !next) {
+    if (next && snapshot_) options_.sockets->Keep(AllListeners(*snapshot_->config));
+    CountRefused();
     return false;
   }
   next->generation = ++generation_;
   monitor_.Watch(next->upstreams, next->config->resolver);
   Publish(std::move(next), fds);
+  std::lock_guard lock(state_mutex_);
+  load_.generation = generation_;
+  load_.last_was_good = true;
+  load_.live_since = static_cast<double>(WallNow()) / 1e9;
+  load_.seconds = static_cast<double>(MonotonicNow() - began) / 1e9;
   return true;
 }
 
-void Gateway::OpenAccessLog(proxy::Snapshot& snapshot, config::Diagnostics& diagnostics) {
-  if (!snapshot.access_log) return;
+std::vector<std::vector<int>> Gateway::OpenAll(const config::Config& config, config::Diagnostics& diagnostics) {
+  std::vector<std::vector<int>> fds;
+  for (const config::Listener& listener : AllListeners(config)) {
+    bool is_status = fds.size() == config.listeners.size();
+    Result<std::vector<int>> opened = options_.sockets->Open(listener, is_status ? 1 : options_.loops);
+    if (!opened) {
+      std::string path = is_status ? "status.address" : "listeners[" + std::to_string(fds.size()) + "].address";
+      diagnostics.Error(listener.position, path, opened.error().message);
+    }
+    fds.push_back(opened.value_or(std::vector<int>()));
+  }
+  return fds;
+}
+
+void Gateway::OpenAccessLogs(proxy::Snapshot& snapshot, config::Diagnostics& diagnostics) {
   if (options_.writer == nullptr) {
-    snapshot.access_log = false;
+    snapshot.log_sets.clear();
     return;
   }
-  Result<observe::LineWriter::Output> output = options_.writer->Open(OutputTarget(snapshot.config->access_output));
-  if (output) {
-    snapshot.access_output = *output;
-  } else {
-    diagnostics.Error({}, "access_log.output", output.error().message);
+  for (auto& log : snapshot.access_logs) {
+    Result<observe::LineWriter::Output> output = options_.writer->Open(OutputTarget(log->conf().output));
+    if (output) {
+      log->output = *output;
+    } else {
+      diagnostics.Error(log->conf().position, log->conf().path + ".output", output.error().message);
+    }
   }
+}
+
+void Gateway::CountRefused() {
+  std::lock_guard lock(state_mutex_);
+  load_.refused++;
+  load_.last_was_good = false;
+}
+
+bool Gateway::Ready() const { return ready_.load(std::memory_order_relaxed); }
+
+void Gateway::WriteMetrics(std::string& to) {
+  StateView state;
+  for (const auto& loop : loops_) state.loops.push_back({&loop->context.counters, &loop->sessions});
+  {
+    std::lock_guard lock(state_mutex_);
+    state.snapshot = snapshot_;
+    state.load = load_;
+  }
+  state.ready = Ready();
+  state.writer = options_.writer;
+  state.dictionaries = &dictionaries_;
+  observe::MetricsPage page(to);
+  WriteState(state, page);
+  observe::WriteProcessMetrics(page);
+  metrics_.Render(to);
 }
 
 std::string OutputTarget(const config::Output& output) {
@@ -276,7 +342,8 @@ std::string OutputTarget(const config::Output& output) {
 std::shared_ptr<proxy::Snapshot> Gateway::Build(std::unique_ptr<config::Config> config, config::FileSource& files,
                                                 config::Diagnostics& diagnostics) {
   ReconcileDictionaries(config->lua);
-  BuildContext context{files, diagnostics, upstreams_, dictionaries_, options_.loops, {}, listener_numbers_};
+  BuildContext context{files, diagnostics,       upstreams_, dictionaries_, options_.loops,
+                       {},    listener_numbers_, traffic_,   policies_};
   for (auto& loop : loops_) context.redis.push_back(&loop->redis);
   auto snapshot = BuildSnapshot(std::move(config), context);
   if (!snapshot && snapshot_) ReconcileDictionaries(snapshot_->config->lua);  // as they were
@@ -290,8 +357,9 @@ void Gateway::ReconcileDictionaries(const config::Lua& lua) {
 }
 
 void Gateway::Publish(std::shared_ptr<const proxy::Snapshot> next, const std::vector<std::vector<int>>& fds) {
+  const config::Config& conf = *next->config;
   bound_.clear();
-  for (const std::vector<int>& of_listener : fds) {
+  for (const std::vector<int>& of_listener : std::span(fds).first(conf.listeners.size())) {
     sockaddr_storage bound;
     socklen_t size = sizeof bound;
     getsockname(of_listener.front(), reinterpret_cast<sockaddr*>(&bound), &size);
@@ -304,24 +372,35 @@ void Gateway::Publish(std::shared_ptr<const proxy::Snapshot> next, const std::ve
     loop.context.resolver.Configure(next->config->resolver);
     loop.redis.Reconcile(next->config->redis);
     std::vector<int> mine;
-    for (const std::vector<int>& of_listener : fds)
+    for (const std::vector<int>& of_listener : std::span(fds).first(conf.listeners.size()))
       mine.push_back(of_listener[loop.context.index % of_listener.size()]);
     loop.context.Switch(std::move(generation));
     loop.Listen(*next, mine);
   });
-  options_.sockets->Keep(next->config->listeners);
+  if (conf.status && !status_) status_ = std::make_unique<admin::StatusServer>(*this);
+  ready_.store(true, std::memory_order_relaxed);
+  if (status_) status_->Listen(conf.status ? fds.back().front() : -1);
+  options_.sockets->Keep(AllListeners(conf));
+  std::lock_guard lock(state_mutex_);
   snapshot_ = std::move(next);
 }
 
 net::SocketAddress Gateway::BoundAddress(size_t listener) const { return bound_.at(listener); }
 
 void Gateway::Drain() {
+  ready_.store(false, std::memory_order_relaxed);
   OnEveryLoop([](LoopThread& loop) {
     loop.accepting.clear();
     loop.door.Clear();
     loop.sessions.Drain();
   });
-  options_.sockets->Keep({});  // closed everywhere: who connects now is told so at once
+  // Closed everywhere, but for the status listener's: who connects now is told so at once.
+  config::Config none;
+  if (snapshot_ && snapshot_->config->status) {
+    none.status = snapshot_->config->status;
+    none.status_position = snapshot_->config->status_position;
+  }
+  options_.sockets->Keep(AllListeners(none));
 }
 
 bool Gateway::Drained() {
@@ -332,6 +411,8 @@ bool Gateway::Drained() {
 
 void Gateway::Stop() {
   if (loops_.empty()) return;
+  ready_.store(false, std::memory_order_relaxed);
+  status_.reset();
   OnEveryLoop([](LoopThread& loop) {
     loop.accepting.clear();
     loop.door.Clear();

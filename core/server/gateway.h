@@ -4,19 +4,26 @@
 // Its methods are for one thread at a time (the control thread); it owns the loop threads.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "admin/status_server.h"
 #include "config/config.h"
 #include "config/node.h"
 #include "net/connection_limits.h"
 #include "net/listener.h"
+#include "observe/metrics.h"
 #include "proxy/loop_context.h"
+#include "proxy/metrics.h"
 #include "proxy/snapshot.h"
+#include "script/meter.h"
+#include "server/state_page.h"
 #include "store/registry.h"
 #include "upstream/monitor.h"
 
@@ -61,10 +68,10 @@ struct GatewayOptions {
 // What a LineWriter opens for a log's configuration.
 std::string OutputTarget(const config::Output& output);
 
-class Gateway {
+class Gateway final : public admin::Control {
  public:
   explicit Gateway(const GatewayOptions& options);
-  ~Gateway();
+  ~Gateway() override;
   Gateway(const Gateway&) = delete;
   Gateway& operator=(const Gateway&) = delete;
 
@@ -77,6 +84,9 @@ class Gateway {
   // beyond the gateway.
   std::shared_ptr<proxy::Snapshot> Build(std::unique_ptr<config::Config> config, config::FileSource& files,
                                          config::Diagnostics& diagnostics);
+
+  // A configuration was refused before it came to Load: for the page of metrics.
+  void CountRefused();
 
   uint64_t generation() const { return generation_; }
   size_t open_connections() const { return connections_.open(); }
@@ -95,10 +105,16 @@ class Gateway {
 
   std::vector<proxy::LoopContext*> loops();
 
+  // --- admin::Control, for the status thread
+  bool Ready() const override;
+  void WriteMetrics(std::string& to) override;
+
  private:
   struct LoopThread;
   void Publish(std::shared_ptr<const proxy::Snapshot> next, const std::vector<std::vector<int>>& fds);
-  void OpenAccessLog(proxy::Snapshot& snapshot, config::Diagnostics& diagnostics);
+  // The sockets of the listeners, by their place, and at the end the status listener's where there is one.
+  std::vector<std::vector<int>> OpenAll(const config::Config& config, config::Diagnostics& diagnostics);
+  void OpenAccessLogs(proxy::Snapshot& snapshot, config::Diagnostics& diagnostics);
   void ReconcileDictionaries(const config::Lua& lua);
   template <class F>
   void OnEveryLoop(F&& task);  // and waits
@@ -106,6 +122,9 @@ class Gateway {
   GatewayOptions options_;
   uint64_t generation_ = 0;
   std::shared_ptr<const proxy::Snapshot> snapshot_;
+  observe::MetricsRegistry metrics_;
+  proxy::TrafficMetrics traffic_{metrics_};
+  script::PolicyMetrics policies_{metrics_};
   upstream::Registry upstreams_;
   upstream::MonitorThread monitor_{upstreams_};
   store::SharedDictRegistry dictionaries_;
@@ -113,6 +132,11 @@ class Gateway {
   net::ConnectionLimits connections_;                 // outlives the loops
   std::vector<std::unique_ptr<LoopThread>> loops_;
   std::vector<net::SocketAddress> bound_;
+
+  std::atomic<bool> ready_{false};
+  mutable std::mutex state_mutex_;  // of load_, and of snapshot_ where it is set or read by the status thread
+  LoadState load_;
+  std::unique_ptr<admin::StatusServer> status_;  // null: none was asked for yet
 };
 
 }  // namespace mg::server

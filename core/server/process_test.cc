@@ -213,7 +213,9 @@ TEST_F(Process, AWatchedFileAndWhatAPatternIncludesAreReadWhenSaved) {
 TEST_F(Process, LogsAreReopenedAndThePidFileComesAndGoes) {
   gateway.Write("g.yaml", Text(1, "pid: run/moongate.pid\naccess_log: { output: access.log }\n"));
   Start();
-  EXPECT_EQ(ReadAll(gateway.Path("run/moongate.pid")), fmt::format("{}\n", gateway.supervisor()));
+  std::string pid = fmt::format("{}\n", gateway.supervisor());
+  EXPECT_TRUE(Eventually([&] { return !ReadAll(gateway.Path("run/moongate.pid")).empty(); }));
+  EXPECT_EQ(ReadAll(gateway.Path("run/moongate.pid")), pid);
   ASSERT_TRUE(Eventually([&] { return !ReadAll(gateway.Path("access.log")).empty(); }));
   std::filesystem::rename(gateway.Path("access.log"), gateway.Path("access.log.1"));
   kill(gateway.supervisor(), SIGUSR1);
@@ -223,7 +225,7 @@ TEST_F(Process, LogsAreReopenedAndThePidFileComesAndGoes) {
   }));
   gateway.KillWorker();
   EXPECT_EQ(Generation(), "1");
-  EXPECT_EQ(ReadAll(gateway.Path("run/moongate.pid")), fmt::format("{}\n", gateway.supervisor()));
+  EXPECT_EQ(ReadAll(gateway.Path("run/moongate.pid")), pid);
   kill(gateway.supervisor(), SIGTERM);
   gateway.Wait();
   EXPECT_FALSE(std::filesystem::exists(gateway.Path("run/moongate.pid")));

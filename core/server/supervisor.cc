@@ -135,12 +135,16 @@ class Supervisor {
     }
   }
 
+  // Beside it, then renamed: nobody reads half of it, and a worker's restart leaves it whole.
   void WritePidFile(const std::string& path) {
-    std::error_code ignored;
-    std::filesystem::create_directories(std::filesystem::path(path).parent_path(), ignored);
-    std::ofstream file(path, std::ios::trunc);
-    file << getpid() << "\n" << std::flush;
-    if (file) {
+    std::error_code failed;
+    std::filesystem::create_directories(std::filesystem::path(path).parent_path(), failed);
+    std::string written = path + ".new";
+    std::ofstream file(written, std::ios::trunc);
+    file << getpid() << "\n";
+    file.close();
+    if (file) std::filesystem::rename(written, path, failed);
+    if (file && !failed) {
       pid_file_ = path;
     } else {
       MG_LOG(kError, "the pid file {} cannot be written", path);

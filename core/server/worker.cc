@@ -122,6 +122,7 @@ class Worker {
       gateway_ = std::make_unique<Gateway>(
           GatewayOptions{static_cast<int>(std::max(conf->workers, 1u)), &sockets_, &writer_, before_first});
     }
+    if (!conf && gateway_) gateway_->CountRefused();
     if (!conf || !gateway_->Load(std::move(conf), files, diagnostics)) return diagnostics.ToString();
     for (const config::Diagnostic& warning : diagnostics.all()) MG_LOG(kWarn, "{}", warning.ToString());
     ApplyLog(*gateway_->snapshot()->config);

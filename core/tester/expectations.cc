@@ -267,6 +267,27 @@ void CheckLogHasNot(const Block& block, const std::vector<std::string>& log, Fai
   }
 }
 
+void CheckAccessLog(const Block& block, const std::string& log, Failures& failures) {
+  if (const Section* section = block.Find("access_log")) {
+    std::string expected = section->text;
+    if (section->in_line && !expected.empty()) expected += '\n';
+    if (log != expected)
+      failures.push_back({section->text_line, "access_log",
+                          fmt::format("expected {}, got {}", Quoted(expected), Quoted(log)), expected, log});
+  }
+  const Section* section = block.Find("access_log_like");
+  if (section == nullptr) return;
+  SectionCheck check(*section, failures);
+  std::vector<std::string_view> patterns = SplitLines(section->text), lines = SplitLines(log);
+  if (patterns.size() != lines.size())
+    check.Fail(0, fmt::format("expected {} lines, got {}: {}", patterns.size(), lines.size(), Quoted(log)));
+  for (size_t i = 0; i < std::min(patterns.size(), lines.size()); i++) {
+    auto pattern = check.MakePattern(i, patterns[i], Pattern::Kind::kRegex, Pattern::Extent::kWhole);
+    if (pattern && !pattern->In(lines[i]))
+      check.Fail(i, fmt::format("line {} does not match {}: {}", i + 1, Quoted(patterns[i]), Quoted(lines[i])));
+  }
+}
+
 namespace {
 
 // A list of numbers, one a mock.

@@ -20,6 +20,7 @@ struct Observed {
   bool closed = false;           // the gateway closed the connection
   std::string received;          // every byte
   std::vector<std::string> log;  // "[error] the line"
+  std::string access_log;
   std::vector<MockRequest> upstream_requests;
   std::vector<size_t> upstream_connections;  // of each mock
 };
@@ -37,6 +38,8 @@ void CheckResponses(const Block& block, Observed& observed, Failures& failures);
 // Log lines that must be there (which may take a moment: ask again), and those that must not.
 void CheckLogHas(const Block& block, const std::vector<std::string>& log, Failures& failures);
 void CheckLogHasNot(const Block& block, const std::vector<std::string>& log, Failures& failures);
+// The access log's lines, all of them.
+void CheckAccessLog(const Block& block, const std::string& log, Failures& failures);
 void CheckUpstreams(const Block& block, const Observed& observed, Failures& failures);
 
 }  // namespace mg::tester

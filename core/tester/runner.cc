@@ -4,6 +4,7 @@
 
 #include <condition_variable>
 #include <filesystem>
+#include <fstream>
 #include <mutex>
 
 #include <fmt/format.h>
@@ -97,7 +98,9 @@ struct Runner::Attempt {
 };
 
 Runner::Runner(const Options& options)
-    : options_(options), redis_(folder_.path()), gateway_({.loops = options.loops, .sockets = &sockets_}) {}
+    : options_(options),
+      redis_(folder_.path()),
+      gateway_({.loops = options.loops, .sockets = &sockets_, .writer = &access_log_}) {}
 
 Outcome Runner::Run(const std::string& file, const Block& block) {
   Outcome outcome;
@@ -183,6 +186,7 @@ bool Runner::Load(Attempt& attempt) {
       }
       // Sockets are told apart by what is written: two listeners on port 0 are two.
       for (size_t k = 1; k < made->listeners.size(); k++) made->listeners[k].address.text += fmt::format("#{}", k);
+      CaptureAccessLogs(*made);
       made->lua.path.push_back(attempt.fixture.folder());
       good = gateway_.Load(std::move(made), files, diagnostics);
     }
@@ -197,6 +201,24 @@ bool Runner::Load(Attempt& attempt) {
     if (!good || must_die) return false;
   }
   return true;
+}
+
+void Runner::CaptureAccessLogs(config::Config& config) {
+  access_log_.Flush();
+  std::ofstream(folder_.path() + "/access.log", std::ios::trunc);
+  auto capture = [this](std::vector<config::AccessLog>& logs) {
+    for (config::AccessLog& log : logs) log.output = {config::Output::Kind::kFile, folder_.path() + "/access.log"};
+  };
+  capture(config.access_logs);
+  for (config::Route& route : config.routes) {
+    if (route.access_logs) capture(*route.access_logs);
+  }
+}
+
+std::string Runner::AccessLog() {
+  access_log_.Flush();
+  std::ifstream file(folder_.path() + "/access.log", std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
 }
 
 void Runner::SendAndReceive(Attempt& attempt, RequestPlan& plan) {
@@ -283,6 +305,18 @@ void Runner::CheckAll(Attempt& attempt) {
   attempt.observed.log = log_.Lines();
   CheckLogHas(block, attempt.observed.log, attempt.failures);
   CheckLogHasNot(block, attempt.observed.log, attempt.failures);
+  if (block.Has("access_log") || block.Has("access_log_like")) {
+    for (Failures found;; found.clear()) {
+      attempt.observed.access_log = AccessLog();
+      CheckAccessLog(block, attempt.observed.access_log, found);
+      if (!found.empty() && !patience.passed()) {
+        Pause(std::chrono::milliseconds(5));
+        continue;
+      }
+      attempt.failures.insert(attempt.failures.end(), found.begin(), found.end());
+      break;
+    }
+  }
   for (Failures found;; found.clear()) {
     attempt.observed.upstream_requests = attempt.fixture.upstream_requests();
     attempt.observed.upstream_connections = attempt.fixture.upstream_connections();
@@ -311,6 +345,10 @@ void Runner::Describe(const Attempt& attempt, Outcome& outcome) const {
   for (std::string_view line : SplitLines(attempt.observed.received)) lines.push_back("  " + Escape(line));
   lines.push_back("log:");
   for (const std::string& line : attempt.observed.log) lines.push_back("  " + Escape(line));
+  if (!attempt.observed.access_log.empty()) {
+    lines.push_back("access log:");
+    for (std::string_view line : SplitLines(attempt.observed.access_log)) lines.push_back("  " + Escape(line));
+  }
   for (const MockRequest& request : attempt.observed.upstream_requests) {
     lines.push_back("request to the upstream:");
     for (std::string_view line : SplitLines(request.text)) lines.push_back("  " + Escape(line));

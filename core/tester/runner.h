@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "observe/line_writer.h"
 #include "server/gateway.h"
 #include "tester/block.h"
 #include "tester/client.h"
@@ -30,12 +31,16 @@ class Runner {
   void SendAndReceive(Attempt& attempt, RequestPlan& plan);
   void ReadAnswers(Attempt& attempt, const RequestPlan& plan, Client& client, Deadline deadline);
   void CheckAll(Attempt& attempt);
+  // All access logs of the configuration go to one file of the block's own, which has nothing yet.
+  void CaptureAccessLogs(config::Config& config);
+  std::string AccessLog();
   // Until every loop has done what it had begun.
   void Settle();
   void Describe(const Attempt& attempt, Outcome& outcome) const;
 
   const Options& options_;
   LogCapture log_;  // first made, last destroyed: the gateway logs until its end
+  observe::LineWriter access_log_;
   DeadPort dead_;
   TemporaryFolder folder_;
   RedisServer redis_;

@@ -22,8 +22,8 @@ constexpr std::string_view kSections[] = {
     "response_body", "response_body_like", "response_body_unlike", "response_headers", "response_headers_like",
     "response_trailers", "raw_response_headers_like", "raw_response_headers_unlike", "error_code", "error_code_like",
     "ignore_response", "connection_closed", "no_response", "response_cut", "must_die", "error_log", "no_error_log",
-    "grep_error_log", "grep_error_log_out", "upstream_requests_like", "upstream_requests_unlike",
-    "upstream_request_count", "upstream_connection_count",
+    "access_log", "access_log_like", "grep_error_log", "grep_error_log_out", "upstream_requests_like",
+    "upstream_requests_unlike", "upstream_request_count", "upstream_connection_count",
     // What is done with the block.
     "ONLY", "SKIP", "LAST", "TODO"};
 

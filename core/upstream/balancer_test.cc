@@ -27,7 +27,8 @@ struct Rig {
     std::string name = "10.0.0." + std::to_string(members.size()) + ":80";
     auto number = static_cast<uint32_t>(members.size());
     members.push_back(
-        {std::make_shared<Target>(TargetName{name, {}, name, name, ""}, number, number + 1), weight, group});
+        {std::make_shared<Target>(TargetName{name, {}, name, name, ""}, number, number + 1, TargetSeries{}), weight,
+         group});
   }
   Target& at(size_t index) { return *members[index].target; }
   void Plan_(Nanoseconds now = 0) { plan = MakePlan(conf, members, now); }

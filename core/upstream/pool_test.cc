@@ -173,7 +173,8 @@ TEST(Pools, ANumberUsedAgainIsAnotherTarget) {
   PoolRig rig;
   ScriptedServer elsewhere(rig.loop);
   elsewhere.Answers("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
-  Target other({"other", elsewhere.address(), "", "", ""}, rig.target().number, rig.target().serial + 1);
+  Target other({"other", elsewhere.address(), "", "", ""}, rig.target().number, rig.target().serial + 1,
+               TargetSeries{});
   Handler first(rig.loop), held(rig.loop), second(rig.loop);
   ASSERT_TRUE(rig.Ask(first));
   held.release = false;

@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 #include <unordered_map>
+#include <utility>
 
 #include "upstream/upstream.h"
 
@@ -27,6 +28,7 @@ class Registry {
   Member MemberOf(const Upstream& upstream, size_t index, const Resolved& resolved);
 
   const TargetTable& targets() const { return targets_; }
+  void CountBy(TargetTable::SeriesOf series_of) { targets_.CountBy(std::move(series_of)); }
   // What is built from now on starts anew: between two tests.
   void Forget();
 

@@ -21,7 +21,8 @@ std::shared_ptr<Target> TargetTable::Find(TargetName name, bool& made) {
     free_numbers_.pop_back();
   }
   std::string identity = name.identity;
-  auto target = std::make_shared<Target>(std::move(name), number, next_serial_++);
+  TargetSeries series = series_of_ ? series_of_(name) : TargetSeries{};
+  auto target = std::make_shared<Target>(std::move(name), number, next_serial_++, series);
   targets_.emplace(std::move(identity), target);
   return target;
 }

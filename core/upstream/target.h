@@ -6,6 +6,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -16,6 +17,7 @@
 #include "upstream/breaker.h"
 #include "upstream/ewma.h"
 #include "upstream/failure_window.h"
+#include "upstream/series.h"
 
 namespace mg::upstream {
 
@@ -30,14 +32,16 @@ struct TargetName {
 };
 
 struct Target : TargetName {
-  Target(TargetName name, uint32_t short_number, uint64_t long_serial)
+  Target(TargetName name, uint32_t short_number, uint64_t long_serial, const TargetSeries& counted)
       : TargetName(std::move(name)),
         number(short_number),
         serial(long_serial),
+        series(counted),
         breaker("upstream " + upstream + ", target " + text) {}
 
   const uint32_t number;  // small, used again once this target is gone: indexes a loop's pools
   const uint64_t serial;  // never used again
+  const TargetSeries series;
 
   // Requests, from Upstream::Begin to Finish.
   alignas(64) std::atomic<uint32_t> active{0};  // in flight
@@ -60,6 +64,9 @@ struct Target : TargetName {
 // All targets by identity. Any thread; loops never call it.
 class TargetTable {
  public:
+  // Who says what is counted of a new target; before the first.
+  using SeriesOf = std::function<TargetSeries(const TargetName&)>;
+  void CountBy(SeriesOf series_of) { series_of_ = std::move(series_of); }
   // The target of this identity; `made` says whether it is new.
   std::shared_ptr<Target> Find(TargetName name, bool& made);
   size_t size() const;
@@ -68,6 +75,7 @@ class TargetTable {
  private:
   void Collect();  // drops what nobody lists and no request is in
 
+  SeriesOf series_of_;
   mutable std::mutex mutex_;
   std::unordered_map<std::string, std::shared_ptr<Target>> targets_;
   std::vector<std::shared_ptr<Target>> forgotten_;

@@ -17,6 +17,7 @@
 #include "net/tls.h"
 #include "upstream/plan.h"
 #include "upstream/retry_budget.h"
+#include "upstream/series.h"
 
 namespace mg::upstream {
 
@@ -47,6 +48,8 @@ class Upstream {
   ssl_ctx_st* tls() const;
   const std::vector<Member>& statics() const { return statics_; }
   SharedState& shared() const { return *shared_; }
+  const UpstreamSeries& series() const { return series_; }
+  void SetSeries(UpstreamSeries series) { series_ = std::move(series); }  // before it is published
 
   // Chooses a target, one that is not in `tried` where one is left; `hash` is used by kHash. kUnavailable when there is
   // none. The target stays until the loop's next Pick, or from Begin to Finish.
@@ -99,6 +102,7 @@ class Upstream {
   mutable std::vector<View> views_;  // by loop
   Guard guard_;
   std::shared_ptr<RetryBudget> budget_;
+  UpstreamSeries series_;
 };
 
 }  // namespace mg::upstream

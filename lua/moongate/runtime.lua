@@ -44,10 +44,12 @@ local phase = {
   LOG = C.MG_PHASE_LOG,
   TIMER = C.MG_PHASE_TIMER,
   EXIT_WORKER = C.MG_PHASE_EXIT_WORKER,
+  SERVER_REWRITE = C.MG_PHASE_SERVER_REWRITE,
+  SET = C.MG_PHASE_SET,
 }
-phase.ENTRY = phase.REWRITE + phase.ACCESS + phase.CONTENT
+phase.ENTRY = phase.SERVER_REWRITE + phase.REWRITE + phase.ACCESS + phase.CONTENT
 phase.FILTERS = phase.HEADER_FILTER + phase.BODY_FILTER
-phase.REQUEST = phase.ENTRY + phase.BALANCER + phase.FILTERS + phase.LOG
+phase.REQUEST = phase.SET + phase.ENTRY + phase.BALANCER + phase.FILTERS + phase.LOG
 runtime.phase = phase
 
 runtime.phase_names = {
@@ -62,6 +64,8 @@ runtime.phase_names = {
   [phase.LOG] = "log",
   [phase.TIMER] = "timer",
   [phase.EXIT_WORKER] = "exit_worker",
+  [phase.SERVER_REWRITE] = "server_rewrite",
+  [phase.SET] = "set",
 }
 
 function runtime.context_name()
@@ -84,6 +88,17 @@ function runtime.bad_argument(number, name, expected, value, level)
   local got = value == nil and "no value" or type(value)
   local reason = expected .. " expected, got " .. got
   error("bad argument #" .. number .. " to '" .. name .. "' (" .. reason .. ")", level + 1)
+end
+
+-- An argument that must be a text: a number is taken for one.
+function runtime.text_argument(number, name, value)
+  local kind = type(value)
+  if kind == "string" then
+    return value
+  elseif kind == "number" then
+    return tostring(value)
+  end
+  error("bad argument #" .. number .. " to '" .. name .. "' (string expected, got " .. kind .. ")", 3)
 end
 
 function runtime.check(mask)
@@ -146,14 +161,14 @@ function runtime.make_runner(functions, confs)
     wants[i] = wants_context(functions[i])
   end
   if count == 1 then
-    local f, conf = functions[1], confs[1]
+    local entry, conf = functions[1], confs[1]
     if wants[1] then
       return function()
-        f(conf, context_table())
+        entry(conf, context_table())
       end
     end
     return function()
-      f(conf)
+      entry(conf)
     end
   end
   return function(from)
@@ -187,14 +202,26 @@ function runtime.make_body_runner(functions, confs)
       run(from)
     end
     local out = state.piece
-    if type(out) == "table" then
-      out = runtime.flatten(out)
-    end
     if out ~= nil and out ~= "" then
       C.mg_filter_output(out, #out)
     end
     state.cut = state.cut or state.last
     state.piece = nil
+  end
+end
+
+-- Chunks that give variables their values (`set` of the configuration): what each returns is its variable's.
+function runtime.make_set_runner(functions, names)
+  local count = #functions
+  return function(from)
+    for i = from, count do
+      if i ~= from then
+        C.mg_context_policy(i - 1)
+      end
+      local value = functions[i]()
+      value = value == nil and "" or tostring(value)
+      C.mg_variable_set(names[i], #names[i], value, #value)
+    end
   end
 end
 
@@ -251,8 +278,6 @@ load("moongate/coroutines.lua", runtime)
 local ngx = {}
 rawset(_G, "ngx", ngx)
 package.loaded["ngx"] = ngx
--- What libraries ask for to make the API faster is the API itself here.
-package.loaded["resty.core"] = { version = "0.1.29" }
 for _, group in ipairs {
   "constants",
   "phase",
@@ -262,13 +287,23 @@ for _, group in ipairs {
   "control",
   "variables",
   "request",
+  "location",
   "arguments",
   "time",
   "timer",
   "thread",
   "encoding",
+  "regex",
   "worker",
+  "semaphore",
+  "errlog",
+  "pipe",
+  "worker_thread",
+  "process",
+  "modules",
   "shared",
+  "socket",
+  "socket_udp",
 } do
   load("ngx/" .. group .. ".lua", ngx, runtime)
 end

@@ -6,6 +6,8 @@ local band = require("bit").band
 local current, phase = runtime.current, runtime.phase
 local disabled = runtime.disabled
 local type, tostring, find, sub, concat = type, tostring, string.find, string.sub, table.concat
+local gsub, byte, format, clear = string.gsub, string.byte, string.format, require "table.clear"
+local IN_FILE, UNREAD = C.MG_IN_FILE, C.MG_UNREAD
 local out = ffi.new("mg_string")
 
 local function escape(text)
@@ -57,9 +59,21 @@ function ngx.encode_args(args)
   return concat(parts, "&")
 end
 
+-- How many to read at most: nil, or a number.
+local function count_argument(number, name, most)
+  if most == nil or type(most) == "number" then
+    return most
+  end
+  local count = tonumber(most)
+  if count == nil then
+    runtime.bad_argument(number, name, "number", most, 3)
+  end
+  return count
+end
+
 -- The arguments of a query as a table: a name without "=" is true, one that comes again is a list.
 local function decode(query, most, result)
-  most = most or 100
+  most = (most == nil or most < 0) and 100 or most
   result = result or {}
   local from, size, count = 1, #query, 0
   while from <= size do
@@ -93,10 +107,8 @@ local function decode(query, most, result)
 end
 
 function ngx.decode_args(query, most)
-  if type(query) ~= "string" then
-    runtime.bad_argument(1, "decode_args", "string", query, 2)
-  end
-  return decode(query, most)
+  query = runtime.text_argument(1, "decode_args", query)
+  return decode(query, count_argument(2, "decode_args", most))
 end
 
 local REQUEST = phase.REQUEST
@@ -105,10 +117,13 @@ function ngx.req.get_uri_args(most, result)
   if band(current.phase, REQUEST) == 0 then
     disabled()
   end
+  if result ~= nil then
+    clear(result)
+  end
   if C.mg_request_query(out) ~= 0 then
     return result or {}
   end
-  return decode(ffi_string(out.data, out.size), most, result)
+  return decode(ffi_string(out.data, out.size), count_argument(1, "get_uri_args", most), result)
 end
 
 function ngx.req.set_uri_args(args)
@@ -123,6 +138,12 @@ function ngx.req.set_uri_args(args)
   elseif kind ~= "string" then
     error("bad argument #1 to 'set_uri_args' (string, number, or table expected, but got " .. kind .. ")", 2)
   end
+  -- Neither white space nor control characters may stand in a target.
+  if find(args, "[%z\1-\32\127]") then
+    args = gsub(args, "[%z\1-\32\127]", function(c)
+      return format("%%%02X", byte(c))
+    end)
+  end
   C.mg_request_set_query(args, #args)
 end
 
@@ -130,8 +151,14 @@ function ngx.req.get_post_args(most)
   if band(current.phase, REQUEST) == 0 then
     disabled()
   end
-  if C.mg_request_body(out) ~= 0 then
-    return {}
+  most = count_argument(1, "get_post_args", most)
+  local code = C.mg_request_body(out)
+  if code == 0 then
+    return decode(ffi_string(out.data, out.size), most)
+  elseif code == IN_FILE then
+    return nil, "request body in temp file not supported"
+  elseif code == UNREAD then
+    error("no request body found; maybe you should turn on lua_need_request_body?", 2)
   end
-  return decode(ffi_string(out.data, out.size), most)
+  return {}
 end

@@ -5,8 +5,9 @@ local C = ffi.C
 local band = require("bit").band
 local current, phase = runtime.current, runtime.phase
 local disabled, operation = runtime.disabled, runtime.operation
+local match, gsub, format = string.match, string.gsub, string.format
 local OP_EXIT = C.MG_OP_EXIT
-local EXIT = phase.ENTRY + phase.BALANCER + phase.FILTERS + phase.LOG + phase.TIMER + phase.INIT_WORKER
+local EXIT = phase.ENTRY + phase.BALANCER + phase.HEADER_FILTER + phase.TIMER
 local ENTRY = phase.ENTRY
 
 function ngx.exit(status)
@@ -17,20 +18,67 @@ function ngx.exit(status)
   if number == nil then
     runtime.bad_argument(1, "exit", "number", status, 2)
   end
-  C.mg_control_exit(number)
+  local sent = C.mg_control_exit(number)
+  if sent > 0 then
+    runtime.complain(2, "attempt to set status " .. number ..
+      " via ngx.exit after sending out the response status " .. sent)
+  end
   return operation(OP_EXIT)
+end
+
+-- What may stand neither in a URI nor in a field: control bytes other than the tab. nil, or the first as "0x0a".
+function runtime.unsafe_byte(uri)
+  local byte = match(uri, "[%z\1-\8\10-\31\127]")
+  return byte and format("0x%02x", string.byte(byte))
+end
+
+-- As nginx writes a text into its log: what cannot be read there as \xHH.
+function runtime.log_escaped(text)
+  return (gsub(text, '[%c"\\\128-\255]', function(c)
+    return format("\\x%02X", string.byte(c))
+  end))
+end
+
+-- The callback runs as a light thread of the running phase when the client goes away.
+function ngx.on_abort(callback)
+  if band(current.phase, ENTRY) == 0 then
+    disabled()
+  end
+  if type(callback) ~= "function" then
+    runtime.bad_argument(1, "on_abort", "function", callback, 2)
+  end
+  local state = runtime.state()
+  if state.on_abort ~= nil then
+    return nil, "duplicate call"
+  end
+  if C.mg_control_on_abort() ~= 0 then
+    return nil, "lua_check_client_abort is off"
+  end
+  state.on_abort = runtime.new_thread(callback)
+  return 1
 end
 
 local redirects = { [301] = true, [302] = true, [303] = true, [307] = true, [308] = true }
 
-function ngx.redirect(uri, status)
+function ngx.redirect(...)
   if band(current.phase, ENTRY) == 0 then
     disabled()
   end
-  if type(uri) ~= "string" then
-    runtime.bad_argument(1, "redirect", "string", uri, 2)
+  local count = select("#", ...)
+  if count ~= 1 and count ~= 2 then
+    error("expecting one or two arguments", 2)
   end
-  status = status == nil and 302 or status
+  local uri, status = ...
+  uri = runtime.text_argument(1, "redirect", uri)
+  if status == nil then
+    status = 302
+  else
+    local number = tonumber(status)
+    if number == nil then
+      runtime.bad_argument(2, "redirect", "number", status, 2)
+    end
+    status = number
+  end
   if not redirects[status] then
     error("only ngx.HTTP_MOVED_TEMPORARILY, ngx.HTTP_MOVED_PERMANENTLY, ngx.HTTP_PERMANENT_REDIRECT, " ..
       "ngx.HTTP_SEE_OTHER, and ngx.HTTP_TEMPORARY_REDIRECT are allowed", 2)
@@ -38,9 +86,21 @@ function ngx.redirect(uri, status)
   if C.mg_response_started() ~= 0 then
     error("attempt to call ngx.redirect after sending out the headers", 2)
   end
+  local byte = runtime.unsafe_byte(uri)
+  if byte ~= nil then
+    error('unsafe byte "' .. byte .. '" in redirect uri "' .. runtime.log_escaped(uri) .. '"', 2)
+  end
   ngx.header["Location"] = uri
   C.mg_control_exit(status)
   return operation(OP_EXIT)
+end
+
+-- An internal redirect begins with an empty ngx.ctx.
+local function forget_context()
+  local state = runtime.states[current.slot]
+  if state then
+    state.ctx = nil
+  end
 end
 
 function ngx.exec(uri, args)
@@ -55,6 +115,15 @@ function ngx.exec(uri, args)
   end
   if C.mg_response_started() ~= 0 then
     error("attempt to call ngx.exec after sending out response headers", 2)
+  end
+  if string.byte(uri) == 64 then -- "@": a route by its name; the URI and its arguments stay
+    if C.mg_control_exec_named(string.sub(uri, 2), #uri - 1) ~= 0 then
+      ngx.log(ngx.ERR, 'could not find named location "', uri, '"')
+      C.mg_control_exit(500)
+      return operation(OP_EXIT)
+    end
+    forget_context()
+    return operation(OP_EXIT)
   end
   local query
   if type(args) == "table" then
@@ -72,9 +141,6 @@ function ngx.exec(uri, args)
   if C.mg_control_exec(uri, #uri, query, #query) ~= 0 then
     error("unsafe uri: " .. uri, 2)
   end
-  local state = runtime.states[current.slot]
-  if state then
-    state.ctx = nil
-  end
+  forget_context()
   return operation(OP_EXIT)
 end

@@ -1,14 +1,14 @@
 -- URI escaping, base64, digests, quote_sql_str.
-local ngx = ...
+local ngx, runtime = ...
 local ffi = require "ffi"
 local C, ffi_string = ffi.C, ffi.string
-local type, tostring = type, tostring
+local type, tostring, gsub = type, tostring, string.gsub
 local out = ffi.new("mg_string")
 
 local function text_of(value)
   if type(value) == "string" then
     return value
-  elseif value == nil then
+  elseif not value then
     return ""
   end
   return tostring(value)
@@ -39,6 +39,9 @@ end
 
 function ngx.encode_base64(value, no_padding)
   local text = text_of(value)
+  if no_padding and type(no_padding) ~= "boolean" then
+    error("boolean argument only", 2)
+  end
   C.mg_encode_base64(text, #text, 0, no_padding and 0 or 1, out)
   return (result())
 end
@@ -48,6 +51,18 @@ function ngx.decode_base64(value)
     error("string argument only", 2)
   end
   if C.mg_encode_decode_base64(value, #value, 0, out) ~= 0 then
+    return nil
+  end
+  return (result())
+end
+
+-- As base64 stands in mail (RFC 2045): what is not of the alphabet is passed over.
+function ngx.decode_base64mime(value)
+  if type(value) ~= "string" then
+    error("string argument only", 2)
+  end
+  local text = gsub(value, "[^A-Za-z0-9+/=]", "")
+  if C.mg_encode_decode_base64(text, #text, 0, out) ~= 0 then
     return nil
   end
   return (result())
@@ -73,19 +88,24 @@ function ngx.sha1_bin(value)
 end
 
 function ngx.hmac_sha1(key, value)
-  local secret, text = text_of(key), text_of(value)
+  local secret = runtime.text_argument(1, "hmac_sha1", key)
+  local text = value == nil and "" or runtime.text_argument(2, "hmac_sha1", value)
   C.mg_encode_hmac_sha1(secret, #secret, text, #text, out)
   return (result())
 end
 
 function ngx.crc32_short(value)
-  local text = text_of(value)
+  local text = runtime.text_argument(1, "crc32_short", value)
   return tonumber(C.mg_encode_crc32(text, #text))
 end
-ngx.crc32_long = ngx.crc32_short
+
+function ngx.crc32_long(value)
+  local text = runtime.text_argument(1, "crc32_long", value)
+  return tonumber(C.mg_encode_crc32(text, #text))
+end
 
 function ngx.quote_sql_str(value)
-  local text = text_of(value)
+  local text = value == nil and "" or runtime.text_argument(1, "quote_sql_str", value)
   C.mg_encode_quote_sql(text, #text, out)
   return (result())
 end

@@ -7,7 +7,7 @@ local current, phase = runtime.current, runtime.phase
 local disabled = runtime.disabled
 local type, tostring, lower, gsub, find = type, tostring, string.lower, string.gsub, string.find
 local REQUEST = phase.REQUEST
-local ERR = ngx.ERR
+local LATE = C.MG_LATE
 
 -- Status -----------------------------------------------------------------------------------------------------------
 
@@ -26,44 +26,47 @@ function runtime.setters.status(value)
   if status == nil then
     error("bad status: number expected, got " .. type(value), 3)
   end
-  if C.mg_response_set_status(status) ~= 0 then
-    ngx.log(ERR, "attempt to set ngx.status after sending out response headers")
+  local code = C.mg_response_set_status(status)
+  if code == LATE then
+    runtime.complain(3, "attempt to set ngx.status after sending out response headers")
+  elseif code ~= 0 then
+    error("bad status: from 100 to 999 expected, got " .. tostring(value), 3)
   end
 end
 
 -- Values -------------------------------------------------------------------------------------------------------------
 
-local MOST_VALUES = 64
-local values = ffi_new("mg_string[?]", MOST_VALUES)
+local MOST_VALUES = 64 -- beyond these an array is made for the call
+local usual = ffi_new("mg_string[?]", MOST_VALUES)
 local anchors = {} -- luacheck: ignore 241 (it only keeps them alive)
 
--- Fills `values` from what a script gives as a header's value; answers how many. The strings are kept alive.
-local function fill_values(value, level)
+-- What a script gives as a header's value, as an array for C; answers it and how many. The strings are kept alive.
+local function fill_values(value)
   local kind = type(value)
+  local values = usual
   if kind == "string" then
     values[0].data, values[0].size = value, #value
-    return 1
+    return values, 1
   elseif kind == "nil" then
-    return 0
+    return values, 0
   elseif kind == "table" then
     local count = #value
     if count > MOST_VALUES then
-      error("too many values for a header: at most " .. MOST_VALUES, level + 1)
+      values = ffi_new("mg_string[?]", count)
     end
     for i = 1, count do
       local text = tostring(value[i])
       anchors[i] = text
       values[i - 1].data, values[i - 1].size = text, #text
     end
-    return count
+    return values, count
   end
   local text = tostring(value)
   anchors[1] = text
   values[0].data, values[0].size = text, #text
-  return 1
+  return values, 1
 end
 runtime.fill_header_values = fill_values
-runtime.header_values = values
 
 -- "content_type" -> "content-type"
 local function dashed(name)
@@ -80,7 +83,12 @@ local insensitive = {
     if type(name) ~= "string" then
       return nil
     end
-    return rawget(self, (gsub(lower(name), "_", "-")))
+    name = lower(name)
+    local value = rawget(self, name)
+    if value == nil then
+      value = rawget(self, (gsub(name, "_", "-")))
+    end
+    return value
   end,
 }
 
@@ -90,11 +98,11 @@ local plenty = ffi_new("mg_header[?]", PLENTY)
 -- The table that get_headers answers: `fill(out, most)` is the C call, `most` 0 stands for all.
 function runtime.header_table(fill, most, raw)
   local out = plenty
-  if most == nil then
+  if most == nil or most < 0 then
     most = PLENTY
-  elseif most <= 0 or most > PLENTY then
+  elseif most == 0 or most > PLENTY then
     local total = fill(plenty, 0)
-    local capacity = (most <= 0 or total < most) and total or most
+    local capacity = (most == 0 or total < most) and total or most
     if capacity > PLENTY then
       out = ffi_new("mg_header[?]", capacity)
     end
@@ -130,7 +138,10 @@ end
 -- ngx.header ----------------------------------------------------------------------------------------------------------
 
 local found = ffi_new("mg_string[?]", MOST_VALUES)
-local LATE = C.MG_LATE
+
+local function complain_late(name)
+  runtime.complain(3, "attempt to set ngx.header.HEADER after sending out response headers: " .. name)
+end
 
 ngx.header = setmetatable({}, {
   __index = function(_, name)
@@ -146,9 +157,14 @@ ngx.header = setmetatable({}, {
       local value = ffi_string(found[0].data, found[0].size)
       return value
     end
+    local values = found
+    if count > MOST_VALUES then
+      values = ffi_new("mg_string[?]", count)
+      C.mg_response_header(name, #name, values, count)
+    end
     local result = {}
     for i = 1, count do
-      result[i] = ffi_string(found[i - 1].data, found[i - 1].size)
+      result[i] = ffi_string(values[i - 1].data, values[i - 1].size)
     end
     return result
   end,
@@ -157,10 +173,10 @@ ngx.header = setmetatable({}, {
       disabled()
     end
     name = dashed(tostring(name))
-    local count = fill_values(value, 2)
-    local code = C.mg_response_set_header(name, #name, values, count)
+    local values, count = fill_values(value)
+    local code = C.mg_response_set_header(name, #name, values, count, 0)
     if code == LATE then
-      ngx.log(ERR, "attempt to set ngx.header.", name, " after sending out response headers")
+      complain_late(name)
     end
   end,
 })
@@ -175,4 +191,19 @@ function ngx.resp.get_headers(most, raw)
     disabled()
   end
   return runtime.header_table(fill_response, most, raw)
+end
+
+-- Adds a field beside those of its name (a single one of its kind, as Content-Type, is replaced).
+function ngx.resp.add_header(name, value)
+  if band(current.phase, REQUEST) == 0 then
+    disabled()
+  end
+  name = dashed(tostring(name))
+  local values, count = fill_values(value)
+  if count == 0 then
+    error("invalid header value", 2)
+  end
+  if C.mg_response_set_header(name, #name, values, count, 1) == LATE then
+    complain_late(name)
+  end
 end

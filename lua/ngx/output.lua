@@ -10,27 +10,39 @@ local type, tostring, concat = type, tostring, table.concat
 local null = ngx.null
 local ENTRY = phase.ENTRY
 local AGAIN, FILTER, CLOSED, ENDED, DECLINED = C.MG_AGAIN, C.MG_FILTER, C.MG_CLOSED, C.MG_ENDED, C.MG_DECLINED
+local HEADER_ONLY = C.MG_HEADER_ONLY
 local OP_FILTER, OP_END = C.MG_OP_FILTER, C.MG_OP_END
 
-local function append_table(out, count, value, depth)
+-- The greatest index of an array, which may have holes: they are written as "nil".
+local function length_of(value)
+  local length = 0
+  for key in pairs(value) do
+    if type(key) ~= "number" or key < 1 or key % 1 ~= 0 then
+      error("non-array table found", 0)
+    end
+    if key > length then
+      length = key
+    end
+  end
+  return length
+end
+
+-- `strict`: strings and numbers alone.
+local function append_table(out, count, value, depth, strict)
   if depth > 100 then
     error("table nested too deeply", 0)
   end
-  local length = #value
-  for key in pairs(value) do
-    if type(key) ~= "number" or key < 1 or key > length or key % 1 ~= 0 then
-      error("non-array table found", 0)
-    end
-  end
-  for i = 1, length do
+  for i = 1, length_of(value) do
     local item = value[i]
     local kind = type(item)
     if kind == "table" then
-      count = append_table(out, count, item, depth + 1)
+      count = append_table(out, count, item, depth + 1, strict)
     else
       count = count + 1
       if kind == "string" or kind == "number" then
         out[count] = item
+      elseif strict then
+        error("bad data type " .. kind .. " found", 0)
       elseif kind == "boolean" or kind == "nil" then
         out[count] = tostring(item)
       elseif item == null then
@@ -44,9 +56,9 @@ local function append_table(out, count, value, depth)
 end
 
 -- An array table, nested or not, as one string.
-function runtime.flatten(value)
+function runtime.flatten(value, strict)
   local out = {}
-  append_table(out, 0, value, 1)
+  append_table(out, 0, value, 1, strict)
   return concat(out)
 end
 local flatten = runtime.flatten
@@ -82,6 +94,7 @@ local reasons = {
   [CLOSED] = "nginx output filter error",
   [ENDED] = "seen eof",
   [DECLINED] = "nothing to flush",
+  [HEADER_ONLY] = "header only",
 }
 
 -- What a call of mg_output_* that was not MG_OK ends with.
@@ -90,11 +103,10 @@ local function finish(code)
     if not can_wait() then
       return 1
     end
-    local ok, message = operation(OP_FILTER)
-    if ok then
+    if operation(OP_FILTER) then
       return 1
     end
-    return nil, message
+    return nil, reasons[CLOSED]
   elseif code == AGAIN then
     if can_wait() then
       wait()
@@ -136,9 +148,13 @@ function ngx.say(...)
   return write(join("say", count, ...) .. "\n")
 end
 
-function ngx.flush(wait_for_it)
+function ngx.flush(wait_for_it, ...)
   if band(current.phase, ENTRY) == 0 then
     disabled()
+  end
+  local more = select("#", ...)
+  if more > 0 then
+    error("attempt to pass " .. more + 1 .. " arguments, but accepted 0 or 1", 2)
   end
   if wait_for_it ~= nil and type(wait_for_it) ~= "boolean" then
     error("bad argument #1 to 'flush' (boolean expected, got " .. type(wait_for_it) .. ")", 2)
@@ -146,9 +162,8 @@ function ngx.flush(wait_for_it)
   local code = C.mg_output_flush(wait_for_it and 1 or 0)
   -- The filters run first, then what they let through is flushed.
   if code == FILTER and can_wait() then
-    local ok, message = operation(OP_FILTER)
-    if not ok then
-      return nil, message
+    if not operation(OP_FILTER) then
+      return nil, reasons[CLOSED]
     end
     code = C.mg_output_flush(wait_for_it and 1 or 0)
   end
@@ -158,18 +173,20 @@ function ngx.flush(wait_for_it)
   return finish(code)
 end
 
-function ngx.eof()
+function ngx.eof(...)
   if band(current.phase, ENTRY) == 0 then
     disabled()
+  end
+  if select("#", ...) > 0 then
+    error("no argument is expected", 2)
   end
   if C.mg_response_ended() ~= 0 then
     return nil, "seen eof"
   end
-  local ok, message = operation(OP_END)
-  if ok then
+  if operation(OP_END) then
     return 1
   end
-  return nil, message
+  return nil, reasons[CLOSED]
 end
 
 function ngx.send_headers()

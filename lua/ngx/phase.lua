@@ -2,6 +2,7 @@
 local ngx, runtime = ...
 local current, phase = runtime.current, runtime.phase
 local band = require("bit").band
+local C = require("ffi").C
 local phase_names = runtime.phase_names
 local disabled = runtime.disabled
 
@@ -44,6 +45,13 @@ function getters.ctx()
   return ctx
 end
 
+function getters.is_subrequest()
+  if band(current.phase, phase.REQUEST) == 0 then
+    error("API disabled in the context of " .. runtime.context_name(), 3)
+  end
+  return C.mg_request_is_subrequest() ~= 0
+end
+
 function setters.ctx(value)
   if current.slot == 0 then
     error("API disabled in the context of " .. runtime.context_name(), 3)
@@ -63,12 +71,7 @@ ngx.arg = setmetatable({}, {
     end
     local state = runtime.state()
     if index == 1 then
-      local piece = state.piece
-      if type(piece) == "table" then
-        piece = runtime.flatten(piece)
-        state.piece = piece
-      end
-      return piece
+      return state.piece
     elseif index == 2 then
       return state.last
     end
@@ -82,7 +85,11 @@ ngx.arg = setmetatable({}, {
     if index == 1 then
       local kind = type(value)
       if kind == "table" then
-        value = runtime.flatten(value)
+        local ok, text = pcall(runtime.flatten, value, true)
+        if not ok then
+          error("bad argument #3 to '__newindex' (" .. tostring(text) .. ")", 2)
+        end
+        value = text
       elseif kind == "nil" then
         value = ""
       elseif kind ~= "string" then
@@ -95,7 +102,7 @@ ngx.arg = setmetatable({}, {
     elseif index == 2 then
       state.last = value and true or false
     else
-      error("bad argument index: " .. tostring(index), 2)
+      error("bad index: " .. tostring(index), 2)
     end
   end,
 })

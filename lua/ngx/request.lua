@@ -8,7 +8,7 @@ local disabled = runtime.disabled
 local type, tostring = type, tostring
 local REQUEST = phase.REQUEST
 local out = ffi.new("mg_string")
-local AGAIN = C.MG_AGAIN
+local AGAIN, DECLINED = C.MG_AGAIN, C.MG_DECLINED
 
 ngx.req = ngx.req or {}
 local req = ngx.req
@@ -16,6 +16,7 @@ local req = ngx.req
 -- Method -----------------------------------------------------------------------------------------------------------
 
 local methods = {}
+runtime.methods = methods
 for _, name in ipairs {
   "GET", "HEAD", "POST", "PUT", "DELETE", "MKCOL", "COPY", "MOVE", "OPTIONS", "PROPFIND", "PROPPATCH", "LOCK", "UNLOCK",
   "PATCH", "TRACE",
@@ -37,7 +38,7 @@ function req.set_method(id)
     disabled()
   end
   if type(id) ~= "number" then
-    error("bad argument #1 to 'set_method' (number expected, got " .. type(id) .. ")", 2)
+    error("bad method number", 2)
   end
   local name = methods[id]
   if name == nil then
@@ -59,25 +60,25 @@ function req.get_headers(most, raw)
   return runtime.header_table(fill_request, most, raw)
 end
 
-local values, fill_values = runtime.header_values, runtime.fill_header_values
+local fill_values = runtime.fill_header_values
 
 local function set_header(name, value, add)
-  if type(name) ~= "string" then
-    if type(name) ~= "number" then
-      error("bad 'name' argument: string expected, got " .. type(name), 3)
-    end
+  if name == nil then
+    error("bad 'name' argument: string expected, got nil", 3)
+  elseif type(name) ~= "string" then
     name = tostring(name)
   end
-  local count = fill_values(value, 3)
+  local values, count = fill_values(value)
+  if count == 0 and add ~= 0 then
+    error("bad 'value' argument: " ..
+      (value == nil and "string or table expected, got nil" or "non-empty table expected"), 3)
+  end
   C.mg_request_set_header(name, #name, values, count, add)
 end
 
 function req.set_header(name, value)
   if band(current.phase, REQUEST) == 0 then
     disabled()
-  end
-  if value == nil and type(name) ~= "string" then
-    error("bad 'name' argument: string expected, got " .. type(name), 2)
   end
   set_header(name, value, 0)
 end
@@ -132,21 +133,32 @@ function req.is_internal()
   return C.mg_request_is_internal() ~= 0
 end
 
-local REWRITE = phase.REWRITE
-local SET_URI = phase.ENTRY + phase.HEADER_FILTER + phase.BODY_FILTER
+local REWRITE = phase.REWRITE + phase.SERVER_REWRITE
+local SET_URI = phase.SET + phase.ENTRY + phase.HEADER_FILTER + phase.BODY_FILTER
 
-function req.set_uri(uri, jump)
+local function check_boolean(number, name, value)
+  if value ~= nil and type(value) ~= "boolean" then
+    error("bad argument #" .. number .. " to '" .. name .. "' (boolean expected, got " .. type(value) .. ")", 3)
+  end
+end
+
+function req.set_uri(uri, jump, binary)
   if band(current.phase, SET_URI) == 0 then
     disabled()
   end
-  if type(uri) ~= "string" then
-    error("bad argument #1 to 'set_uri' (string expected, got " .. type(uri) .. ")", 2)
-  end
+  uri = runtime.text_argument(1, "set_uri", uri)
   if uri == "" then
     error("attempt to use zero-length uri", 2)
   end
+  check_boolean(2, "set_uri", jump)
+  check_boolean(3, "set_uri", binary)
+  local byte = not binary and runtime.unsafe_byte(uri)
+  if byte then
+    error('unsafe byte "' .. byte .. '" in uri "' .. runtime.log_escaped(uri) ..
+      '" (maybe you want to set the \'binary\' argument?)', 2)
+  end
   if jump and band(current.phase, REWRITE) == 0 then
-    error("ngx.req.set_uri can only be called with jump in the context of rewrite_by_lua*", 2)
+    error("API disabled in the context of " .. runtime.context_name(), 2)
   end
   if C.mg_request_set_path(uri, #uri) ~= 0 then
     error("unsafe uri: " .. uri, 2)
@@ -155,6 +167,15 @@ function req.set_uri(uri, jump)
     C.mg_control_jump()
     return runtime.operation(C.MG_OP_EXIT)
   end
+end
+
+-- The extension of the path's file name: "" when it has none; at most `most` characters of it.
+function req.get_uri_ext(most)
+  if band(current.phase, REQUEST) == 0 then
+    disabled()
+  end
+  local extension = string.match(ngx.var.uri, "%.([^./]*)$") or ""
+  return string.sub(extension, 1, most or 255)
 end
 
 -- Body -------------------------------------------------------------------------------------------------------------
@@ -201,38 +222,66 @@ function req.get_body_data(most)
   return body
 end
 
--- Bodies stay in memory, within the route's limit.
+-- The name of the file that holds the body: it was larger than the route keeps in memory, or a script named one.
 function req.get_body_file()
   if band(current.phase, BODY) == 0 then
     disabled()
   end
-  return nil
+  if C.mg_request_body_file(out) ~= 0 then
+    return nil
+  end
+  local name = ffi_string(out.data, out.size)
+  return name
+end
+
+-- Raises what stands against another body.
+local function check_replaceable()
+  local code = C.mg_request_body_ready()
+  if code == DECLINED then
+    error("request body already discarded asynchronously", 3)
+  elseif code ~= 0 then
+    error("request body not read yet", 3)
+  end
+end
+
+local function check_replaced(code)
+  if code ~= 0 then
+    error(ffi_string(out.data, out.size), 3)
+  end
 end
 
 function req.set_body_data(data)
   if band(current.phase, BODY) == 0 then
     disabled()
   end
-  data = type(data) == "string" and data or tostring(data)
-  C.mg_request_set_body(data, #data)
+  data = runtime.text_argument(1, "set_body_data", data)
+  check_replaceable()
+  check_replaced(C.mg_request_set_body(data, #data, 0, out))
 end
 
-function req.set_body_file(name)
+function req.set_body_file(name, auto_clean)
   if band(current.phase, BODY) == 0 then
     disabled()
   end
-  local file, message = io.open(name, "rb")
-  if file == nil then
-    error(message, 2)
-  end
-  local data = file:read("*a")
-  file:close()
-  C.mg_request_set_body(data, #data)
+  name = runtime.text_argument(1, "set_body_file", name)
+  check_replaceable()
+  check_replaced(C.mg_request_set_body_file(name, #name, auto_clean and 1 or 0, out))
 end
 
-function req.init_body()
+function req.init_body(size)
   if band(current.phase, BODY) == 0 then
     disabled()
+  end
+  if size ~= nil then
+    local number = tonumber(size)
+    if number == nil then
+      runtime.bad_argument(1, "init_body", "number", size, 2)
+    elseif number <= 0 then
+      error("bad size argument: " .. number, 2)
+    end
+  end
+  if C.mg_request_body_ready() == DECLINED then
+    error("request body already discarded asynchronously", 2)
   end
   runtime.state().body = {}
 end
@@ -245,7 +294,7 @@ function req.append_body(piece)
   if pieces == nil then
     error("request body not initialized", 2)
   end
-  pieces[#pieces + 1] = tostring(piece)
+  pieces[#pieces + 1] = runtime.text_argument(1, "append_body", piece)
 end
 
 function req.finish_body()
@@ -258,5 +307,5 @@ function req.finish_body()
   end
   local data = table.concat(state.body)
   state.body = nil
-  C.mg_request_set_body(data, #data)
+  check_replaced(C.mg_request_set_body(data, #data, 1, out))
 end

@@ -8,6 +8,7 @@ local value_in = ffi.new("mg_value")
 local out = ffi.new("mg_string")
 local NIL, BOOLEAN, NUMBER, STRING = C.MG_NIL, C.MG_BOOLEAN, C.MG_NUMBER, C.MG_STRING
 local ALWAYS, NEW, EXISTING = 0, 1, 2
+local MOST_KEY = 65535
 
 local messages = {}
 local function message_of(status)
@@ -63,12 +64,25 @@ end
 local dict = {}
 local meta = { __index = dict }
 
+-- By dictionary; not in it, where a script could change it.
+local indexes = {}
+
+-- The index of the dictionary that a method is called on; `level` is error's, of who calls this.
+local function index_of(self, level)
+  local index = indexes[self]
+  if not index then
+    error('bad "zone" argument', level + 1)
+  end
+  return index
+end
+
 local function read(self, key, stale)
+  local index = index_of(self, 2)
   key = checked_key(key)
   if key == nil then
     return nil, "nil key"
   end
-  local status = C.mg_shared_get(self.index, key, #key, stale, value_out)
+  local status = C.mg_shared_get(index, key, #key, stale, value_out)
   if status ~= 0 then
     if status == C.MG_SHARED_NOT_FOUND then
       return nil
@@ -95,18 +109,27 @@ function dict:get_stale(key)
 end
 
 local function store(self, key, value, ttl, flags, mode, safe)
+  local index = index_of(self, 2)
   key = checked_key(key)
   if key == nil then
     return nil, "nil key"
   end
+  if #key == 0 then
+    return nil, "empty key"
+  elseif #key > MOST_KEY then
+    return nil, "key too long"
+  end
   if not put(value) then
     return nil, "bad value type"
+  end
+  if value == nil and mode ~= ALWAYS then
+    return false, "attempt to add or replace nil values", false
   end
   ttl = tonumber(ttl) or 0
   if ttl < 0 then
     error('bad "exptime" argument', 2)
   end
-  local status = C.mg_shared_set(self.index, key, #key, value_in, ttl, tonumber(flags) or 0, mode, safe, value_out)
+  local status = C.mg_shared_set(index, key, #key, value_in, ttl, tonumber(flags) or 0, mode, safe, value_out)
   if status == 0 then
     return true, nil, value_out.forcible ~= 0
   end
@@ -138,29 +161,39 @@ function dict:delete(key)
 end
 
 function dict:incr(key, delta, init, init_ttl)
+  local index = index_of(self, 2)
   key = checked_key(key)
   if key == nil then
     return nil, "nil key"
   end
+  local given = delta
   delta = tonumber(delta)
   if delta == nil then
-    error("bad value argument: number expected", 2)
+    error("bad value arg: number expected, got " .. type(given), 2)
   end
   local has_init = 0
-  if init ~= nil then
+  if init then
+    given = init
     init = tonumber(init)
     if init == nil then
-      error("bad init arg: number expected", 2)
+      error("bad init arg: number expected, got " .. type(given), 2)
     end
     has_init = 1
-  elseif init_ttl ~= nil then
-    error('must provide "init" when providing "init_ttl"', 2)
   end
-  init_ttl = tonumber(init_ttl) or 0
-  if init_ttl < 0 then
-    error('bad "init_ttl" argument', 2)
+  if init_ttl ~= nil then
+    given = init_ttl
+    init_ttl = tonumber(init_ttl)
+    if init_ttl == nil then
+      error("bad init_ttl arg: number expected, got " .. type(given), 2)
+    end
+    if init_ttl < 0 then
+      error('bad "init_ttl" argument', 2)
+    end
+    if has_init == 0 then
+      error('must provide "init" when providing "init_ttl"', 2)
+    end
   end
-  local status = C.mg_shared_incr(self.index, key, #key, delta, has_init, init or 0, init_ttl, value_out)
+  local status = C.mg_shared_incr(index, key, #key, delta, has_init, init or 0, init_ttl or 0, value_out)
   if status ~= 0 then
     return nil, message_of(status)
   end
@@ -171,11 +204,12 @@ function dict:incr(key, delta, init, init_ttl)
 end
 
 function dict:ttl(key)
+  local index = index_of(self, 2)
   key = checked_key(key)
   if key == nil then
     return nil, "nil key"
   end
-  local status = C.mg_shared_ttl(self.index, key, #key, value_out)
+  local status = C.mg_shared_ttl(index, key, #key, value_out)
   if status ~= 0 then
     return nil, message_of(status)
   end
@@ -183,6 +217,7 @@ function dict:ttl(key)
 end
 
 function dict:expire(key, ttl)
+  local index = index_of(self, 2)
   key = checked_key(key)
   if key == nil then
     return nil, "nil key"
@@ -194,7 +229,7 @@ function dict:expire(key, ttl)
   if ttl == nil or ttl < 0 then
     error('bad "exptime" argument', 2)
   end
-  local status = C.mg_shared_expire(self.index, key, #key, ttl)
+  local status = C.mg_shared_expire(index, key, #key, ttl)
   if status ~= 0 then
     return nil, message_of(status)
   end
@@ -202,6 +237,7 @@ function dict:expire(key, ttl)
 end
 
 local function push(self, key, value, left)
+  local index = index_of(self, 2)
   key = checked_key(key)
   if key == nil then
     return nil, "nil key"
@@ -211,7 +247,7 @@ local function push(self, key, value, left)
     return nil, "bad value type"
   end
   put(value)
-  local status = C.mg_shared_push(self.index, key, #key, value_in, left, value_out)
+  local status = C.mg_shared_push(index, key, #key, value_in, left, value_out)
   if status ~= 0 then
     return nil, message_of(status)
   end
@@ -227,11 +263,12 @@ function dict:rpush(key, value)
 end
 
 local function pop(self, key, left)
+  local index = index_of(self, 2)
   key = checked_key(key)
   if key == nil then
     return nil, "nil key"
   end
-  local status = C.mg_shared_pop(self.index, key, #key, left, value_out)
+  local status = C.mg_shared_pop(index, key, #key, left, value_out)
   if status == 0 then
     return (taken())
   elseif status == C.MG_SHARED_NOT_FOUND then
@@ -249,11 +286,12 @@ function dict:rpop(key)
 end
 
 function dict:llen(key)
+  local index = index_of(self, 2)
   key = checked_key(key)
   if key == nil then
     return nil, "nil key"
   end
-  local status = C.mg_shared_length(self.index, key, #key, value_out)
+  local status = C.mg_shared_length(index, key, #key, value_out)
   if status ~= 0 then
     return nil, message_of(status)
   end
@@ -261,7 +299,7 @@ function dict:llen(key)
 end
 
 function dict:flush_all()
-  C.mg_shared_flush_all(self.index)
+  C.mg_shared_flush_all(index_of(self, 2))
 end
 
 function dict:flush_expired(most)
@@ -269,7 +307,7 @@ function dict:flush_expired(most)
   if most < 0 then
     error('bad "max_count" argument', 2)
   end
-  return C.mg_shared_flush_expired(self.index, most)
+  return C.mg_shared_flush_expired(index_of(self, 2), most)
 end
 
 function dict:get_keys(most)
@@ -278,7 +316,7 @@ function dict:get_keys(most)
     error('bad "max_count" argument', 2)
   end
   local keys = {}
-  for i = 1, C.mg_shared_keys(self.index, most) do
+  for i = 1, C.mg_shared_keys(index_of(self, 2), most) do
     C.mg_shared_key(i - 1, out)
     keys[i] = ffi_string(out.data, out.size)
   end
@@ -286,16 +324,18 @@ function dict:get_keys(most)
 end
 
 function dict:capacity()
-  return C.mg_shared_capacity(self.index)
+  return C.mg_shared_capacity(index_of(self, 2))
 end
 
 function dict:free_space()
-  return C.mg_shared_free_space(self.index)
+  return C.mg_shared_free_space(index_of(self, 2))
 end
 
 ngx.shared = {}
 for i = 0, C.mg_shared_count() - 1 do
   C.mg_shared_name(i, out)
-  ngx.shared[ffi_string(out.data, out.size)] = setmetatable({ index = i }, meta)
+  local made = setmetatable({}, meta)
+  indexes[made] = i
+  ngx.shared[ffi_string(out.data, out.size)] = made
 end
 runtime.dict_meta = meta

@@ -1,8 +1,9 @@
 -- ngx.thread: light threads. A thread is a coroutine that the scheduler resumes on its own.
 local ngx, runtime = ...
 local C = require("ffi").C
-local current = runtime.current
-local type, operation = type, runtime.operation
+local current, token = runtime.current, runtime.token
+local type, select, operation = type, select, runtime.operation
+local running, new_thread = runtime.raw_running, runtime.new_thread
 local OP_SPAWN, OP_JOIN, OP_KILL = C.MG_OP_SPAWN, C.MG_OP_JOIN, C.MG_OP_KILL
 
 ngx.thread = {}
@@ -18,10 +19,18 @@ end
 
 function ngx.thread.spawn(f, ...)
   if type(f) ~= "function" then
-    error("bad argument #1 to 'spawn' (function expected, got " .. (f == nil and "no value" or type(f)) .. ")", 2)
+    runtime.bad_argument(1, "spawn", "function", f, 2)
   end
   check()
-  return operation(OP_SPAWN, runtime.raw_create(f), ...)
+  return operation(OP_SPAWN, new_thread(f), running(), ...)
+end
+
+-- Called at the end of wait and kill, whose caller an error is told to come from.
+local function outcome(first, ...)
+  if first == token then
+    error((...), 2)
+  end
+  return first, ...
 end
 
 function ngx.thread.wait(...)
@@ -30,18 +39,27 @@ function ngx.thread.wait(...)
     error("at least one coroutine should be specified", 2)
   end
   for i = 1, count do
-    if type((select(i, ...))) ~= "thread" then
+    local thread = select(i, ...)
+    if type(thread) ~= "thread" then
       error("bad argument #" .. i .. " to 'wait' (lua thread expected)", 2)
+    end
+    local owner = runtime.owners[thread]
+    if owner ~= "thread" and owner ~= true then
+      error("attempt to wait on a coroutine that is not a user thread", 2)
     end
   end
   check()
-  return operation(OP_JOIN, ...)
+  return outcome(operation(OP_JOIN, running(), ...))
 end
 
 function ngx.thread.kill(thread)
   if type(thread) ~= "thread" then
     error("bad argument #1 to 'kill' (lua thread expected)", 2)
   end
+  local owner = runtime.owners[thread]
+  if owner ~= "thread" and owner ~= true then
+    return nil, "not user thread"
+  end
   check()
-  return operation(OP_KILL, thread)
+  return outcome(operation(OP_KILL, running(), thread))
 end

@@ -37,25 +37,23 @@ function ngx.utctime()
   return formatted(UTC, C.mg_time_now())
 end
 
-local function checked_number(value, name)
-  local number = tonumber(value)
-  if number == nil then
-    runtime.bad_argument(1, name, "number", value, 3)
-  end
-  return number
-end
-
 function ngx.http_time(time)
-  return formatted(HTTP, checked_number(time, "http_time"))
+  if type(time) ~= "number" then
+    error("number argument only", 2)
+  end
+  return formatted(HTTP, time)
 end
 
 function ngx.cookie_time(time)
-  return formatted(COOKIE, checked_number(time, "cookie_time"))
+  if type(time) ~= "number" then
+    error("number argument only", 2)
+  end
+  return formatted(COOKIE, time)
 end
 
 function ngx.parse_http_time(text)
   if type(text) ~= "string" then
-    error("bad argument #1 to 'parse_http_time' (string expected, got " .. type(text) .. ")", 2)
+    error("string argument only", 2)
   end
   local time = C.mg_time_parse_http(text, #text)
   if time < 0 then

@@ -23,7 +23,7 @@ local function start(name, every, delay, callback, ...)
   if type(callback) ~= "function" then
     runtime.bad_argument(2, name, "function", callback, 3)
   end
-  if C.mg_worker_exiting() ~= 0 then
+  if C.mg_worker_exiting() ~= 0 and (every or seconds > 0) then
     return nil, "process exiting"
   end
   local entry = { callback = callback, every = every, count = select("#", ...), ... }

@@ -8,6 +8,16 @@ local disabled = runtime.disabled
 local type, tostring = type, tostring
 local REQUEST = phase.REQUEST
 local out = ffi.new("mg_string")
+local DECLINED = C.MG_DECLINED
+
+local function written(name, code)
+  if code == DECLINED then
+    error('variable "' .. name .. '" not changeable', 3)
+  elseif code ~= 0 then
+    error('variable "' .. name .. '" not found for writing; maybe it is a built-in variable that is not ' ..
+      "changeable or you forgot to use \"set $" .. name .. " '';\" in the config file to define it first", 3)
+  end
+end
 
 ngx.var = setmetatable({}, {
   __index = function(_, name)
@@ -35,15 +45,13 @@ ngx.var = setmetatable({}, {
     end
     local kind = type(value)
     if kind == "nil" then
-      value = ""
+      return written(name, C.mg_variable_set(name, #name, nil, 0))
     elseif kind ~= "string" then
       if kind ~= "number" and kind ~= "boolean" then
         error("bad value type: " .. kind, 2)
       end
       value = tostring(value)
     end
-    if C.mg_variable_set(name, #name, value, #value) ~= 0 then
-      error('variable "' .. name .. '" not changeable', 2)
-    end
+    written(name, C.mg_variable_set(name, #name, value, #value))
   end,
 })

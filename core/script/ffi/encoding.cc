@@ -11,15 +11,13 @@ using mg::script::View;
 
 namespace {
 
-constexpr std::string_view kUriMarks = "-._~!*'();:@&=+$,/?#[]";  // kind 0 keeps these: a URI as a whole
-
 std::string EscapeUri(std::string_view text, bool whole) {
   if (!whole) return mg::http::EncodeComponent(text);
   std::string escaped;
   for (size_t i = 0; i < text.size(); i++) {
-    bool keep = mg::IsAlpha(text[i]) || mg::IsDigit(text[i]) || kUriMarks.find(text[i]) != std::string_view::npos;
-    if (keep && text[i] != '?' && text[i] != '#') {
-      escaped += text[i];
+    char c = text[i];
+    if (c > ' ' && c < 0x7f && c != '#' && c != '%' && c != '?') {
+      escaped += c;
     } else {
       escaped += mg::http::EncodeComponent(text.substr(i, 1));
     }

@@ -1,5 +1,7 @@
 #include "script/ffi/fields.h"
 
+#include <algorithm>
+
 #include "script/surface.h"
 
 namespace mg::script {
@@ -68,6 +70,14 @@ void ReplaceFields(http::HeaderList& headers, Arena& arena, std::string_view nam
   }
 }
 
+bool TakesOneValue(std::string_view name) {
+  constexpr std::string_view kNames[] = {
+      "Accept-Ranges", "Content-Encoding", "Content-Length", "Content-Range", "Content-Type", "Date",
+      "ETag",          "Expires",          "Last-Modified",  "Location",      "Refresh",      "Server",
+  };
+  return std::ranges::any_of(kNames, [&](std::string_view each) { return EqualsIgnoreCase(each, name); });
+}
+
 int ListFields(const http::HeaderList& headers, mg_header* out, int most) {
   int count = 0;
   for (const http::Header& header : headers) {
@@ -78,6 +88,29 @@ int ListFields(const http::HeaderList& headers, mg_header* out, int most) {
     count++;
   }
   return count;
+}
+
+void PushField(lua_State* L, std::string_view name, std::string_view value) {
+  lua_pushlstring(L, name.data(), name.size());
+  lua_rawget(L, -2);
+  if (lua_istable(L, -1)) {
+    lua_pushlstring(L, value.data(), value.size());
+    lua_rawseti(L, -2, static_cast<int>(lua_objlen(L, -2)) + 1);
+    lua_pop(L, 1);
+    return;
+  }
+  lua_pushlstring(L, name.data(), name.size());
+  if (lua_isnil(L, -2)) {
+    lua_pushlstring(L, value.data(), value.size());
+  } else {
+    lua_createtable(L, 2, 0);
+    lua_pushvalue(L, -3);
+    lua_rawseti(L, -2, 1);
+    lua_pushlstring(L, value.data(), value.size());
+    lua_rawseti(L, -2, 2);
+  }
+  lua_rawset(L, -4);
+  lua_pop(L, 1);
 }
 
 }  // namespace mg::script

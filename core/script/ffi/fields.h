@@ -8,6 +8,8 @@
 #include "http/message.h"
 #include "script/ffi/moongate_ffi.h"
 
+struct lua_State;
+
 namespace mg::script {
 
 // What may not stand in a field is percent-encoded, so that no script can break a message in two: control characters in
@@ -21,7 +23,13 @@ enum class Keep : bool { kNo, kYes };
 void ReplaceFields(http::HeaderList& headers, Arena& arena, std::string_view name, std::span<const mg_string> values,
                    Keep keep);
 
+// Whether a response has at most one field of that name: of several values, the last one counts.
+bool TakesOneValue(std::string_view name);
+
 // Fills in at most `most`; answers how many there are.
 int ListFields(const http::HeaderList& headers, mg_header* out, int most);
+
+// A field of an answer, into the Lua table on top of the stack; a name that comes again makes a list.
+void PushField(lua_State* L, std::string_view name, std::string_view value);
 
 }  // namespace mg::script

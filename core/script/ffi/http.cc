@@ -1,5 +1,6 @@
 // moongate.http: fetches to upstreams and URLs, one or several at once.
 #include "proxy/exchange.h"
+#include "script/ffi/fields.h"
 #include "script/program.h"
 #include "script/scheduler.h"
 #include "script/surface.h"
@@ -75,30 +76,6 @@ class FetchOperation final : public Operation {
     lua_createtable(L, 0, static_cast<int>(response.headers.size()));
     for (const auto& [name, value] : response.headers) PushField(L, Lower(name), value);
     lua_setfield(L, -2, "headers");
-  }
-
-  // Into the table on top; a name that comes again makes a list.
-  static void PushField(lua_State* L, const std::string& name, const std::string& value) {
-    lua_pushlstring(L, name.data(), name.size());
-    lua_rawget(L, -2);
-    if (lua_istable(L, -1)) {
-      lua_pushlstring(L, value.data(), value.size());
-      lua_rawseti(L, -2, static_cast<int>(lua_objlen(L, -2)) + 1);
-      lua_pop(L, 1);
-      return;
-    }
-    lua_pushlstring(L, name.data(), name.size());
-    if (lua_isnil(L, -2)) {
-      lua_pushlstring(L, value.data(), value.size());
-    } else {
-      lua_createtable(L, 2, 0);
-      lua_pushvalue(L, -3);
-      lua_rawseti(L, -2, 1);
-      lua_pushlstring(L, value.data(), value.size());
-      lua_rawseti(L, -2, 2);
-    }
-    lua_rawset(L, -4);
-    lua_pop(L, 1);
   }
 
   Handle handle_;

@@ -33,6 +33,12 @@ void NameContent(Exchange& exchange) {
   response.head.headers.Append(exchange.arena, mg::http::HeaderId::kContentType, "text/plain");
 }
 
+// Once its head is made, a response that has no body takes no output.
+bool HeaderOnly(const Exchange& exchange) {
+  return exchange.response.started &&
+         !mg::http::ResponseHasBody(exchange.request.method, exchange.response.head.status);
+}
+
 // Whether the head can still be changed: header filters run after `started`, until it is sent.
 bool HeadOpen(const Exchange& exchange) {
   if (exchange.response.head_sent) return false;
@@ -45,8 +51,10 @@ extern "C" {
 
 int mg_output_write(const char* data, size_t size) noexcept {
   if (t_active.exchange == nullptr) return MG_NO_REQUEST;
-  NameContent(*t_active.exchange);
-  return CodeOf(t_active.exchange->ScriptOutput(View(data, size)));
+  Exchange& exchange = *t_active.exchange;
+  if (HeaderOnly(exchange)) return MG_HEADER_ONLY;
+  NameContent(exchange);
+  return CodeOf(exchange.ScriptOutput(View(data, size)));
 }
 
 int mg_output_head(void) noexcept {
@@ -57,20 +65,25 @@ int mg_output_head(void) noexcept {
 
 int mg_output_flush(int wait) noexcept {
   if (t_active.exchange == nullptr) return MG_NO_REQUEST;
-  if (!t_active.exchange->response.started) return MG_DECLINED;
-  return CodeOf(t_active.exchange->ScriptFlush(wait != 0));
+  Exchange& exchange = *t_active.exchange;
+  if (HeaderOnly(exchange)) return MG_HEADER_ONLY;
+  if (exchange.response.ended || exchange.response.input_ended) return MG_ENDED;
+  bool output = !exchange.response.queued.empty() || exchange.BodyBytesSent() > 0;
+  if (!exchange.response.started || (!output && wait == 0)) return MG_DECLINED;
+  return CodeOf(exchange.ScriptFlush(wait != 0));
 }
 
 int mg_response_status(void) noexcept {
   if (t_active.exchange == nullptr) return 0;
-  const mg::proxy::ResponsePart& response = t_active.exchange->response;
-  return response.head.status;
+  const Exchange& exchange = *t_active.exchange;
+  return exchange.HasStatus() ? exchange.response.head.status : exchange.in.error_status;
 }
 
 int mg_response_set_status(int status) noexcept {
   if (t_active.exchange == nullptr) return MG_NO_REQUEST;
   if (!HeadOpen(*t_active.exchange)) return MG_LATE;
   if (status < 100 || status > 999) return MG_ERROR;
+  t_active.exchange->response.status_set = true;
   t_active.exchange->response.head.status = static_cast<uint16_t>(status);
   t_active.exchange->response.head.reason = {};
   return MG_OK;
@@ -90,18 +103,22 @@ int mg_response_header(const char* name, size_t size, mg_string* values, int mos
   if (t_active.exchange == nullptr) return MG_NO_REQUEST;
   int count = 0;
   for (const Header& header : t_active.exchange->response.head.headers) {
-    if (count == most) break;
-    if (mg::EqualsIgnoreCase(header.name, View(name, size))) Give(&values[count++], header.value);
+    if (!mg::EqualsIgnoreCase(header.name, View(name, size))) continue;
+    if (count < most) Give(&values[count], header.value);
+    count++;
   }
   return count;
 }
 
-int mg_response_set_header(const char* name, size_t size, const mg_string* values, int count) noexcept {
+int mg_response_set_header(const char* name, size_t size, const mg_string* values, int count, int add) noexcept {
   if (t_active.exchange == nullptr) return MG_NO_REQUEST;
   Exchange& exchange = *t_active.exchange;
   if (!HeadOpen(exchange)) return MG_LATE;
-  mg::script::ReplaceFields(exchange.response.head.headers, exchange.arena, View(name, size),
-                            {values, static_cast<size_t>(count)}, mg::script::Keep::kNo);
+  std::span<const mg_string> all(values, static_cast<size_t>(count));
+  bool single = mg::script::TakesOneValue(View(name, size));
+  if (single && count > 1) all = all.last(1);
+  mg::script::ReplaceFields(exchange.response.head.headers, exchange.arena, View(name, size), all,
+                            add != 0 && !single ? mg::script::Keep::kYes : mg::script::Keep::kNo);
   return MG_OK;
 }
 

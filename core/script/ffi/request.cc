@@ -1,4 +1,6 @@
 // The request as scripts read and change it, and variables.
+#include <algorithm>
+
 #include "http/url.h"
 #include "proxy/exchange.h"
 #include "script/ffi/fields.h"
@@ -45,11 +47,22 @@ std::optional<std::string_view> Capture(Exchange& exchange, std::string_view nam
   std::optional<std::string_view> value = exchange.PathParam(name);
   if (!value) {
     std::optional<uint32_t> number = mg::ParseDecimal<uint32_t>(name);
-    if (!number || *number == 0 || *number > exchange.param_count) return std::nullopt;
+    // The groups of a regular expression have their numbers for names.
+    bool named = exchange.param_count > 0 && mg::ParseDecimal<uint32_t>(exchange.params[0].name);
+    if (!number || *number == 0 || *number > exchange.param_count || named) return std::nullopt;
     value = exchange.params[*number - 1].value;
   }
   if (value->find('%') == std::string_view::npos) return value;
   return exchange.arena.Copy(mg::http::DecodeLenient(*value, mg::http::Plus::kKeep));
+}
+
+// The fields tell of the body that there is now.
+void BodyReplaced(Exchange& exchange) {
+  exchange.in.body_asked = true;
+  mg::http::HeaderList& headers = exchange.request.headers;
+  headers.Remove(mg::http::HeaderId::kTransferEncoding);
+  headers.Set(exchange.arena, mg::http::HeaderId::kContentLength,
+              exchange.arena.Copy(std::to_string(exchange.in.BodySize())));
 }
 
 bool IsOwn(const Exchange& exchange, std::string_view name) {
@@ -57,6 +70,11 @@ bool IsOwn(const Exchange& exchange, std::string_view name) {
     if (v->name == name) return true;
   }
   return false;
+}
+
+// Names of the gateway's variables may be written in any case.
+bool HasUpper(std::string_view name) {
+  return std::ranges::any_of(name, [](char c) { return c >= 'A' && c <= 'Z'; });
 }
 
 // A variable of the gateway without a value is nil to a script, but for two that are texts always; a script's own may
@@ -122,6 +140,10 @@ double mg_request_start_time(void) noexcept {
 
 int mg_request_is_internal(void) noexcept { return t_active.exchange != nullptr && t_active.exchange->in.is_internal; }
 
+int mg_request_is_subrequest(void) noexcept {
+  return t_active.exchange != nullptr && t_active.exchange->is_subrequest();
+}
+
 int mg_request_query(mg_string* out) noexcept {
   if (t_active.exchange == nullptr) return MG_NO_REQUEST;
   Give(out, t_active.exchange->request.query);
@@ -138,11 +160,14 @@ int mg_request_set_path(const char* path, size_t size) noexcept {
   if (t_active.exchange == nullptr) return MG_NO_REQUEST;
   std::string_view text = View(path, size);
   if (text.empty() || text[0] != '/') return MG_ERROR;
-  return t_active.exchange->SetPath(EncodeScriptPath(text)) ? MG_OK : MG_ERROR;
+  if (!t_active.exchange->SetPath(EncodeScriptPath(text))) return MG_ERROR;
+  t_active.exchange->in.is_internal = true;
+  return MG_OK;
 }
 
 int mg_request_read_body(int can_wait) noexcept {
   if (t_active.exchange == nullptr) return MG_NO_REQUEST;
+  t_active.exchange->in.body_asked = true;
   switch (t_active.exchange->ReadBody()) {
     case HookStatus::kDone: return MG_OK;
     case HookStatus::kSuspended:
@@ -162,6 +187,8 @@ int mg_request_body_error(void) noexcept {
 
 int mg_request_discard_body(void) noexcept {
   if (t_active.exchange == nullptr) return MG_NO_REQUEST;
+  mg::proxy::RequestPart& in = t_active.exchange->in;
+  in.body_discarded = in.body_discarded || in.body_state == BodyState::kUnread;
   t_active.exchange->DiscardBody();
   return MG_OK;
 }
@@ -169,6 +196,9 @@ int mg_request_discard_body(void) noexcept {
 int mg_request_body(mg_string* out) noexcept {
   if (t_active.exchange == nullptr) return MG_NO_REQUEST;
   const mg::proxy::RequestPart& in = t_active.exchange->in;
+  if (in.body_discarded) return MG_DECLINED;
+  if (!in.body_asked || in.body_state == BodyState::kReading) return MG_UNREAD;
+  if (in.file) return MG_IN_FILE;
   if (in.body_state != BodyState::kRead || in.body.empty()) return MG_DECLINED;
   if (in.body.Front().size() == in.body.size()) {
     Give(out, in.body.Front());
@@ -178,9 +208,49 @@ int mg_request_body(mg_string* out) noexcept {
   return MG_OK;
 }
 
-int mg_request_set_body(const char* data, size_t size) noexcept {
+int mg_request_body_file(mg_string* out) noexcept {
   if (t_active.exchange == nullptr) return MG_NO_REQUEST;
-  t_active.exchange->ReplaceBody(View(data, size));
+  const mg::proxy::RequestPart& in = t_active.exchange->in;
+  if (in.body_state != BodyState::kRead || !in.file) return MG_DECLINED;
+  Give(out, in.file->path());
+  return MG_OK;
+}
+
+int mg_request_body_ready(void) noexcept {
+  if (t_active.exchange == nullptr) return MG_NO_REQUEST;
+  const mg::proxy::RequestPart& in = t_active.exchange->in;
+  if (in.body_discarded) return MG_DECLINED;
+  return in.body_asked && in.body_state != BodyState::kReading ? MG_OK : MG_UNREAD;
+}
+
+int mg_request_set_body(const char* data, size_t size, int may_file, mg_string* error) noexcept {
+  if (t_active.exchange == nullptr) return MG_NO_REQUEST;
+  Exchange& exchange = *t_active.exchange;
+  size_t most = exchange.route->body_buffer;
+  if (may_file != 0 && most != 0 && size > most) {
+    auto file = mg::proxy::BodyFile::Create();
+    auto written = file ? (*file)->Append(View(data, size)) : std::unexpected(file.error());
+    if (!written) {
+      GiveScratch(error, written.error().message);
+      return MG_ERROR;
+    }
+    exchange.ReplaceBody(std::move(*file));
+  } else {
+    exchange.ReplaceBody(View(data, size));
+  }
+  BodyReplaced(exchange);
+  return MG_OK;
+}
+
+int mg_request_set_body_file(const char* name, size_t size, int clean, mg_string* error) noexcept {
+  if (t_active.exchange == nullptr) return MG_NO_REQUEST;
+  auto file = mg::proxy::BodyFile::Open(std::string(name, size), clean != 0);
+  if (!file) {
+    GiveScratch(error, file.error().message);
+    return MG_ERROR;
+  }
+  t_active.exchange->ReplaceBody(std::move(*file));
+  BodyReplaced(*t_active.exchange);
   return MG_OK;
 }
 
@@ -190,11 +260,20 @@ int mg_variable_get(const char* name, size_t size, mg_string* out) noexcept {
   std::optional<std::string_view> value;
   bool numbered = size > 0 && mg::IsDigit(text[0]);
   if (!numbered) value = t_active.exchange->GetVariable(text);
+  if (value && value->data() == nullptr && IsOwn(*t_active.exchange, text)) return MG_DECLINED;  // unset
   if (value && value->empty() && !MayBeEmpty(*t_active.exchange, text)) return MG_DECLINED;
   if (!value) value = Capture(*t_active.exchange, text);
+  if (!value && HasUpper(text)) value = t_active.exchange->GetVariable(mg::Lower(text));
+  if (!value && t_active.exchange->snapshot().variable_names.contains(text)) value = "";  // of another route
   if (!value) return MG_DECLINED;
   Give(out, *value);
   return MG_OK;
+}
+
+int mg_variable_defined(const char* name, size_t size) noexcept {
+  if (t_active.exchange == nullptr) return 0;
+  std::string_view text = View(name, size);
+  return IsOwn(*t_active.exchange, text) || t_active.exchange->snapshot().variable_names.contains(text);
 }
 
 int mg_variable_set(const char* name, size_t size, const char* value, size_t value_size) noexcept {
@@ -202,7 +281,7 @@ int mg_variable_set(const char* name, size_t size, const char* value, size_t val
   Exchange& exchange = *t_active.exchange;
   std::string_view text = View(name, size);
   if (SetPart(exchange, text, View(value, value_size))) return MG_OK;
-  if (!IsOwn(exchange, text) && exchange.GetVariable(text)) return MG_DECLINED;
+  if (mg_variable_defined(name, size) == 0) return exchange.GetVariable(text) ? MG_DECLINED : MG_ERROR;
   exchange.SetVariable(text, View(value, value_size));
   return MG_OK;
 }

@@ -31,7 +31,10 @@ double ParseHttpTime(const std::string& text) {
   for (const char* form : {"%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %d %H:%M:%S %Y"}) {
     tm parts{};
     const char* end = strptime(text.c_str(), form, &parts);
-    if (end != nullptr && *end == '\0') return static_cast<double>(timegm(&parts));
+    if (end == nullptr || *end != '\0') continue;
+    int day = parts.tm_mday;
+    time_t time = timegm(&parts);
+    return parts.tm_mday == day ? static_cast<double>(time) : -1;  // no 31st of February
   }
   return -1;
 }
@@ -51,7 +54,8 @@ void mg_time_update(void) noexcept {
 }
 
 void mg_time_format(int kind, double time, mg_string* out) noexcept {
-  time_t seconds = static_cast<time_t>(time);
+  constexpr double kFarthest = 253402300799;  // the end of the year 9999; NaN is no time either
+  time_t seconds = time > -kFarthest ? static_cast<time_t>(std::min(time, kFarthest)) : 0;
   tm parts{};
   if (kind == 0 || kind == 1) {
     localtime_r(&seconds, &parts);

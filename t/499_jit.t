@@ -1,0 +1,70 @@
+# Hot calls of the API are compiled: a loop over each becomes a trace that ends in itself, without a stitch (which is
+# where the compiler gives up and goes on behind a call).
+
+=== TEST 1: every group
+--- gateway
+lua: { shared_dicts: { d: 1MiB } }
+--- config
+- match: { path: /t }
+  vars: { mine: "x" }
+  content:
+    lua: |
+      local traceinfo = require("jit.util").traceinfo
+      local re, shared, var, headers = ngx.re, ngx.shared.d, ngx.var, ngx.header
+      local req = ngx.req
+      shared:set("k", "value")
+      shared:set("n", 0)
+      local calls = {
+        ["var get"] = function() return var.uri end,
+        ["var set"] = function() var.mine = "y" end,
+        ["header get"] = function() return headers["X-A"] end,
+        ["header set"] = function() headers["X-A"] = "b" end,
+        ["req.get_method"] = function() return req.get_method() end,
+        ["req.set_header"] = function() req.set_header("X-B", "c") end,
+        ["req.get_headers"] = function() return req.get_headers()["x-b"] end,
+        ["re.match"] = function() return re.match("hello, 1234", "([0-9])([0-9]+)", "jo")[1] end,
+        ["re.find"] = function() return re.find("hello, 1234", "[0-9]+", "jo") end,
+        ["re.sub"] = function() return re.sub("hello, 1234", "[0-9]+", "<$0>", "jo") end,
+        ["shared get"] = function() return shared:get("k") end,
+        ["shared set"] = function() return shared:set("k", "value") end,
+        ["shared incr"] = function() return shared:incr("n", 1) end,
+        ["ctx"] = function() ngx.ctx.a = (ngx.ctx.a or 0) + 1 end,
+        ["log below the level"] = function() ngx.log(ngx.DEBUG, "nothing") end,
+        ["encode_base64"] = function() return ngx.encode_base64("hello") end,
+        ["decode_base64"] = function() return ngx.decode_base64("aGVsbG8=") end,
+        ["escape_uri"] = function() return ngx.escape_uri("a b") end,
+        ["unescape_uri"] = function() return ngx.unescape_uri("a%20b") end,
+        ["md5"] = function() return ngx.md5("hello") end,
+        ["now"] = function() return ngx.now() end,
+        ["time"] = function() return ngx.time() end,
+        ["get_phase"] = function() return ngx.get_phase() end,
+      }
+      local function compiled(f)
+        jit.flush()
+        -- A loop of its own each time: what the compiler gave up on once would count for the next.
+        local loop = loadstring("local f = ... for i = 1, 400 do f() end")
+        loop(f)
+        local looped, stitched = false, false
+        for i = 1, 1000 do
+          local info = traceinfo(i)
+          if info == nil then break end
+          looped = looped or info.linktype == "loop"
+          stitched = stitched or info.linktype == "stitch"
+        end
+        return looped and not stitched
+      end
+      local failed = {}
+      -- This must be told: a loop over what is never compiled.
+      calls["never"] = function() return newproxy() end
+      for name, f in pairs(calls) do
+        if not compiled(f) then failed[#failed + 1] = name end
+      end
+      -- At the end: the answer begins.
+      if not compiled(function() ngx.say("x") end) then failed[#failed + 1] = "say" end
+      if not compiled(function() ngx.print("x") end) then failed[#failed + 1] = "print" end
+      table.sort(failed)
+      ngx.say("not compiled: ", table.concat(failed, ", "))
+--- request
+GET /t
+--- response_body_like
+not compiled: never$
