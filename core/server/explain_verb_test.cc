@@ -33,7 +33,8 @@ routes:
 class ExplainVerb : public testing::Test {
  protected:
   void Load(const std::string& text) {
-    config::MemoryFiles files({{"/t/tier.lua", "return { header_filter = function() end, log = function() end }"}});
+    config::MemoryFiles files(
+        config::FileList{{"/t/tier.lua", "return { header_filter = function() end, log = function() end }"}});
     config::Diagnostics diagnostics;
     auto conf = config::LoadText("g.yaml", text, "/t", config::TextKind::kGateway, files, diagnostics);
     ASSERT_NE(conf, nullptr) << diagnostics.ToString();
