@@ -112,7 +112,7 @@ local objects = {
   udp = real_ngx.socket.udp(),
   shared_dict = real_ngx.shared.d,
   process = require("ngx.pipe").spawn { "/bin/true" },
-  redis = require("moongate.redis").get "main",
+  redis = REDIS,
 }
 for name, object in pairs(objects) do
   compare(name, methods_of(object), run("objects/" .. name .. ".lua"))
@@ -146,8 +146,8 @@ class MetaTest : public ScriptTest {
     std::string chunk = "local function all(...)\n" + globals + kCompare + "\nend\n" + "ngx.print(all('" +
                         fs::absolute(root).string() + "'))";
     std::string loaded = Load("  - { match: { path: /t }, content: meta.lua }\n", {{"/conf/meta.lua", chunk}},
-                              "lua: { strict_globals: false, shared_dicts: { d: 100KiB }, limits: { cpu: 10s } }\n"
-                              "redis: { main: { address: \"127.0.0.1:1\" } }\n");
+                              "lua: { strict_globals: false, shared_dicts: { d: 100KiB }, limits: { cpu: 10s },\n"
+                              "       init: { lua: 'REDIS = require(\"moongate.redis\").get \"main\"' } }\n");
     if (!loaded.empty()) return loaded;
     TestResponse response = Fetch("/t");
     return response.status == 200 ? response.body : log.text;

@@ -23,7 +23,7 @@ routes:
       - script: tier.lua
     upstream: catalog
   - name: canary
-    match: { path: "/v1/items/{id}", headers: { x-canary: "1" } }
+    match: { path: "/v1/items/{id}", methods: [GET], headers: { x-canary: "1" } }
     upstream: catalog
   - { name: own, match: { path: /own, headers: { x-user-id: { present: true } } }, respond: { body: hello } }
   - { name: script, match: { path: /script }, content: { lua: "ngx.say(1)" } }

@@ -1,6 +1,6 @@
 ---@meta ngx.pipe
 -- Processes: docs/ngx/modules.md.
-local pipe = { version = "0.1.29" }
+local pipe = { version = "0.1.29", _VERSION = "0.1.29" }
 
 ---@class ngx.pipe.options
 ---@field merge_stderr? boolean
