@@ -131,7 +131,7 @@ std::vector<Hook> HooksOf(const proxy::HookPrograms& programs, const config::Con
       if (takes_part) hooks.push_back({&policy, instance->module});
     }
   }
-  if (phase == Phase::kHeaderFilter || phase == Phase::kBodyFilter) std::ranges::reverse(hooks);
+  if (IsReversed(phase)) std::ranges::reverse(hooks);
   return hooks;
 }
 
