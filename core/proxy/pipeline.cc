@@ -204,7 +204,7 @@ Next HeaderFilter(Exchange& x) {
   }
   if (response.from_script) {
     response.input_ended = true;
-    if (http::ResponseHasBody(http::Method::kGet, response.head.status)) x.NameContent();
+    x.NameContent();
   }
   if (x.in.error_status != 0 && response.head.status == 200 && !response.from_script)
     response.head.status = x.in.error_status;

@@ -159,7 +159,8 @@ void Exchange::SendPieces(Buffer& pieces, http::End end) {
 // --- made by a script
 
 void Exchange::NameContent() {
-  if (response.started || response.type_set || response.head.headers.Find(http::HeaderId::kContentType) != nullptr)
+  if (response.started || response.type_set || !http::ResponseHasBody(http::Method::kGet, response.head.status) ||
+      response.head.headers.Find(http::HeaderId::kContentType) != nullptr)
     return;
   response.head.headers.Append(arena, http::HeaderId::kContentType, "text/plain");
 }

@@ -94,7 +94,7 @@ function methods:settimeouts(...)
   check_self(self)
   local count = select("#", ...)
   if count ~= 3 then
-    error("ngx.socket settimeouts: expecting 4 arguments (including the object) but seen " .. count + 1, 2)
+    error("ngx.socket settimeout: expecting 4 arguments (including the object) but seen " .. count + 1, 2)
   end
   local connect, send, read = ...
   local handle = self[1]
