@@ -82,7 +82,7 @@ Content-Type: text/plain
       local sock = ngx.socket.tcp()
       local calls = {
         { ngx.sleep }, { ngx.sleep, -1 }, { ngx.timer.at, 0 }, { ngx.timer.at, 0, "x" }, { ngx.timer.every, 0, print },
-        { ngx.timer.every, 0, function() end }, { ngx.thread.spawn, print }, { ngx.hmac_sha1, "k" },
+        { ngx.timer.every, 0, function() end }, { ngx.thread.spawn, math.floor }, { ngx.hmac_sha1, "k" },
         { ngx.location.capture }, { ngx.location.capture, "/", 1 }, { ngx.location.capture_multi },
         { ngx.req.set_uri }, { ngx.log, 100, "x" }, { ngx.say, print }, { sock.connect }, { sock.settimeout, sock },
         { sock.settimeouts, sock, 1 },

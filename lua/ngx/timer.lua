@@ -2,7 +2,6 @@
 local ngx, runtime = ...
 local C = require("ffi").C
 local current = runtime.current
-local type = type
 
 ngx.timer = {}
 
