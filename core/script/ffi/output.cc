@@ -26,9 +26,9 @@ int CodeOf(OutputStatus status) {
   return MG_ERROR;
 }
 
-// Once its head is made, a response that has no body takes no output.
+// Once its head is made, a response that has no body takes no output. After a 101 another protocol's bytes follow.
 bool HeaderOnly(const Exchange& exchange) {
-  return exchange.response.started &&
+  return exchange.response.started && exchange.response.head.status != 101 &&
          !mg::http::ResponseHasBody(exchange.request.method, exchange.response.head.status);
 }
 
