@@ -108,10 +108,14 @@ int mg_response_set_header(const char* name, size_t size, const mg_string* value
   Exchange& exchange = *t_active.exchange;
   if (!HeadOpen(exchange)) return MG_LATE;
   std::span<const mg_string> all(values, static_cast<size_t>(count));
-  if (mg::http::IdentifyHeader(View(name, size)) == mg::http::HeaderId::kContentType) exchange.response.type_set = true;
-  bool single = mg::script::TakesOneValue(View(name, size));
+  std::string_view field = View(name, size);
+  if (mg::http::IdentifyHeader(field) == mg::http::HeaderId::kContentType) {
+    exchange.response.type_set = true;
+    field = "Content-Type";  // scripts write content_type
+  }
+  bool single = mg::script::TakesOneValue(field);
   if (single && count > 1) all = all.last(1);
-  mg::script::ReplaceFields(exchange.response.head.headers, exchange.arena, View(name, size), all,
+  mg::script::ReplaceFields(exchange.response.head.headers, exchange.arena, field, all,
                             add != 0 && !single ? mg::script::Keep::kYes : mg::script::Keep::kNo);
   return MG_OK;
 }
