@@ -17,6 +17,7 @@ void LinkRedis();
 void LinkBalancer();
 void LinkRegex();
 void LinkLocation();
+void LinkSsl();
 void LinkSemaphore();
 void LinkErrorLog();
 void LinkPipe();
@@ -40,6 +41,7 @@ void LinkSurface() {
   LinkBalancer();
   LinkRegex();
   LinkLocation();
+  LinkSsl();
   LinkSemaphore();
   LinkErrorLog();
   LinkPipe();
