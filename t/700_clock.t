@@ -115,7 +115,7 @@ GET /t
   content:
     lua: |
       if ngx.var.arg_start then
-        ngx.timer.at(600, function() ngx.log(ngx.ERR, "the timer fired") end)
+        ngx.timer.at(600, function(premature) if not premature then ngx.log(ngx.ERR, "the timer fired") end end)
       end
       ngx.sleep(0.01)
       ngx.say("slept")

@@ -6,8 +6,8 @@ redis: { main: { address: "${REDIS}" } }
   content:
     lua: |
       local redis = require("moongate.redis").get "main"
-      ngx.say(redis:get("plan:7"))
-      ngx.say(redis:incr("n"), " ", redis:incr("n"))
+      ngx.say((redis:get("plan:7")))
+      ngx.say((redis:incr("n")), " ", (redis:incr("n")))
       local none, err = redis:lpush("plan:7", "x")
       ngx.say(none, " ", err)
       local list = redis:lrange("l", 0, -1)
