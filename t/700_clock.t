@@ -88,12 +88,12 @@ nil
 +1m
 --- gateway
 upstreams:
-  u:
+  clock-6:
     targets: ["${UPSTREAM}"]
     circuit_breaker: { consecutive: 1, open: 30s }
 --- config
 - match: { path: /t }
-  upstream: u
+  upstream: clock-6
 --- upstream
 >>> GET /t
 500
