@@ -16,6 +16,7 @@ void LinkHttp();
 void LinkRedis();
 void LinkBalancer();
 void LinkRegex();
+void LinkPattern();
 void LinkLocation();
 void LinkSsl();
 void LinkSemaphore();
@@ -24,6 +25,7 @@ void LinkPipe();
 void LinkWorkerThread();
 void LinkSocket();
 void LinkUdp();
+void LinkCanary();
 
 void LinkSurface() {
   LinkContext();
@@ -40,6 +42,7 @@ void LinkSurface() {
   LinkRedis();
   LinkBalancer();
   LinkRegex();
+  LinkPattern();
   LinkLocation();
   LinkSsl();
   LinkSemaphore();
@@ -48,6 +51,7 @@ void LinkSurface() {
   LinkWorkerThread();
   LinkSocket();
   LinkUdp();
+  LinkCanary();
 }
 
 }  // namespace mg::script
