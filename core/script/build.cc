@@ -68,6 +68,7 @@ class Assembler {
       AddServerRewrite(own);
       for (size_t route = 0; route < config_.routes.size(); route++) AddRoute(route, own);
     }
+    AddHandshakes();
     parts.init_worker = SingleCode(config_.lua.init_worker, MG_PHASE_INIT_WORKER, "lua.init_worker");
     parts.exit_worker = SingleCode(config_.lua.exit_worker, MG_PHASE_EXIT_WORKER, "lua.exit_worker");
   }
@@ -142,6 +143,22 @@ class Assembler {
     }
     vm_.MakeStrict();
     return luaL_ref(L_, LUA_REGISTRYINDEX);
+  }
+
+  void AddHandshakes() {
+    for (size_t i = 0; i < config_.listeners.size(); i++) {
+      auto& codes = parts_->handshakes.emplace_back();
+      const std::optional<config::ListenerTls>& tls = config_.listeners[i].tls;
+      if (!tls) continue;
+      std::string path = "listeners[" + std::to_string(i) + "].tls.";
+      auto add = [&](net::HandshakeStep step, const config::LuaSource& source, uint32_t phase, const char* key) {
+        if (source.empty()) return;
+        parts_->codes.push_back(SingleCode(source, phase, path + key));
+        codes[static_cast<size_t>(step)] = &parts_->codes.back();
+      };
+      add(net::HandshakeStep::kClientHello, tls->client_hello, MG_PHASE_SSL_CLIENT_HELLO, "ssl_client_hello");
+      add(net::HandshakeStep::kCertificate, tls->certificate, MG_PHASE_SSL_CERTIFICATE, "ssl_certificate");
+    }
   }
 
   void AddServerRewrite(const std::vector<size_t>& own) {
@@ -319,8 +336,11 @@ bool HasScripts(const config::Config& config) {
     return upstream.breaker && !upstream.breaker->fallback.lua.empty();
   });
   if (falls_back) return true;
-  if (std::ranges::any_of(config.listeners, [](const auto& listener) { return !listener.policies.empty(); }))
-    return true;
+  auto listens = [](const config::Listener& listener) {
+    bool handshakes = listener.tls && (!listener.tls->client_hello.empty() || !listener.tls->certificate.empty());
+    return handshakes || !listener.policies.empty();
+  };
+  if (std::ranges::any_of(config.listeners, listens)) return true;
   return std::ranges::any_of(config.routes, [](const config::Route& route) {
     return !route.policies.empty() || !route.content.empty() || !route.set.empty();
   });
@@ -346,7 +366,7 @@ std::unique_ptr<proxy::HookPrograms> BuildPrograms(const config::Config& config,
                                                    config::FileSource& files, config::Diagnostics& diagnostics) {
   if (!HasScripts(config)) return nullptr;
   auto conf = std::make_shared<const config::Lua>(config.lua);
-  auto chunks = std::make_shared<Chunks>(&files, config.lua.path);
+  auto chunks = std::make_shared<Chunks>(&files, config.lua.path, options.bytecode);
   std::optional<PolicySet> policies;
   std::shared_ptr<WorkerThreads> worker_threads;
   std::vector<std::unique_ptr<Program>> programs;
@@ -397,6 +417,7 @@ std::unique_ptr<proxy::HookPrograms> BuildPrograms(const config::Config& config,
     programs.push_back(std::make_unique<Program>(std::move(parts)));
   }
   chunks->Seal();
+  if (options.bytecode != nullptr) options.bytecode->Sweep();
   return std::make_unique<Programs>(std::move(masks), std::move(server_rewrite), std::move(programs));
 }
 

@@ -21,6 +21,7 @@ struct lua_State;
 
 namespace mg::proxy {
 class Exchange;
+class Handshake;
 }
 
 namespace mg::script {
@@ -102,7 +103,7 @@ struct Run {
 enum class Group : uint8_t { kEntry, kFilter, kLog, kCount };
 
 struct Context {
-  enum class Kind : uint8_t { kRequest, kTimer, kWorker };
+  enum class Kind : uint8_t { kRequest, kTimer, kWorker, kHandshake };
   Kind kind = Kind::kRequest;
   uint32_t slot = 0;    // from 1
   uint32_t serial = 0;  // of all contexts of the loop; never 0
@@ -112,6 +113,7 @@ struct Context {
   bool released = false;     // to be recycled when nothing on the stack uses it
   uint32_t uses = 0;
   proxy::Exchange* exchange = nullptr;
+  proxy::Handshake* handshake = nullptr;
   std::array<Run, static_cast<size_t>(Group::kCount)> runs;
   std::vector<Handle> output_waiters, body_waiters;
   enum class OnAbort : uint8_t { kNone, kSet, kCalled } on_abort = OnAbort::kNone;

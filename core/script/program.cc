@@ -1,6 +1,7 @@
 #include "script/program.h"
 
 #include "base/log.h"
+#include "proxy/handshake.h"
 #include "script/surface.h"
 
 namespace mg::script {
@@ -93,6 +94,32 @@ Context& Program::ContextOf(Exchange& exchange) {
 
 HookStatus Program::Run(Exchange& exchange, Phase phase) { return StartRun(exchange, phase, {}); }
 
+namespace {
+HookStatus HandshakeStatus(Ending ending, int status) {
+  bool fine = status >= 0 && status < 300;  // ngx.exit(403) refuses as ngx.exit(ngx.ERROR) does
+  bool refused = ending == Ending::kError || (ending == Ending::kExit && !fine);
+  return refused ? HookStatus::kFailed : HookStatus::kDone;
+}
+}  // namespace
+
+HookStatus Program::RunHandshake(proxy::Handshake& handshake, net::HandshakeStep step) {
+  const Code* code = parts_.handshakes[handshake.listener][static_cast<size_t>(step)];
+  if (code == nullptr) return HookStatus::kDone;
+  if (handshake.script == nullptr) {
+    Context& made = scheduler_->NewContext(Context::Kind::kHandshake, nullptr);
+    made.handshake = &handshake;
+    handshake.script = &made;
+  }
+  Scheduler::Outcome outcome = scheduler_->Start(*static_cast<Context*>(handshake.script), Group::kEntry, *code, {});
+  return outcome.ended ? HandshakeStatus(outcome.ending, outcome.status) : HookStatus::kSuspended;
+}
+
+void Program::ReleaseHandshake(proxy::Handshake& handshake) {
+  auto* context = static_cast<Context*>(handshake.script);
+  handshake.script = nullptr;
+  if (context != nullptr) scheduler_->Release(*context);
+}
+
 HookStatus Program::FilterBody(Exchange& exchange, std::string_view piece, bool last) {
   return StartRun(exchange, Phase::kBodyFilter, [piece, last](lua_State* L) {
     lua_pushlstring(L, piece.data(), piece.size());
@@ -158,6 +185,7 @@ HookStatus Program::StatusOf(Exchange& exchange, Phase phase, Ending ending, int
 
 void Program::OnEnded(struct Run& run, Ending ending, int status) {
   Context& context = *run.context;
+  if (context.kind == Context::Kind::kHandshake) return context.handshake->Finished(HandshakeStatus(ending, status));
   if (context.kind != Context::Kind::kRequest) {
     (context.kind == Context::Kind::kTimer ? timers_running_ : workers_running_)--;
     scheduler_->Release(context);

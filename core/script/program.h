@@ -28,9 +28,11 @@ class Program final : public proxy::HookProgram, public SchedulerOwner {
     std::shared_ptr<Chunks> chunks;           // outlives the VM
     std::shared_ptr<const config::Lua> conf;  // a copy: the VM may outlive the configuration
     std::unique_ptr<Vm> vm;
-    std::deque<Code> codes;                         // routes with the same hooks share one
-    std::vector<RouteCode> routes;                  // by RouteEntry::index
-    std::vector<const Code*> server_rewrite;        // by RouteTable::hook_block; null: none
+    std::deque<Code> codes;                   // routes with the same hooks share one
+    std::vector<RouteCode> routes;            // by RouteEntry::index
+    std::vector<const Code*> server_rewrite;  // by RouteTable::hook_block; null: none
+    // By listener and step of its TLS handshakes; null: none.
+    std::vector<std::array<const Code*, 2>> handshakes;
     Code init_worker, exit_worker;                  // without runner: none
     std::shared_ptr<WorkerThreads> worker_threads;  // the generation's
   };
@@ -39,6 +41,8 @@ class Program final : public proxy::HookProgram, public SchedulerOwner {
 
   // --- proxy::HookProgram
   proxy::HookStatus Run(proxy::Exchange& exchange, proxy::Phase phase) override;
+  proxy::HookStatus RunHandshake(proxy::Handshake& handshake, net::HandshakeStep step) override;
+  void ReleaseHandshake(proxy::Handshake& handshake) override;
   proxy::HookStatus FilterBody(proxy::Exchange& exchange, std::string_view piece, bool last) override;
   AbortOutcome Aborted(proxy::Exchange& exchange) override;
   void Release(proxy::Exchange& exchange) override;

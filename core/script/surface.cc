@@ -18,6 +18,7 @@ void LinkBalancer();
 void LinkRegex();
 void LinkPattern();
 void LinkLocation();
+void LinkSsl();
 void LinkSemaphore();
 void LinkErrorLog();
 void LinkPipe();
@@ -42,6 +43,7 @@ void LinkSurface() {
   LinkRegex();
   LinkPattern();
   LinkLocation();
+  LinkSsl();
   LinkSemaphore();
   LinkErrorLog();
   LinkPipe();
