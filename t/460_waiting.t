@@ -13,7 +13,7 @@
 --- request
 GET /t
 --- response_body_like
-false.*invalid sleep duration "-1"
+false.*invalid sleep duration "-1000"
 false.*bad argument #1 to 'sleep' \(number expected, got table\)
 
 === TEST 2: in every phase
@@ -126,7 +126,7 @@ GET /t
 ^1
 1 0
 false.*delay cannot be a negative number.*
-false.*function expected, got string.*
+false.*Lua function expected.*
 false.*delay cannot be zero
 --- wait: 0.05
 --- error_log

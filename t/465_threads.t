@@ -404,7 +404,7 @@ GET /t
 --- request
 GET /t
 --- response_body_like
-^false.*bad argument #1 to 'spawn' \(function expected, got string\)
+^false.*bad argument #1 to 'spawn' \(Lua function expected\)
 false.*attempt to yield across C-call boundary
 
 === TEST 18: ngx.on_abort without a client that goes

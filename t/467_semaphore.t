@@ -16,7 +16,7 @@
 GET /t
 --- response_body
 2 true true 0
-niltimeout
+falsetimeout
 niltimeout
 true 1 true 4
 0
@@ -72,7 +72,7 @@ true
 ---8<---
 true
 ---8<---
-niltimeout
+falsetimeout
 
 === TEST 4: a waiter that is killed takes nothing
 --- config

@@ -5,6 +5,7 @@
 // finds another generation and does nothing.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <functional>
@@ -22,12 +23,16 @@ struct lua_State;
 namespace mg::proxy {
 class Exchange;
 class Handshake;
-}
+}  // namespace mg::proxy
 
 namespace mg::script {
 
 struct Context;
 struct Run;
+
+// A generation has two VMs on each loop: that of its scripts, and one of policies with `trusted: false`.
+enum class VmKind : uint8_t { kTrusted, kUntrusted };
+constexpr size_t kVmKinds = 2;
 
 // What a coroutine waits for. Destroying it cancels it; it is destroyed, at the end of the loop's turn, when the
 // coroutine is woken or killed. Cancel comes at once when it is killed, for what must not outlive the request.
@@ -60,7 +65,8 @@ struct Code {
   int runner = -2;     // registry reference of a function (from, ...) that calls the hooks from that index on
   std::vector<std::string> names;  // of the policies, in the order they run
   uint32_t steps = 1;              // functions, and what the runner does after the last (body filters)
-  Budget budget;
+  std::vector<Budget> budgets;     // of each function; the last stands for what comes after
+  const Budget& BudgetOf(uint32_t step) const { return budgets[std::min<size_t>(step, budgets.size() - 1)]; }
   std::vector<PolicySeries> series;  // as `names`; empty: nothing is counted
 };
 
@@ -91,6 +97,7 @@ struct Run {
   Context* context = nullptr;
   const Code* code = nullptr;  // null: idle
   uint32_t phase = 0;          // MG_PHASE_* of the last code
+  uint32_t segment = 0;        // what the program runs; its own
   Coroutine* main = nullptr;
   std::vector<Coroutine*> coroutines;  // main and the light threads
   std::vector<Coroutine*> ready;       // a queue; its front is the vector's back
@@ -105,8 +112,10 @@ enum class Group : uint8_t { kEntry, kFilter, kLog, kCount };
 struct Context {
   enum class Kind : uint8_t { kRequest, kTimer, kWorker, kHandshake };
   Kind kind = Kind::kRequest;
-  uint32_t slot = 0;    // from 1
-  uint32_t serial = 0;  // of all contexts of the loop; never 0
+  VmKind vm = VmKind::kTrusted;
+  Context* other = nullptr;  // of the same request, in the other VM
+  uint32_t slot = 0;         // from 1
+  uint32_t serial = 0;       // of all contexts of the loop; never 0
   bool live = false;
   bool keeps_state = false;  // Lua has something under the slot
   uint8_t jumps = 0;         // of the request, when a phase began last
@@ -116,6 +125,9 @@ struct Context {
   proxy::Handshake* handshake = nullptr;
   std::array<Run, static_cast<size_t>(Group::kCount)> runs;
   std::vector<Handle> output_waiters, body_waiters;
+  struct {
+    uint64_t decided = 0, picked = 0, failed = 0;  // a bit a canary
+  } canaries;
   enum class OnAbort : uint8_t { kNone, kSet, kCalled } on_abort = OnAbort::kNone;
   List<Belonging, Context> belongings;
   Belonging* downstream = nullptr;  // one of them: ngx.req.socket

@@ -101,10 +101,17 @@ void* Limits::Allocate(void* self, void* block, size_t old_size, size_t new_size
   if (new_size > old_size && new_size - old_size + limits->used_ > limits->allowed_) {
     size_t total = new_size - old_size + limits->used_;
     limits->Trip(total > limits->cap_ ? Stopped::kMemory : Stopped::kGrowth);
-    if (total - limits->allowed_ > kSlack) return nullptr;
+    if (total - limits->allowed_ > kSlack) {
+      limits->refused_ = true;
+      return nullptr;
+    }
   }
   void* result = limits->inner_(limits->inner_data_, block, old_size, new_size);
-  if (result != nullptr || new_size == 0) limits->used_ += new_size - old_size;
+  if (result != nullptr || new_size == 0) {
+    limits->used_ += new_size - old_size;
+  } else {
+    limits->refused_ = true;
+  }
   return result;
 }
 

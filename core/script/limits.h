@@ -67,6 +67,8 @@ class Limits {
   // "time limit of 100 ms exceeded at file:line".
   std::string StoppedText() const;
 
+  // Whether an allocation was ever refused.
+  bool refused() const { return refused_; }
   // For calls that work long: whether the run is being stopped (they end then; the script sees nothing of it), and
   // whether it may have so many bytes more (if not, it is being stopped).
   bool stopping() const { return tripped_.load(std::memory_order_relaxed); }
@@ -89,6 +91,7 @@ class Limits {
   std::atomic<pthread_t> thread_{};
   bool has_thread_ = false;
   bool on_ = false;
+  bool refused_ = false;
   std::atomic<uint32_t> counter_{0};  // of all runs; written by the VM's thread
   std::atomic<uint32_t> run_{0};      // the number of the run that is on; 0: none
   std::atomic<uint32_t> stop_{0};     // the run that is to be stopped

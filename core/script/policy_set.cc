@@ -28,6 +28,41 @@ std::string PathOfName(std::string name) {
   return name + ".lua";
 }
 
+// What every policy of the user's own may say beside its configuration.
+const config::Schema& CommonSchema() {
+  static const config::Schema schema = [] {
+    config::Schema trusted, cpu, growth, limits, map;
+    trusted.type = config::Schema::Type::kBool;
+    cpu.type = config::Schema::Type::kDuration;
+    cpu.minimum = 0.001;
+    growth.type = config::Schema::Type::kSize;
+    growth.minimum = 1024.0 * 1024;
+    limits.type = map.type = config::Schema::Type::kMap;
+    limits.fields = {{"cpu", cpu}, {"growth", growth}};
+    map.fields = {{"trusted", trusted}, {"limits", limits}};
+    return map;
+  }();
+  return schema;
+}
+
+// A new script beside the old one.
+config::Schema CanarySchema() {
+  config::Schema file, share, ratio, minimum, key, map;
+  file.type = config::Schema::Type::kPath;
+  share.type = ratio.type = config::Schema::Type::kShare;
+  file.required = share.required = true;
+  share.minimum = ratio.minimum = 0;
+  share.maximum = ratio.maximum = 1;
+  minimum.type = config::Schema::Type::kInteger;
+  minimum.minimum = 1;
+  key.type = config::Schema::Type::kString;
+  map.type = config::Schema::Type::kMap;
+  map.fields = {{"file", file}, {"share", share}, {"error_ratio", ratio}, {"minimum", minimum}, {"key", key}};
+  return map;
+}
+
+bool IsCommon(std::string_view key) { return key == "trusted" || key == "limits"; }
+
 // `script: FILE` or `script: { file: FILE, with: ... }`.
 const config::Schema& ScriptSchema() {
   static const config::Schema schema = [] {
@@ -37,6 +72,8 @@ const config::Schema& ScriptSchema() {
     with.type = config::Schema::Type::kRaw;
     map.type = config::Schema::Type::kMap;
     map.fields = {{"file", file}, {"with", with}};
+    std::ranges::copy(CommonSchema().fields, std::back_inserter(map.fields));
+    map.fields.push_back({"canary", CanarySchema()});
     config::Schema path;
     path.type = config::Schema::Type::kPath;
     map.alternatives = {path};
@@ -62,6 +99,7 @@ const config::Schema& ChunksSchema() {
       map.fields.push_back({std::string(PhaseKey(phase)), chunk});
       names.emplace_back(PhaseKey(phase));
     }
+    std::ranges::copy(CommonSchema().fields, std::back_inserter(map.fields));
     map.at_least_one_of = {names};
     return map;
   }();
@@ -143,7 +181,14 @@ void PolicySet::Resolve() {
   }
   for (const config::Route& route : config_.routes) {
     routes.emplace_back();
-    for (const config::Policy& policy : route.policies) routes.back().push_back(Add(policy));
+    for (const config::Policy& policy : route.policies) {
+      routes.back().push_back(Add(policy));
+      if (instances.back().hooked[static_cast<size_t>(Phase::kServerRewrite)]) {
+        diagnostics_.Error(policy.position, policy.path,
+                           "server_rewrite runs before the route is known: name the policy among the gateway's or a "
+                           "listener's");
+      }
+    }
     CheckAnswer(route, routes.back());
   }
 }
@@ -153,7 +198,7 @@ void PolicySet::CheckAnswer(const config::Route& route, const std::vector<size_t
   if (diagnostics_.failed()) return;  // what it says may be what was refused
   if (!route.upstream.empty() || route.respond || route.redirect || !route.content.empty()) return;
   for (size_t index : policies) {
-    auto module = modules_.find(instances[index].module);
+    auto module = modules_.find({instances[index].module, instances[index].kind});
     if (instances[index].policy->name == "lua") continue;
     if (module == modules_.end() || module->second.broken || module->second.answers) return;  // or it has its error
   }
@@ -186,12 +231,15 @@ void PolicySet::ResolveChunks(PolicyInstance& instance) {
     if (const config::Value* file = chunk->kind == config::Value::Kind::kMap ? chunk->Find("file") : nullptr) {
       to.file = file->text;
       to.position = file->position;
+      instance.hooked[static_cast<size_t>(phase)] = !to.file.empty();
     }
     if (chunk->kind != config::Value::Kind::kString || chunk->node == nullptr) continue;
     std::string file =
         chunk->position.file < diagnostics_.files.size() ? diagnostics_.files[chunk->position.file] : "configuration";
     to = {"@" + file, chunk->text, {}, chunk->node->text_line, chunk->position};
+    instance.hooked[static_cast<size_t>(phase)] = !chunk->text.empty();
   }
+  ReadCommon(instance, chunks);
 }
 
 void PolicySet::ResolveScript(PolicyInstance& instance) {
@@ -203,8 +251,28 @@ void PolicySet::ResolveScript(PolicyInstance& instance) {
   } else if (const config::Value* file = value.Find("file")) {
     instance.module = file->text;
     with = policy.conf->Find("with");
+    ReadCommon(instance, value);
   }
   if (!instance.module.empty()) CheckConf(instance, with, policy.path + ".with");
+  const config::Value* canary = value.Find("canary");
+  if (canary != nullptr && canary->Find("file") != nullptr && !instance.broken) ResolveCanary(instance, *canary, with);
+}
+
+void PolicySet::ResolveCanary(PolicyInstance& instance, const config::Value& canary, const config::Node* with) {
+  Canary::Settings settings;
+  settings.file = canary.Find("file")->text;
+  if (const config::Value* share = canary.Find("share")) settings.share = share->number;
+  if (const config::Value* ratio = canary.Find("error_ratio")) settings.error_ratio = ratio->number;
+  if (const config::Value* minimum = canary.Find("minimum")) settings.minimum = static_cast<uint64_t>(minimum->integer);
+  if (const config::Value* key = canary.Find("key")) settings.key = key->text;
+  // The new script's schema checks the same configuration.
+  PolicyInstance fresh;
+  fresh.policy = instance.policy;
+  fresh.kind = instance.kind;
+  fresh.module = settings.file;
+  CheckConf(fresh, with, instance.policy->path + ".with");
+  instance.broken = fresh.broken;
+  instance.canary = {std::make_shared<Canary>(settings), fresh.module, std::move(fresh.conf), fresh.hooked};
 }
 
 void PolicySet::ResolveModule(PolicyInstance& instance) {
@@ -226,13 +294,50 @@ void PolicySet::ResolveModule(PolicyInstance& instance) {
                            (nearest.empty() ? std::string() : ", did you mean \"" + std::string(nearest) + "\"?"));
     return;
   }
-  CheckConf(instance, policy.conf, policy.path);
+  CheckConf(instance, TakeCommon(instance, policy.conf), policy.path);
+}
+
+void PolicySet::ReadCommon(PolicyInstance& instance, const config::Value& value) {
+  if (const config::Value* trusted = value.Find("trusted"); trusted != nullptr && !trusted->boolean) {
+    instance.kind = VmKind::kUntrusted;
+    instance.broken = vm_of_(VmKind::kUntrusted) == nullptr;
+  }
+  const config::Value* limits = value.Find("limits");
+  if (limits == nullptr) return;
+  if (const config::Value* cpu = limits->Find("cpu")) instance.budget.cpu = static_cast<Nanoseconds>(cpu->number * 1e9);
+  if (const config::Value* growth = limits->Find("growth"))
+    instance.budget.growth = static_cast<size_t>(growth->integer);
+}
+
+// Reads the common keys of a module's configuration; answers the node of the rest.
+const config::Node* PolicySet::TakeCommon(PolicyInstance& instance, const config::Node* node) {
+  if (node == nullptr || node->kind != config::Node::Kind::kMap) return node;
+  if (std::ranges::none_of(node->entries, [](const auto& entry) { return IsCommon(entry.key); })) return node;
+  const config::Policy& policy = *instance.policy;
+  if (instance.module.starts_with("embedded:")) {
+    if (node->Find("trusted") != nullptr) {
+      diagnostics_.Error(policy.position, policy.path,
+                         "\"trusted\" is for policies of your own: this one is part of the gateway");
+    }
+    return node;
+  }
+  config::Node common, rest;
+  common.kind = rest.kind = config::Node::Kind::kMap;
+  common.position = rest.position = node->position;
+  for (const config::Node::Entry& entry : node->entries) (IsCommon(entry.key) ? common : rest).entries.push_back(entry);
+  nodes_.push_back(std::move(common));
+  ReadCommon(instance,
+             config::Check(CommonSchema(), &nodes_.back(), policy.position, policy.path, files_, diagnostics_));
+  nodes_.push_back(std::move(rest));
+  return &nodes_.back();
 }
 
 void PolicySet::CheckConf(PolicyInstance& instance, const config::Node* node, const std::string& path) {
   const config::Policy& policy = *instance.policy;
-  const Module& module = Load(instance.module, policy.position, policy.path);
+  if (instance.broken) return;
+  const Module& module = Load(instance.module, instance.kind, policy.position, policy.path);
   instance.broken = module.broken;
+  instance.hooked = module.hooked;
   if (module.broken) return;
   const config::Schema* schema = &module.schema;
   if (!module.has_schema) {
@@ -245,21 +350,22 @@ void PolicySet::CheckConf(PolicyInstance& instance, const config::Node* node, co
   instance.conf = config::Check(*schema, node, policy.position, path, files_, diagnostics_);
 }
 
-const PolicySet::Module& PolicySet::Load(const std::string& module, const config::Position& at,
+const PolicySet::Module& PolicySet::Load(const std::string& module, VmKind kind, const config::Position& at,
                                          const std::string& path) {
-  auto [known, is_new] = modules_.try_emplace(module);
+  auto [known, is_new] = modules_.try_emplace({module, kind});
   Module& entry = known->second;
   if (!is_new) return entry;
-  lua_State* L = vm_.state();
+  Vm& vm = *vm_of_(kind);
+  lua_State* L = vm.state();
   int top = lua_gettop(L);
-  if (!PushModule(vm_, module)) {
+  if (!PushModule(vm, module)) {
     ReportLuaError(diagnostics_, lua_tostring(L, -1) != nullptr ? lua_tostring(L, -1) : "it does not load", module, at,
                    path);
     lua_settop(L, top);
     entry.broken = true;
     return entry;
   }
-  CheckTable(module, at, path);
+  CheckTable(vm, entry, module, at, path);
   lua_pushliteral(L, "answers");
   lua_rawget(L, -2);
   entry.answers = lua_toboolean(L, -1) != 0;
@@ -280,8 +386,9 @@ const PolicySet::Module& PolicySet::Load(const std::string& module, const config
 }
 
 // The module's table is on top: phases must be functions, and a function whose name is nearly a phase's is a mistake.
-void PolicySet::CheckTable(const std::string& module, const config::Position& at, const std::string& path) {
-  lua_State* L = vm_.state();
+void PolicySet::CheckTable(Vm& vm, Module& entry, const std::string& module, const config::Position& at,
+                           const std::string& path) {
+  lua_State* L = vm.state();
   std::vector<std::string> keys;
   for (Phase phase : kPolicyPhases) keys.emplace_back(PhaseKey(phase));
   keys.emplace_back("compile");
@@ -295,6 +402,9 @@ void PolicySet::CheckTable(const std::string& module, const config::Position& at
         diagnostics_.Error(at, path, module + ": \"" + key + "\" is not a function");
       } else if (known) {
         phases += key != "compile" ? 1 : 0;
+        for (Phase phase : kPolicyPhases) {
+          if (key == PhaseKey(phase)) entry.hooked[static_cast<size_t>(phase)] = true;
+        }
       } else if (lua_isfunction(L, -1)) {
         std::string_view nearest = Nearest(key, keys);
         if (!nearest.empty()) {

@@ -48,25 +48,24 @@ struct Run& RunOf(Context& context, Group group) {
 
 // Owner: timers_. Fires on the loop.
 struct Program::ScriptTimer {
-  ScriptTimer(Program& p, net::Loop& loop, uint32_t number, Nanoseconds every_)
-      : program(p), id(number), every(every_), timer(loop, OnDue, this) {}
+  ScriptTimer(Program& p, net::Loop& loop, VmKind vm_, uint32_t number, Nanoseconds every_)
+      : program(p), vm(vm_), id(number), every(every_), timer(loop, OnDue, this) {}
   static void OnDue(void* self) {
     auto* timer = static_cast<ScriptTimer*>(self);
     timer->program.Fire(*timer, false);
   }
+  static uint64_t Key(VmKind vm, uint32_t id) { return static_cast<uint64_t>(vm) << 32 | id; }
   Program& program;
+  VmKind vm;
   uint32_t id;
   Nanoseconds every;  // 0: once
   net::Timer timer;
 };
 
 Program::Program(Parts parts) : parts_(std::move(parts)) {
-  parts_.vm->around.program = this;
-  parts_.vm->PushRuntime("fire");
-  fire_.runner = luaL_ref(parts_.vm->state(), LUA_REGISTRYINDEX);
-  fire_.phase = MG_PHASE_TIMER;
-  fire_.names = {"ngx.timer"};
-  fire_.budget = {std::chrono::nanoseconds(parts_.conf->limits.cpu).count(), parts_.conf->limits.growth};
+  for (const auto& unit : parts_.units) {
+    if (unit) unit->vm->around.program = this;
+  }
 }
 
 Program::~Program() {
@@ -85,11 +84,15 @@ const proxy::Snapshot* Program::snapshot() const {
 
 // --- phases
 
-Context& Program::ContextOf(Exchange& exchange) {
-  if (exchange.script.state == nullptr) {
-    exchange.script.state = &scheduler_->NewContext(Context::Kind::kRequest, &exchange);
+Context& Program::ContextOf(Exchange& exchange, VmKind kind) {
+  auto* first = static_cast<Context*>(exchange.script.state);
+  for (Context* known = first; known != nullptr; known = known->other) {
+    if (known->vm == kind) return *known;
   }
-  return *static_cast<Context*>(exchange.script.state);
+  Context& context = UnitOf(kind)->scheduler->NewContext(Context::Kind::kRequest, &exchange);
+  context.other = first;
+  exchange.script.state = &context;
+  return context;
 }
 
 HookStatus Program::Run(Exchange& exchange, Phase phase) { return StartRun(exchange, phase, {}); }
@@ -103,21 +106,28 @@ HookStatus HandshakeStatus(Ending ending, int status) {
 }  // namespace
 
 HookStatus Program::RunHandshake(proxy::Handshake& handshake, net::HandshakeStep step) {
-  const Code* code = parts_.handshakes[handshake.listener][static_cast<size_t>(step)];
-  if (code == nullptr) return HookStatus::kDone;
+  uint32_t segment = parts_.plan->handshakes[handshake.listener][static_cast<size_t>(step)];
+  if (segment == Plan::kNone) return HookStatus::kDone;
+  Unit* unit = UnitOf(VmKind::kTrusted);
+  if (unit == nullptr || unit->vm->condemned()) {
+    ReplaceSoon();
+    return HookStatus::kFailed;
+  }
   if (handshake.script == nullptr) {
-    Context& made = scheduler_->NewContext(Context::Kind::kHandshake, nullptr);
+    Context& made = unit->scheduler->NewContext(Context::Kind::kHandshake, nullptr);
     made.handshake = &handshake;
     handshake.script = &made;
   }
-  Scheduler::Outcome outcome = scheduler_->Start(*static_cast<Context*>(handshake.script), Group::kEntry, *code, {});
+  Context& context = *static_cast<Context*>(handshake.script);
+  RunOf(context, Group::kEntry).segment = segment;
+  Scheduler::Outcome outcome = unit->scheduler->Start(context, Group::kEntry, unit->codes[segment], {});
   return outcome.ended ? HandshakeStatus(outcome.ending, outcome.status) : HookStatus::kSuspended;
 }
 
 void Program::ReleaseHandshake(proxy::Handshake& handshake) {
   auto* context = static_cast<Context*>(handshake.script);
   handshake.script = nullptr;
-  if (context != nullptr) scheduler_->Release(*context);
+  if (context != nullptr) UnitOf(context->vm)->scheduler->Release(*context);
 }
 
 HookStatus Program::FilterBody(Exchange& exchange, std::string_view piece, bool last) {
@@ -129,25 +139,61 @@ HookStatus Program::FilterBody(Exchange& exchange, std::string_view piece, bool 
 }
 
 HookStatus Program::StartRun(Exchange& exchange, Phase phase, const Push& push) {
-  const Code* code = phase == Phase::kServerRewrite
-                         ? parts_.server_rewrite[exchange.snapshot().TableFor(exchange.listener)->hook_block]
-                         : parts_.routes[exchange.route->index][static_cast<size_t>(phase)];
-  if (code == nullptr) return HookStatus::kDone;
-  Context& context = ContextOf(exchange);
+  uint32_t segment = phase == Phase::kServerRewrite
+                         ? parts_.plan->server_rewrite[exchange.snapshot().TableFor(exchange.listener)->hook_block]
+                         : parts_.plan->routes[exchange.route->index][static_cast<size_t>(phase)];
+  if (segment == Plan::kNone) return HookStatus::kDone;
+  HookStatus status = RunFrom(segment, exchange, phase, push);
+  if (!exiting_) loop_->counters.lua_heap.store(Heap(), std::memory_order_relaxed);
+  return status;
+}
+
+size_t Program::Heap() const {
+  size_t bytes = 0;
+  for (const auto& unit : parts_.units) bytes += unit ? unit->vm->limits().heap() : 0;
+  return bytes;
+}
+
+// What one VM's body filters have let through is what the other's get.
+static Push PieceOf(Exchange& exchange, Phase phase) {
+  if (phase != Phase::kBodyFilter) return {};
+  std::string piece = exchange.response.filtered.ToString();
+  exchange.response.filtered.Clear();
+  return [piece = std::move(piece), last = exchange.response.filtering_last](lua_State* L) {
+    lua_pushlstring(L, piece.data(), piece.size());
+    lua_pushboolean(L, last);
+    return 2;
+  };
+}
+
+HookStatus Program::RunFrom(uint32_t index, Exchange& exchange, Phase phase, const Push& push) {
+  const Segment& segment = parts_.plan->segments[index];
+  Unit* unit = UnitOf(segment.kind);
+  if (unit == nullptr || unit->vm->condemned()) {
+    ReplaceSoon();
+    return StatusOf(exchange, phase, Ending::kError, 0);
+  }
+  Context& context = ContextOf(exchange, segment.kind);
   if (context.jumps != exchange.in.jumps) ForgetContext(context, exchange);
-  Scheduler::Outcome outcome = scheduler_->Start(context, GroupOf(phase), *code, push);
-  if (!parts_.vm->around.exiting) loop_->counters.lua_heap.store(parts_.vm->limits().heap(), std::memory_order_relaxed);
-  if (outcome.ended) return StatusOf(exchange, phase, outcome.ending, outcome.status);
-  if (phase == Phase::kLog) DetachLog(context);
-  return HookStatus::kSuspended;
+  RunOf(context, GroupOf(phase)).segment = index;
+  Scheduler::Outcome outcome = unit->scheduler->Start(context, GroupOf(phase), unit->codes[index], push);
+  if (!outcome.ended) {
+    if (phase == Phase::kLog) DetachLog(context);
+    return HookStatus::kSuspended;
+  }
+  if (outcome.ending == Ending::kReturned && segment.more) {
+    return RunFrom(index + 1, exchange, phase, PieceOf(exchange, phase));
+  }
+  return StatusOf(exchange, phase, outcome.ending, outcome.status);
 }
 
 // After an internal redirect (exec, an error page) ngx.ctx is another one.
 void Program::ForgetContext(Context& context, const Exchange& exchange) {
   context.jumps = exchange.in.jumps;
   if (!context.keeps_state) return;
-  lua_State* L = parts_.vm->state();
-  parts_.vm->PushRuntime("states");
+  Vm& vm = *UnitOf(context.vm)->vm;
+  lua_State* L = vm.state();
+  vm.PushRuntime("states");
   lua_rawgeti(L, -1, static_cast<int>(context.slot));
   if (lua_istable(L, -1)) {
     lua_pushnil(L);
@@ -188,7 +234,7 @@ void Program::OnEnded(struct Run& run, Ending ending, int status) {
   if (context.kind == Context::Kind::kHandshake) return context.handshake->Finished(HandshakeStatus(ending, status));
   if (context.kind != Context::Kind::kRequest) {
     (context.kind == Context::Kind::kTimer ? timers_running_ : workers_running_)--;
-    scheduler_->Release(context);
+    UnitOf(context.vm)->scheduler->Release(context);
     return;
   }
   Phase phase = PhaseOf(run.phase);
@@ -197,49 +243,98 @@ void Program::OnEnded(struct Run& run, Ending ending, int status) {
     detached_logs_--;
   }
   Exchange& exchange = *context.exchange;
+  if (ending == Ending::kReturned && parts_.plan->segments[run.segment].more) {
+    HookStatus rest = RunFrom(run.segment + 1, exchange, phase, PieceOf(exchange, phase));
+    if (rest != HookStatus::kSuspended) exchange.HookFinished(phase, rest);
+    return;
+  }
   exchange.HookFinished(phase, StatusOf(exchange, phase, ending, status));
 }
 
-proxy::HookProgram::AbortOutcome Program::Aborted(Exchange& exchange) {
-  auto* context = static_cast<Context*>(exchange.script.state);
-  if (context == nullptr) return AbortOutcome::kEnded;
-  struct Run& entry = RunOf(*context, Group::kEntry);
-  if (context->on_abort != Context::OnAbort::kNone && entry.code != nullptr && entry.ending == Ending::kNone) {
-    if (context->on_abort == Context::OnAbort::kSet) {
-      context->on_abort = Context::OnAbort::kCalled;
-      loop_->loop.Defer([name = scheduler_->Name(*context)] { Scheduler::RunOnAbort(name); });
-    }
-    return AbortOutcome::kContinues;
+// The callback of ngx.on_abort, once. False: there is none.
+bool Program::CallOnAbort(Context& context) {
+  const struct Run& entry = RunOf(context, Group::kEntry);
+  if (context.on_abort == Context::OnAbort::kNone || entry.code == nullptr || entry.ending != Ending::kNone)
+    return false;
+  if (context.on_abort == Context::OnAbort::kSet) {
+    context.on_abort = Context::OnAbort::kCalled;
+    loop_->loop.Defer([name = UnitOf(context.vm)->scheduler->Name(context)] { Scheduler::RunOnAbort(name); });
   }
-  if (parts_.vm->running() || entry.driving || RunOf(*context, Group::kFilter).driving) {
-    // A call of its own has found the client gone: it ends when it waits next, as after ngx.exit.
+  return true;
+}
+
+proxy::HookProgram::AbortOutcome Program::Aborted(Exchange& exchange) {
+  auto* first = static_cast<Context*>(exchange.script.state);
+  bool busy = std::ranges::any_of(parts_.units, [](const auto& unit) { return unit && unit->vm->running(); });
+  bool asked = false;  // a script has a callback for this
+  for (Context* context = first; context != nullptr; context = context->other) {
+    busy = busy || RunOf(*context, Group::kEntry).driving || RunOf(*context, Group::kFilter).driving;
+    asked = CallOnAbort(*context) || asked;
+  }
+  if (asked) return AbortOutcome::kContinues;
+  for (Context* context = first; context != nullptr; context = context->other) {
     for (Group group : {Group::kEntry, Group::kFilter}) {
       struct Run& run = RunOf(*context, group);
-      if (run.code == nullptr || run.ending != Ending::kNone) continue;
-      run.ending = Ending::kExit;
-      run.status = kClientClosed;
+      if (!busy) {
+        UnitOf(context->vm)->scheduler->Abort(run);
+      } else if (run.code != nullptr && run.ending == Ending::kNone) {
+        // A call of its own has found the client gone: it ends when it waits next, as after ngx.exit.
+        run.ending = Ending::kExit;
+        run.status = kClientClosed;
+      }
     }
-    return AbortOutcome::kContinues;
   }
-  scheduler_->Abort(entry);
-  scheduler_->Abort(RunOf(*context, Group::kFilter));
-  return AbortOutcome::kEnded;
+  return busy && first != nullptr ? AbortOutcome::kContinues : AbortOutcome::kEnded;
 }
 
 void Program::Release(Exchange& exchange) {
   auto* context = static_cast<Context*>(exchange.script.state);
   exchange.script = {};
-  if (context != nullptr) scheduler_->Release(*context);
+  while (context != nullptr) {
+    Context* other = context->other;
+    if (context->canaries.decided != 0) TellCanaries(exchange, *context);
+    UnitOf(context->vm)->scheduler->Release(*context);
+    context = other;
+  }
+}
+
+void Program::TellCanaries(const Exchange& exchange, const Context& context) {
+  Nanoseconds ended = exchange.timing.ended != 0 ? exchange.timing.ended : loop_->loop.Now();
+  for (uint32_t number = 0; number < parts_.plan->canaries.size(); number++) {
+    uint64_t bit = uint64_t{1} << number;
+    if ((context.canaries.decided & bit) == 0) continue;
+    canary(number)->Ended((context.canaries.picked & bit) != 0, (context.canaries.failed & bit) != 0,
+                          std::max<Nanoseconds>(ended - exchange.timing.began, 0));
+  }
+}
+
+// An error of a policy with a canary counts for the script that the request has.
+void Program::MarkFailure(const struct Run& run, const Coroutine& coroutine) {
+  if (parts_.plan->canaries.empty() || run.context->kind != Context::Kind::kRequest) return;
+  const Segment& segment = parts_.plan->segments[run.segment];
+  if (coroutine.policy >= segment.hooks.size()) return;
+  const auto& state = parts_.plan->instances[segment.hooks[coroutine.policy]].canary.state;
+  if (!state) return;
+  auto number = std::ranges::find(parts_.plan->canaries, state) - parts_.plan->canaries.begin();
+  run.context->canaries.failed |= uint64_t{1} << number;
+}
+
+// Those of both contexts, taken before the first is woken: the request may end with it.
+static std::vector<Handle> TakeWaiters(Exchange& exchange, std::vector<Handle> Context::*list) {
+  std::vector<Handle> waiters;
+  for (auto* context = static_cast<Context*>(exchange.script.state); context != nullptr; context = context->other) {
+    waiters.insert(waiters.end(), (context->*list).begin(), (context->*list).end());
+    (context->*list).clear();
+  }
+  return waiters;
 }
 
 void Program::BodyArrived(Exchange& exchange) {
-  auto* context = static_cast<Context*>(exchange.script.state);
-  if (context == nullptr) return;
-  if (context->downstream != nullptr) return context->downstream->BodyArrived();
+  for (auto* context = static_cast<Context*>(exchange.script.state); context != nullptr; context = context->other) {
+    if (context->downstream != nullptr) return context->downstream->BodyArrived();
+  }
   bool failed = exchange.in.body_state == proxy::BodyState::kFailed;
-  std::vector<Handle> waiters;
-  waiters.swap(context->body_waiters);
-  for (Handle handle : waiters) {
+  for (Handle handle : TakeWaiters(exchange, &Context::body_waiters)) {
     Scheduler::Wake(handle, [failed](lua_State* L) {
       if (failed) {
         lua_pushnil(L);
@@ -253,12 +348,10 @@ void Program::BodyArrived(Exchange& exchange) {
 }
 
 void Program::OutputDrained(Exchange& exchange) {
-  auto* context = static_cast<Context*>(exchange.script.state);
-  if (context == nullptr) return;
-  if (context->downstream != nullptr) context->downstream->OutputDrained();
-  std::vector<Handle> waiters;
-  waiters.swap(context->output_waiters);
-  for (Handle handle : waiters) {
+  for (auto* context = static_cast<Context*>(exchange.script.state); context != nullptr; context = context->other) {
+    if (context->downstream != nullptr) context->downstream->OutputDrained();
+  }
+  for (Handle handle : TakeWaiters(exchange, &Context::output_waiters)) {
     Scheduler::Wake(handle, [](lua_State* L) {
       lua_pushboolean(L, 1);
       return 1;
@@ -301,8 +394,11 @@ void Program::OnError(const struct Run& run, const Coroutine& coroutine, const s
   if (coroutine.light) where += ", in a light thread";
   MG_LOG(kError, "{}: {}", where, text);
   proxy::Count(loop_->counters.hook_errors);
-  bool timed_out = parts_.vm->limits().stopped() == Stopped::kTime;
+  const Vm& vm = *UnitOf(run.context->vm)->vm;
+  bool timed_out = vm.stopped() == Stopped::kTime;
   if (timed_out) proxy::Count(loop_->counters.hook_timeouts);
+  if (vm.condemned()) ReplaceSoon();
+  MarkFailure(run, coroutine);
   if (coroutine.policy >= code.series.size() || loop_->metrics == nullptr) return;
   loop_->metrics->Add(code.series[coroutine.policy].errors);
   if (timed_out) loop_->metrics->Add(code.series[coroutine.policy].timeouts);
@@ -334,7 +430,7 @@ void Program::CutLogs() {
     detached_logs_--;
     struct Run& run = RunOf(context, Group::kLog);
     OnError(run, *run.main, "cut: it waited too long, or too many wait");
-    scheduler_->Abort(run);
+    UnitOf(context.vm)->scheduler->Abort(run);
     context.exchange->HookFinished(Phase::kLog, HookStatus::kDone);
   }
   if (!waiting_logs_.empty()) log_cut_->SetAt(waiting_logs_.front()->cut_at);
@@ -342,36 +438,46 @@ void Program::CutLogs() {
 
 // --- timers, the worker's start and end
 
-void Program::StartDetached(const Code& code, Context::Kind kind, const Push& push) {
-  Context& context = scheduler_->NewContext(kind, nullptr);
+void Program::StartDetached(Unit& unit, const Code& code, Context::Kind kind, const Push& push) {
+  Scheduler& scheduler = *unit.scheduler;
+  Context& context = scheduler.NewContext(kind, nullptr);
   size_t& running = kind == Context::Kind::kTimer ? timers_running_ : workers_running_;
   running++;
-  if (!scheduler_->Start(context, Group::kEntry, code, push).ended) return;
+  if (!scheduler.Start(context, Group::kEntry, code, push).ended) return;
   running--;
-  scheduler_->Release(context);
+  scheduler.Release(context);
 }
 
-bool Program::StartTimer(uint32_t id, Nanoseconds delay, bool every) {
+// The chunk of init_worker or exit_worker.
+void Program::StartSource(uint32_t segment) {
+  Unit* unit = UnitOf(VmKind::kTrusted);
+  if (segment == Plan::kNone || unit == nullptr) return;
+  StartDetached(*unit, unit->codes[segment], Context::Kind::kWorker, {});
+}
+
+bool Program::StartTimer(VmKind vm, uint32_t id, Nanoseconds delay, bool every) {
   if (timers_.size() >= static_cast<size_t>(parts_.conf->timers.pending)) return false;
-  auto timer = std::make_unique<ScriptTimer>(*this, loop_->loop, id, every ? delay : 0);
-  timer->timer.SetAt(scheduler_->DueIn(delay));
-  timers_.emplace(id, std::move(timer));
+  auto timer = std::make_unique<ScriptTimer>(*this, loop_->loop, vm, id, every ? delay : 0);
+  timer->timer.SetAt(UnitOf(vm)->scheduler->DueIn(delay));
+  timers_.emplace(ScriptTimer::Key(vm, id), std::move(timer));
   return true;
 }
 
 void Program::Fire(ScriptTimer& timer, bool premature) {
   uint32_t id = timer.id;
-  if (timer.every != 0 && !premature) {
-    timer.timer.SetAt(scheduler_->DueIn(timer.every));
+  Unit* unit = UnitOf(timer.vm);
+  if (timer.every != 0 && !premature && unit != nullptr) {
+    timer.timer.SetAt(unit->scheduler->DueIn(timer.every));
   } else {
-    timers_.erase(id);
+    timers_.erase(ScriptTimer::Key(timer.vm, id));
   }
   if (timers_running_ >= static_cast<size_t>(parts_.conf->timers.running)) {
     MG_LOG(kAlert, "{} lua_max_running_timers are not enough (lua.timers.running): a timer is left out",
            parts_.conf->timers.running);
     return;
   }
-  StartDetached(fire_, Context::Kind::kTimer, [id, premature](lua_State* L) {
+  if (unit == nullptr || unit->vm->condemned()) return ReplaceSoon();
+  StartDetached(*unit, unit->fire, Context::Kind::kTimer, [id, premature](lua_State* L) {
     lua_pushinteger(L, static_cast<lua_Integer>(id));
     lua_pushboolean(L, premature);
     return 2;
@@ -380,27 +486,119 @@ void Program::Fire(ScriptTimer& timer, bool premature) {
 
 void Program::Start(proxy::LoopContext& loop) {
   loop_ = &loop;
-  parts_.vm->around.worker = loop.index;
-  parts_.vm->around.workers = loop.count;
-  scheduler_ = std::make_unique<Scheduler>(*parts_.vm, loop.loop, *this);
   {
     std::lock_guard lock(mailbox_->mutex);
     mailbox_->loop = &loop.loop;
   }
   CaptureErrorLog(parts_.conf->capture_error_log);
-  parts_.vm->meter().SetShard(loop.metrics);
-  loop.counters.lua_heap.store(parts_.vm->limits().heap(), std::memory_order_relaxed);
-  if (parts_.init_worker.runner >= 0) StartDetached(parts_.init_worker, Context::Kind::kWorker, {});
+  for (const auto& unit : parts_.units) {
+    if (unit) Begin(*unit);
+  }
+  loop.counters.lua_heap.store(Heap(), std::memory_order_relaxed);
+  StartSource(parts_.plan->init_worker);
+}
+
+void Program::Begin(Unit& unit) {
+  unit.vm->around.program = this;
+  unit.vm->around.worker = loop_->index;
+  unit.vm->around.workers = loop_->count;
+  unit.vm->meter().SetShard(loop_->metrics);
+  unit.scheduler = std::make_unique<Scheduler>(*unit.vm, loop_->loop, *this);
 }
 
 void Program::Retire() {
-  parts_.vm->around.exiting = true;
-  std::vector<uint32_t> pending;
+  exiting_ = true;
+  for (const auto& unit : parts_.units) {
+    if (unit) unit->vm->around.exiting = true;
+  }
+  std::vector<uint64_t> pending;
   for (const auto& [id, timer] : timers_) pending.push_back(id);
-  for (uint32_t id : pending) {
+  for (uint64_t id : pending) {
     if (auto timer = timers_.find(id); timer != timers_.end()) Fire(*timer->second, true);
   }
-  if (parts_.exit_worker.runner >= 0) StartDetached(parts_.exit_worker, Context::Kind::kWorker, {});
+  StartSource(parts_.plan->exit_worker);
+}
+
+// --- VMs that can no longer be trusted
+
+// At the end of the turn: its Lua may be on the stack now.
+void Program::ReplaceSoon() {
+  if (replacing_) return;
+  replacing_ = true;
+  loop_->loop.Defer([this, alive = std::weak_ptr(mailbox_)] {
+    if (alive.expired()) return;
+    replacing_ = false;
+    ReplaceCondemned();
+  });
+}
+
+void Program::ReplaceCondemned() {
+  for (VmKind kind : {VmKind::kTrusted, VmKind::kUntrusted}) {
+    Vm* old = vm(kind);
+    if (old != nullptr && old->condemned()) Replace(kind);
+  }
+}
+
+// Requests and timers that wait in the old VM end with an error; the new one is made as the first was.
+void Program::Replace(VmKind kind) {
+  const proxy::Snapshot* snapshot_now = snapshot();
+  if (snapshot_now == nullptr) return;
+  const config::Config& config = *snapshot_now->config;
+  Unit& old = *UnitOf(kind);
+  size_t lost = std::erase_if(timers_, [kind](const auto& timer) { return timer.second->vm == kind; });
+  std::vector<Context*> contexts = old.scheduler->LiveContexts();
+  for (Context* context : contexts) EndContext(*old.scheduler, *context);
+  MG_LOG(kError,
+         "a Lua VM ran out of memory inside a library and is replaced: {} requests and timers end, {} timers "
+         "are lost",
+         contexts.size(), lost);
+  config::Diagnostics diagnostics;
+  bool exiting = old.vm->around.exiting;
+  auto made = MakeVm(kind, config, *parts_.conf, *parts_.chunks, old.vm->around, diagnostics);
+  auto unit = made ? MakeUnit(*parts_.plan, config, std::move(made), diagnostics) : nullptr;
+  parts_.units[static_cast<size_t>(kind)] = std::move(unit);
+  Unit* fresh = UnitOf(kind);
+  if (fresh == nullptr) {
+    MG_LOG(kAlert, "the new Lua VM was refused, its policies fail until the next reload: {}", diagnostics.ToString());
+    return;
+  }
+  Begin(*fresh);
+  if (kind == VmKind::kTrusted && !exiting) StartSource(parts_.plan->init_worker);
+}
+
+void Program::EndContext(Scheduler& scheduler, Context& context) {
+  if (!context.live || context.released) return;
+  if (context.kind == Context::Kind::kHandshake) {
+    proxy::Handshake& handshake = *context.handshake;
+    bool waits = RunOf(context, Group::kEntry).code != nullptr;
+    handshake.script = nullptr;
+    scheduler.Release(context);
+    if (waits) handshake.Finished(HookStatus::kFailed);
+    return;
+  }
+  Exchange* exchange = context.exchange;
+  if (exchange == nullptr) {
+    bool waits = RunOf(context, Group::kEntry).code != nullptr;
+    if (waits) (context.kind == Context::Kind::kTimer ? timers_running_ : workers_running_)--;
+    scheduler.Release(context);
+    return;
+  }
+  std::optional<Phase> waiting;  // a filter goes before the entry that waits for it
+  for (Group group : {Group::kLog, Group::kFilter, Group::kEntry}) {
+    if (!waiting && RunOf(context, group).code != nullptr) waiting = PhaseOf(RunOf(context, group).phase);
+  }
+  if (waiting == Phase::kLog) {
+    std::erase(waiting_logs_, &context);
+    detached_logs_--;
+  }
+  auto* first = static_cast<Context*>(exchange->script.state);
+  if (first == &context) {
+    exchange->script.state = context.other;
+  } else if (first != nullptr) {
+    first->other = nullptr;
+  }
+  scheduler.Release(context);
+  if (waiting) exchange->HookFinished(*waiting, StatusOf(*exchange, *waiting, Ending::kError, 0));
 }
 
 bool Program::Busy() const { return timers_running_ + detached_logs_ + workers_running_ > 0; }

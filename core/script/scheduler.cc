@@ -64,6 +64,9 @@ Context& Scheduler::NewContext(Context::Kind kind, proxy::Exchange* exchange) {
   Context& context = *free_contexts_.back();
   free_contexts_.pop_back();
   context.kind = kind;
+  context.vm = vm_.kind();
+  context.other = nullptr;
+  context.canaries = {};
   context.live = true;
   context.exchange = exchange;
   context.serial = t_next_serial == 0 ? ++t_next_serial : t_next_serial;
@@ -105,6 +108,14 @@ void Scheduler::Recycle(Context& context) {
   context.body_waiters.clear();
   live_contexts_--;
   free_contexts_.push_back(&context);
+}
+
+std::vector<Context*> Scheduler::LiveContexts() const {
+  std::vector<Context*> live;
+  for (const auto& context : contexts_) {
+    if (context->live && !context->released) live.push_back(context.get());
+  }
+  return live;
 }
 
 // --- coroutines
@@ -276,7 +287,7 @@ void Scheduler::Resume(Run& run, Coroutine& coroutine) {
   t_active.exchange = context.exchange;
   bool fresh = std::exchange(coroutine.fresh, false);
   if (!run.code->series.empty()) vm_.meter().Begin(run.code->series, coroutine.policy, fresh);
-  int status = vm_.Resume(coroutine.L, coroutine.arguments, run.code->budget);
+  int status = vm_.Resume(coroutine.L, coroutine.arguments, run.code->BudgetOf(coroutine.policy));
   vm_.meter().End();
   t_active = before;
   coroutine.arguments = 0;

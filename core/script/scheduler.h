@@ -72,6 +72,7 @@ class Scheduler {
   // Names a context rather than a wait: its slot, its serial as the generation.
   Handle Name(const Context& context) const { return {id_, context.slot, context.serial, 0}; }
 
+  std::vector<Context*> LiveContexts() const;
   size_t contexts() const { return live_contexts_; }
   Vm& vm() { return vm_; }
   net::Loop& loop() { return loop_; }

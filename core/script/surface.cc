@@ -25,6 +25,7 @@ void LinkPipe();
 void LinkWorkerThread();
 void LinkSocket();
 void LinkUdp();
+void LinkCanary();
 
 void LinkSurface() {
   LinkContext();
@@ -50,6 +51,7 @@ void LinkSurface() {
   LinkWorkerThread();
   LinkSocket();
   LinkUdp();
+  LinkCanary();
 }
 
 }  // namespace mg::script

@@ -64,19 +64,41 @@ int SearchModule(lua_State* L) {
   return 1;
 }
 
+// The sandbox's: only a user's own modules. The function, or a text that tells where it was looked for.
+int SearchOwn(lua_State* L) {
+  size_t size;
+  const char* name = luaL_checklstring(L, 1, &size);
+  lua_settop(L, 1);
+  std::string tried;
+  Chunks::Found found = VmOf(L).chunks().LoadModule(L, std::string(name, size), tried);
+  if (found.path.starts_with("embedded:")) lua_settop(L, 1);
+  switch (lua_gettop(L) > 1 ? found.kind : Chunks::Found::Kind::kMissing) {
+    case Chunks::Found::Kind::kLoaded: return 1;
+    case Chunks::Found::Kind::kFailed:
+      return luaL_error(L, "error loading module '%s' from '%s':\n\t%s", name, found.path.c_str(), lua_tostring(L, -1));
+    case Chunks::Found::Kind::kMissing: break;
+  }
+  lua_pushlstring(L, tried.data(), tried.size());
+  return 1;
+}
+
 }  // namespace
 
-Result<std::unique_ptr<Vm>> Vm::Create(const config::Lua& conf, Chunks& chunks, Surroundings around) {
+Result<std::unique_ptr<Vm>> Vm::Create(VmKind kind, const config::Lua& conf, Chunks& chunks, Surroundings around) {
   LinkSurface();
   around.semaphores = std::make_shared<Semaphores>();
   around.pipes = std::make_shared<Pipes>();
-  std::unique_ptr<Vm> vm(new Vm(conf, chunks, std::move(around)));
+  std::unique_ptr<Vm> vm(new Vm(kind, conf, chunks, std::move(around)));
   if (auto opened = vm->Open(); !opened) return std::unexpected(opened.error());
   return vm;
 }
 
-Vm::Vm(const config::Lua& conf, Chunks& chunks, Surroundings surroundings)
-    : around(std::move(surroundings)), conf_(conf), chunks_(&chunks), regexes_(std::make_unique<Regexes>(conf.regex)) {}
+Vm::Vm(VmKind kind, const config::Lua& conf, Chunks& chunks, Surroundings surroundings)
+    : around(std::move(surroundings)),
+      kind_(kind),
+      conf_(conf),
+      chunks_(&chunks),
+      regexes_(std::make_unique<Regexes>(conf.regex)) {}
 
 Vm::~Vm() {
   if (L_ == nullptr) return;
@@ -132,7 +154,18 @@ int Vm::OpenProtected(lua_State* L) {
   lua_pushcfunction(L, LoadEmbedded);
   lua_pushlightuserdata(L, Scheduler::Token());
   lua_call(L, 3, 1);
+  if (vm.kind_ == VmKind::kUntrusted) OpenSandbox(L);
   return 1;
+}
+
+// The runtime's table is on top. The globals of all that is loaded from now on are the sandbox's.
+void Vm::OpenSandbox(lua_State* L) {
+  if (!Chunks::LoadEmbedded(L, "moongate/sandbox.lua")) lua_error(L);
+  lua_pushvalue(L, -2);
+  lua_pushlightuserdata(L, lua_touserdata(L, 1));
+  lua_pushcclosure(L, SearchOwn, 1);
+  lua_call(L, 2, 1);
+  lua_replace(L, LUA_GLOBALSINDEX);
 }
 
 int Vm::Resume(lua_State* coroutine, int arguments, const Budget& budget) {

@@ -11,6 +11,7 @@
 #include "base/result.h"
 #include "config/config.h"
 #include "script/chunks.h"
+#include "script/context.h"
 #include "script/ffi/moongate_ffi.h"
 #include "script/limits.h"
 #include "script/meter.h"
@@ -47,16 +48,21 @@ struct Surroundings {
 class Vm {
  public:
   // Opens the libraries, the surface and lua/moongate/runtime.lua. `conf` and `chunks` outlive the Vm.
-  static Result<std::unique_ptr<Vm>> Create(const config::Lua& conf, Chunks& chunks, Surroundings around);
+  // An untrusted one then hands scripts what lua/moongate/sandbox.lua leaves of them.
+  static Result<std::unique_ptr<Vm>> Create(VmKind kind, const config::Lua& conf, Chunks& chunks, Surroundings around);
   ~Vm();
   Vm(const Vm&) = delete;
   Vm& operator=(const Vm&) = delete;
 
   lua_State* state() { return L_; }
+  VmKind kind() const { return kind_; }
   Chunks& chunks() { return *chunks_; }
   mg_current& current() { return current_; }
   const config::Lua& conf() const { return conf_; }
   Limits& limits() { return limits_; }
+  Stopped stopped() const { return limits_.stopped(); }
+  // An allocation was refused to its C library: what that has left behind is not to be relied on.
+  bool condemned() const { return limits_.refused(); }
   Meter& meter() { return meter_; }
   Surroundings around;
   // What surface calls return text in; valid until the next one.
@@ -83,10 +89,12 @@ class Vm {
   void CollectIfNeeded();
 
  private:
-  Vm(const config::Lua& conf, Chunks& chunks, Surroundings surroundings);
+  Vm(VmKind kind, const config::Lua& conf, Chunks& chunks, Surroundings surroundings);
   Result<void> Open();
   static int OpenProtected(lua_State* L);
+  static void OpenSandbox(lua_State* L);
 
+  const VmKind kind_;
   const config::Lua& conf_;
   Chunks* chunks_;
   Limits limits_;

@@ -69,7 +69,7 @@ void WorkerThreads::Work(const std::shared_ptr<const Shared>& shared, const std:
 
 void WorkerThreads::Perform(const Shared& shared, std::unique_ptr<Vm>& vm, ThreadTask& task) {
   if (!vm) {
-    auto made = Vm::Create(*shared.conf, *shared.chunks, shared.around);
+    auto made = Vm::Create(VmKind::kTrusted, *shared.conf, *shared.chunks, shared.around);
     if (!made) return Answer(task, false, made.error().message);
     vm = std::move(*made);
   }

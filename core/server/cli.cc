@@ -78,7 +78,7 @@ int RunCheck(std::span<const std::string> arguments) {
   if (good) {
     OwnSockets sockets;
     Gateway gateway({1, &sockets, nullptr});
-    good = gateway.Check(std::move(conf), files, diagnostics);
+    good = gateway.Build(std::move(conf), files, diagnostics) != nullptr;
   }
   std::fputs(diagnostics.ToString().c_str(), stderr);
   if (good) fmt::print("{}: ok\n", file);

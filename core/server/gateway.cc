@@ -343,11 +343,6 @@ std::string OutputTarget(const config::Output& output) {
   return "";
 }
 
-bool Gateway::Check(std::unique_ptr<config::Config> config, config::FileSource& files,
-                    config::Diagnostics& diagnostics) {
-  return Build(std::move(config), files, diagnostics) != nullptr;
-}
-
 std::shared_ptr<proxy::Snapshot> Gateway::Build(std::unique_ptr<config::Config> config, config::FileSource& files,
                                                 config::Diagnostics& diagnostics) {
   ReconcileDictionaries(config->lua);

@@ -1,6 +1,7 @@
 -- The runtime of a VM: binds the C surface, makes coroutines pass waits up to the scheduler, builds the ngx table from
 -- its groups, and makes the functions that run a phase. The first thing a VM loads; called with the surface's text, a
 -- loader of embedded files and the scheduler's token. Answers the table that C++ uses (Vm::PushRuntime).
+local getinfo = debug.getinfo
 local surface, load_embedded, token = ...
 
 local ffi = require "ffi"
@@ -92,6 +93,11 @@ end
 local disabled = runtime.disabled
 
 -- Lua's own words for an argument of the wrong type; `level` is error's, of the function that was called wrongly.
+-- What threads and timers take: a C function could not wait.
+function runtime.is_lua_function(f)
+  return type(f) == "function" and getinfo(f, "S").what ~= "C"
+end
+
 function runtime.bad_argument(number, name, expected, value, level)
   local got = value == nil and "no value" or type(value)
   local reason = expected .. " expected, got " .. got
@@ -202,15 +208,29 @@ function runtime.make_runner(functions, confs)
   end
 end
 
+-- A policy with a canary: the request's own of the two functions; a script without the phase has none.
+function runtime.make_canary(number, old, old_conf, new, new_conf)
+  return function(_, ctx)
+    if C.mg_canary_pick(number) ~= 0 then
+      if new then
+        new(new_conf, ctx)
+      end
+    elseif old then
+      old(old_conf, ctx)
+    end
+  end
+end
+
 -- The same for body filters: the first call has the piece and whether it is the last; ngx.arg shows them to each
 -- function in turn, and what is left in ngx.arg[1] goes on to the client.
 function runtime.make_body_runner(functions, confs)
   local run = runtime.make_runner(functions, confs)
   local count = #functions
+  local cut = {} -- what the state says under this key is of these functions alone: a phase may be several runners'
   return function(from, piece, last)
     local state = runtime.state()
     if piece ~= nil then
-      if state.cut then
+      if state[cut] then
         piece = ""
       end
       state.piece, state.last = piece, last
@@ -222,7 +242,7 @@ function runtime.make_body_runner(functions, confs)
     if out ~= nil and out ~= "" then
       C.mg_filter_output(out, #out)
     end
-    state.cut = state.cut or state.last
+    state[cut] = state[cut] or state.last
     state.piece = nil
   end
 end

@@ -38,7 +38,7 @@ end
 
 local MOST_VALUES = 64 -- beyond these an array is made for the call
 local usual = ffi_new("mg_string[?]", MOST_VALUES)
-local anchors = {} -- luacheck: ignore 241 (it only keeps them alive)
+local anchors -- luacheck: ignore 231 (it only keeps them alive)
 
 -- What a script gives as a header's value, as an array for C; answers it and how many. The strings are kept alive.
 local function fill_values(value)
@@ -54,15 +54,19 @@ local function fill_values(value)
     if count > MOST_VALUES then
       values = ffi_new("mg_string[?]", count)
     end
+    -- All are texts before the first is pointed to: a metamethod may come back here.
+    local texts = {}
     for i = 1, count do
-      local text = tostring(value[i])
-      anchors[i] = text
-      values[i - 1].data, values[i - 1].size = text, #text
+      texts[i] = tostring(value[i])
+    end
+    anchors = texts
+    for i = 1, count do
+      values[i - 1].data, values[i - 1].size = texts[i], #texts[i]
     end
     return values, count
   end
   local text = tostring(value)
-  anchors[1] = text
+  anchors = { text }
   values[0].data, values[0].size = text, #text
   return values, 1
 end
@@ -173,6 +177,9 @@ ngx.header = setmetatable({}, {
       disabled()
     end
     name = dashed(tostring(name))
+    if value == "" then
+      value = nil -- an empty field is none, as in OpenResty
+    end
     local values, count = fill_values(value)
     local code = C.mg_response_set_header(name, #name, values, count, 0)
     if code == LATE then

@@ -185,7 +185,7 @@ end
 -- The offset that ctx.pos tells; nil: past the end.
 local function start_of(ctx, subject)
   local pos = ctx.pos
-  if pos == nil or pos <= 1 then
+  if pos == nil or pos <= 1 or pos ~= pos then
     return 0
   end
   if pos > #subject + 1 then
@@ -211,17 +211,16 @@ function ngx.re.match(subject, regex, options, ctx, captures)
   if type(regex) ~= "string" then
     regex = tostring(regex)
   end
-  local entry, message = find_compiled(regex, options or "")
-  if entry == nil then
-    return nil, message
-  end
   local from = 0
   if ctx ~= nil then
     check_ctx(ctx, "match")
-    from = start_of(ctx, subject)
-    if from == nil then
-      return nil
-    end
+    from = start_of(ctx, subject) -- first: a metamethod may have the expression freed
+  end
+  local entry, message = find_compiled(regex, options or "")
+  if entry == nil then
+    return nil, message
+  elseif from == nil then
+    return nil
   end
   local answer = C.mg_regex_match(entry.id, subject, #subject, from, 0, ends)
   if answer > 0 then
@@ -242,21 +241,20 @@ function ngx.re.find(subject, regex, options, ctx, nth)
   if type(regex) ~= "string" then
     regex = tostring(regex)
   end
+  local start = 0
+  if ctx ~= nil then
+    check_ctx(ctx, "find")
+    start = start_of(ctx, subject) -- first: a metamethod may have the expression freed
+  end
   local entry, message = find_compiled(regex, options or "")
   if entry == nil then
     return nil, nil, message
   end
   nth = nth or 0
-  if nth < 0 or nth > entry.groups then
+  if not (nth >= 0 and nth <= entry.groups) then
     return nil, nil, "nth out of bound"
-  end
-  local start = 0
-  if ctx ~= nil then
-    check_ctx(ctx, "find")
-    start = start_of(ctx, subject)
-    if start == nil then
-      return nil
-    end
+  elseif start == nil then
+    return nil
   end
   local answer = C.mg_regex_match(entry.id, subject, #subject, start, 0, ends)
   if answer > 0 then

@@ -37,7 +37,7 @@ void mg_context_policy(uint32_t index) noexcept {
   t_active.coroutine->policy = index;
   t_active.vm->current().policy = index;
   t_active.vm->meter().Switch(index);
-  t_active.vm->limits().Renew(t_active.coroutine->run->code->budget);
+  t_active.vm->limits().Renew(t_active.coroutine->run->code->BudgetOf(index));
 }
 
 int mg_control_exit(int status) noexcept {

@@ -100,7 +100,7 @@ std::string Add(Captures& captures, Program& program, mg_subrequest& from, int n
     const mg_header& variable = from.vars[i];
     child->SetVariable(View(variable.name.data, variable.name.size), View(variable.value.data, variable.value.size));
   }
-  Context& context = program.ContextOf(*child);
+  Context& context = program.ContextOf(*child, t_active.vm->kind());
   context.keeps_state = true;  // Lua may put a ctx there
   from.slot = context.slot;
   return {};

@@ -149,6 +149,9 @@ mg_current* mg_context_current(void) MG_NOEXCEPT; /* of the VM that runs; lives 
 void mg_context_keep(void) MG_NOEXCEPT;           /* Lua keeps state under the slot: runtime.release(slot) at the end */
 void mg_context_policy(uint32_t index) MG_NOEXCEPT; /* the next function of the phase begins: new limits */
 
+/* --- canaries: whether the request gets the new script of the policy with that number */
+int mg_canary_pick(uint32_t number) MG_NOEXCEPT;
+
 /* --- control */
 /* The status that the client has been sent already, if it is another one; else MG_OK, MG_ERROR. */
 int mg_control_exit(int status) MG_NOEXCEPT;

@@ -97,7 +97,7 @@ int mg_sleep(double seconds) noexcept {
 int mg_timer_start(double seconds, uint32_t id, int every) noexcept {
   mg::script::Program* program = t_active.vm->around.program;
   if (program == nullptr || program->loop() == nullptr) return MG_ERROR;
-  return program->StartTimer(id, NanosecondsOf(seconds), every != 0) ? MG_OK : MG_BUSY;
+  return program->StartTimer(t_active.vm->kind(), id, NanosecondsOf(seconds), every != 0) ? MG_OK : MG_BUSY;
 }
 
 int mg_timer_pending(void) noexcept {
