@@ -2,6 +2,7 @@
 #include "server/cli.h"
 #include "server/explain_verb.h"
 #include "server/jwt_verb.h"
+#include "server/profile_verb.h"
 #include "tester/new_verb.h"
 #include "tester/verbs.h"
 
@@ -13,6 +14,7 @@ int main(int argc, char** argv) {
       {"explain", "METHOD URL [-H ...] -c FILE", "tell which route would answer, and why", server::RunExplain},
       {"reload", "-c FILE", "make the running gateway take its files anew", server::RunReload},
       {"stop", "-c FILE", "stop the running gateway", server::RunStop},
+      {"profile", "--route NAME [--seconds N]", "draw where a route's Lua spends its time", server::RunProfile},
       {"jwt", "sign --secret TEXT ...", "make a signed token, for trying things out", server::RunJwt},
       {"schema", "", "print a JSON Schema of the configuration", server::RunSchema},
       {"new", "policy NAME [--in FOLDER]", "write a policy and its test, to begin with", tester::RunNew},
