@@ -7,9 +7,11 @@ int main(int argc, char** argv) {
   using namespace mg;
   static constexpr server::Verb kVerbs[] = {
       {"run", "-c FILE", "run the gateway in the foreground", server::RunGateway},
-      {"check", "-c FILE", "check a configuration and everything it names", server::RunCheck},
+      {"check", "[--strict] -c FILE", "check a configuration and everything it names", server::RunCheck},
       {"reload", "-c FILE", "make the running gateway take its files anew", server::RunReload},
       {"stop", "-c FILE", "stop the running gateway", server::RunStop},
+      {"generations", "-c FILE", "what the running gateway has not let go of, and what holds it",
+       server::RunGenerations},
       {"jwt", "sign --secret TEXT ...", "make a signed token, for trying things out", server::RunJwt},
       {"schema", "", "print a JSON Schema of the configuration", server::RunSchema},
       {"test", "[options] PATH...", "run test blocks (.t files)", tester::RunTest},

@@ -191,6 +191,7 @@ bool Chunks::LoadText(lua_State* L, const std::string& name, std::string_view te
     if (!Compile(L, name, padded, bytecode)) return false;
   }
   if (files_ != nullptr) bytecode_.emplace(std::move(key), std::move(bytecode));
+  if (texts_ != nullptr) texts_->push_back({name.substr(1), std::string(text), std::max(first_line, 1u)});
   return true;
 }
 
@@ -205,6 +206,7 @@ bool Chunks::LoadFile(lua_State* L, const std::string& path) {
   std::string bytecode;
   if (!Compile(L, name, text, bytecode)) return false;
   if (files_ != nullptr) bytecode_.emplace(path, std::move(bytecode));
+  if (texts_ != nullptr) texts_->push_back({path, std::move(text), 1});
   return true;
 }
 

@@ -17,6 +17,13 @@ struct lua_State;
 
 namespace mg::script {
 
+// A text of the user's own, for who looks at it beside LuaJIT (`moongate check`).
+struct ScriptText {
+  std::string name;  // of its file
+  std::string text;
+  uint32_t first_line = 1;
+};
+
 class Chunks {
  public:
   Chunks(config::FileSource* files, std::vector<std::string> roots) : files_(files), roots_(std::move(roots)) {}
@@ -41,14 +48,21 @@ class Chunks {
   // Pushes what FindPath has found.
   bool LoadPath(lua_State* L, const std::string& path);
 
+  // Every text of the user's own that is compiled from now on is added there.
+  void Collect(std::vector<ScriptText>* texts) { texts_ = texts; }
+
   // No more reading through the FileSource: the generation is complete.
-  void Seal() { files_ = nullptr; }
+  void Seal() {
+    files_ = nullptr;
+    texts_ = nullptr;
+  }
   const std::vector<std::string>& roots() const { return roots_; }
 
  private:
   bool Read(const std::string& path, std::string& text, std::string& error);
 
   config::FileSource* files_;
+  std::vector<ScriptText>* texts_ = nullptr;
   std::vector<std::string> roots_;
   std::unordered_map<std::string, std::string> bytecode_;  // by name and first line
 };

@@ -27,6 +27,7 @@ struct BuildContext {
   std::map<std::string, uint32_t>& listener_numbers;  // by address; what is new is added
   proxy::TrafficMetrics& traffic;
   script::PolicyMetrics& policies;
+  std::vector<script::ScriptText>* texts = nullptr;  // gets the user's scripts; null: nobody wants them
 };
 
 // Null when an error was added.

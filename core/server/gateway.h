@@ -81,12 +81,16 @@ class Gateway final : public admin::Control {
   bool Load(std::unique_ptr<config::Config> config, config::FileSource& files, config::Diagnostics& diagnostics);
 
   // Builds and drops it: what `check` does.
-  bool Check(std::unique_ptr<config::Config> config, config::FileSource& files, config::Diagnostics& diagnostics);
+  // `texts`, where given, gets the scripts it names.
+  bool Check(std::unique_ptr<config::Config> config, config::FileSource& files, config::Diagnostics& diagnostics,
+             std::vector<script::ScriptText>* texts = nullptr);
 
   // A configuration was refused before it came to Load: for the page of metrics.
   void CountRefused();
 
   uint64_t generation() const { return generation_; }
+  // The generations that are not let go of, and what holds the old ones: a line each.
+  std::string Generations();
   size_t open_connections() const { return connections_.open(); }
   const proxy::Snapshot* snapshot() const { return snapshot_.get(); }
 
@@ -110,7 +114,8 @@ class Gateway final : public admin::Control {
  private:
   struct LoopThread;
   std::shared_ptr<proxy::Snapshot> Build(std::unique_ptr<config::Config> config, config::FileSource& files,
-                                         config::Diagnostics& diagnostics);
+                                         config::Diagnostics& diagnostics,
+                                         std::vector<script::ScriptText>* texts = nullptr);
   void Publish(std::shared_ptr<const proxy::Snapshot> next, const std::vector<std::vector<int>>& fds);
   // The sockets of the listeners, by their place, and at the end the status listener's where there is one.
   std::vector<std::vector<int>> OpenAll(const config::Config& config, config::Diagnostics& diagnostics);

@@ -276,7 +276,8 @@ class Worker {
     }
     if (line == "status")
       return fmt::format("ok\ngeneration {}\nfiles {}\n", gateway_->generation(), live_files_.size());
-    return "error\nknown are: reload, stop, quit, status\n";
+    if (line == "generations") return "ok\n" + gateway_->Generations();
+    return "error\nknown are: reload, stop, quit, status, generations\n";
   }
 
   void OnSignals() {
