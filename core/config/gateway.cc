@@ -288,6 +288,8 @@ Schema TlsSchema() {
            Time("How often the keys that seal session tickets are replaced; tickets of the three last ones open.")
                .AtLeast(60)
                .Default(d.ticket_rotation)},
+          {"ssl_client_hello", LuaSourceSchema("A Lua chunk for the listeners that have none of their own.")},
+          {"ssl_certificate", LuaSourceSchema("A Lua chunk for the listeners that have none of their own.")},
       });
 }
 

@@ -13,6 +13,11 @@ using namespace build;  // NOLINT: the tables read better
 
 namespace {
 
+void ReadHandshakeChunks(const Value& value, ListenerTls& tls, Reading& reading) {
+  if (const Value* hello = value.Find("ssl_client_hello")) tls.client_hello = ReadLuaSource(*hello, reading);
+  if (const Value* chunk = value.Find("ssl_certificate")) tls.certificate = ReadLuaSource(*chunk, reading);
+}
+
 ListenerTls ReadTls(const Value& value, const std::string& path, Reading& reading) {
   ListenerTls tls;
   size_t index = 0;
@@ -38,6 +43,7 @@ ListenerTls ReadTls(const Value& value, const std::string& path, Reading& readin
       reading.Error(*auth, path + ".client_auth.ca", "required: the authorities that sign clients' certificates");
     }
   }
+  ReadHandshakeChunks(value, tls, reading);
   std::string version;
   Get(value, "min_version", version);
   if (version == "1.3") tls.min_version = 0x0304;
@@ -170,6 +176,8 @@ Schema ListenersSchema() {
                    {"ca",
                     File("The authorities that sign clients' certificates, PEM; required unless the mode is `none`.")},
                })},
+          {"ssl_client_hello", LuaSourceSchema("A Lua chunk, run when a client has said hello; may wait.")},
+          {"ssl_certificate", LuaSourceSchema("A Lua chunk, run before the certificate is shown; may wait.")},
           {"min_version", Text("The oldest version of TLS that is spoken.").OneOf({"1.2", "1.3"}).Default("1.2")},
       });
   return ListOf(
@@ -191,11 +199,25 @@ Schema ListenersSchema() {
           .Or(At("")));
 }
 
+// The gateway's chunks of handshakes are for the listeners that have none of their own.
+void InheritHandshakeChunks(const Value& root, Reading& reading) {
+  const Value* section = root.Find("tls");
+  if (section == nullptr) return;
+  ListenerTls all;
+  ReadHandshakeChunks(*section, all, reading);
+  for (Listener& listener : reading.config.listeners) {
+    if (!listener.tls) continue;
+    if (listener.tls->client_hello.empty()) listener.tls->client_hello = all.client_hello;
+    if (listener.tls->certificate.empty()) listener.tls->certificate = all.certificate;
+  }
+}
+
 void ReadListeners(const Value& root, Reading& reading) {
   size_t index = 0;
   for (const Value* item : ItemsOf(root.Find("listeners"))) {
     reading.config.listeners.push_back(ReadListener(*item, fmt::format("listeners[{}]", index++), reading));
   }
+  InheritHandshakeChunks(root, reading);
   CheckUnique(reading);
   CheckOverlaps(reading);
   CheckProxyProtocol(reading);

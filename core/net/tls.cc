@@ -14,6 +14,7 @@
 #include "base/strings.h"
 #include "net/tls_context.h"
 #include "net/tls_errors.h"
+#include "net/tls_handshake.h"
 #include "net/tls_ocsp.h"
 
 namespace mg::net {
@@ -93,6 +94,8 @@ std::vector<std::string> NamesOf(X509* certificate) {
 
 // Staples to a client that has asked for it what the authority says of the certificate it is shown.
 int StapleOcsp(SSL* ssl, void* names) {
+  const unsigned char* by_hook = nullptr;
+  if (SSL_get_tlsext_status_ocsp_resp(ssl, &by_hook) > 0) return SSL_TLSEXT_ERR_OK;
   const auto& staples = static_cast<ServerNames*>(names)->staples;
   auto found = staples.find(SSL_get_certificate(ssl));
   if (found == staples.end() || std::time(nullptr) >= found->second.until) return SSL_TLSEXT_ERR_NOACK;
@@ -149,7 +152,29 @@ void SetSessionScope(SSL_CTX* context, const config::ListenerTls& conf) {
   SSL_CTX_set_session_id_context(context, digest, std::min(size, unsigned{SSL_MAX_SID_CTX_LENGTH}));
 }
 
-Result<ContextPtr> MakeServerContext(const config::ListenerTls& conf, ServerNames* names) {
+// The callbacks' argument is the listener's number.
+uint32_t NumberOf(void* argument) { return static_cast<uint32_t>(reinterpret_cast<uintptr_t>(argument)); }
+
+int OnClientHello(SSL* ssl, int* alert, void* listener) {
+  switch (RunHandshakeHook(ssl, NumberOf(listener), HandshakeStep::kClientHello)) {
+    case HandshakeAnswer::kGoOn: return SSL_CLIENT_HELLO_SUCCESS;
+    case HandshakeAnswer::kWait: return SSL_CLIENT_HELLO_RETRY;
+    case HandshakeAnswer::kRefuse: break;
+  }
+  *alert = SSL_AD_HANDSHAKE_FAILURE;
+  return SSL_CLIENT_HELLO_ERROR;
+}
+
+int OnCertificate(SSL* ssl, void* listener) {
+  switch (RunHandshakeHook(ssl, NumberOf(listener), HandshakeStep::kCertificate)) {
+    case HandshakeAnswer::kGoOn: return 1;
+    case HandshakeAnswer::kWait: return -1;
+    case HandshakeAnswer::kRefuse: break;
+  }
+  return 0;
+}
+
+Result<ContextPtr> MakeServerContext(const config::ListenerTls& conf, ServerNames* names, uint32_t listener) {
   auto context = NewTlsContext(TLS_server_method(), conf.min_version);
   if (!context) return context;
   SSL_CTX* ctx = context->get();
@@ -162,6 +187,9 @@ Result<ContextPtr> MakeServerContext(const config::ListenerTls& conf, ServerName
   SSL_CTX_set_tlsext_status_cb(ctx, StapleOcsp);
   SSL_CTX_set_tlsext_status_arg(ctx, names);
   if (!names->alpn.empty()) SSL_CTX_set_alpn_select_cb(ctx, PickProtocol, names);
+  void* number = reinterpret_cast<void*>(uintptr_t{listener});
+  if (!conf.client_hello.empty()) SSL_CTX_set_client_hello_cb(ctx, OnClientHello, number);
+  if (!conf.certificate.empty()) SSL_CTX_set_cert_cb(ctx, OnCertificate, number);
   SetSessionScope(ctx, conf);
   if (auto done = RequireClients(ctx, conf); !done) return std::unexpected(std::move(done.error()));
   return context;
@@ -178,7 +206,7 @@ ServerTls::~ServerTls() = default;
 ssl_ctx_st* ServerTls::context() const { return impl_->first.get(); }
 
 Result<std::unique_ptr<ServerTls>> ServerTls::Make(const config::ListenerTls& conf,
-                                                   const std::vector<std::string>& alpn) {
+                                                   const std::vector<std::string>& alpn, uint32_t listener) {
   if (conf.certificates.empty()) return Fail(ErrorCode::kInvalid, "TLS needs a certificate");
   auto* names = new ServerNames;  // the first context's from here on
   for (const std::string& protocol : alpn) names->alpn += static_cast<char>(protocol.size()) + protocol;
@@ -186,7 +214,7 @@ Result<std::unique_ptr<ServerTls>> ServerTls::Make(const config::ListenerTls& co
   // A name's certificates of different kinds (RSA, ECDSA) share a context: OpenSSL picks what the client can verify.
   std::map<std::pair<std::vector<std::string>, int>, SSL_CTX*> kinds;
   for (const config::Certificate& certificate : conf.certificates) {
-    auto made = MakeServerContext(conf, names);
+    auto made = MakeServerContext(conf, names, listener);
     if (impl->first == nullptr) {
       if (!made) {
         delete names;

@@ -21,9 +21,11 @@ namespace mg::net {
 class ServerTls {
  public:
   // Errors name the file and say what is wrong with it (a key that does not fit, an expired certificate is a warning).
-  // `alpn`: the protocols offered, the best first; a client that offers only others is refused (RFC 7301 3.2).
+  // `listener`: its number, for the hooks of its handshakes. `alpn`: the protocols offered, the best first; a client
+  // that offers only others is refused (RFC 7301 3.2).
   static Result<std::unique_ptr<ServerTls>> Make(const config::ListenerTls& conf,
-                                                 const std::vector<std::string>& alpn = {"http/1.1"});
+                                                 const std::vector<std::string>& alpn = {"http/1.1"},
+                                                 uint32_t listener = 0);
   ~ServerTls();
   ssl_ctx_st* context() const;
 

@@ -13,6 +13,7 @@
 
 #include "net/tls_context.h"
 #include "net/tls_errors.h"
+#include "net/tls_handshake.h"
 #include "net/transport.h"
 
 namespace mg::net {
@@ -138,11 +139,16 @@ void Transport::StartTls(ssl_ctx_st* tls, const std::string& server_name) {
   event_active(&event_, EV_WRITE, 1);  // says hello in the loop's next turn
 }
 
+void Transport::ResumeHandshake() {
+  if (open() && handshaking_) event_active(&event_, EV_READ, 1);
+}
+
 void Transport::ContinueHandshake() {
   ForgetErrors();
   int code = SSL_do_handshake(ssl_);
   if (code == 1) {
     handshaking_ = false;
+    EndHandshakeHook(ssl_);
     drained_ = false;
     readable_ = TlsReadable();  // records may have come behind the last of the handshake
     if (!readable_) SSL_free_buffers(ssl_);
@@ -150,10 +156,13 @@ void Transport::ContinueHandshake() {
   }
   int error = SSL_get_error(ssl_, code);
   if (error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE) return;
+  bool hook_waits = error == SSL_ERROR_WANT_CLIENT_HELLO_CB || error == SSL_ERROR_WANT_X509_LOOKUP;
+  if (hook_waits && !peer_closed_) return;
   handshaking_ = false;
+  EndHandshakeHook(ssl_);
   tls_failed_ = true;
   bool system = error == SSL_ERROR_SYSCALL && errno != 0 && ERR_peek_error() == 0;
-  SetErrorText(system ? strerror(errno) : TakeHandshakeError(ssl_));
+  SetErrorText(hook_waits ? "the client went away" : system ? strerror(errno) : TakeHandshakeError(ssl_));
   ERR_clear_error();
   Report(Fail(ErrorCode::kTls, "TLS handshake: " + *error_text_, accepted_ ? Origin::kDownstream : Origin::kUpstream));
 }
@@ -272,6 +281,7 @@ void Transport::TlsShutdown() {
 }
 
 void Transport::TlsFree() {
+  if (handshaking_) EndHandshakeHook(ssl_);
   TlsShutdown();
   SSL_free(ssl_);
   ssl_ = nullptr;

@@ -66,6 +66,9 @@ class Transport {
   // Starts TLS on a connected plain transport (a client's: STARTTLS, cosockets); OnConnected tells.
   void StartTls(ssl_ctx_st* tls, const std::string& server_name);
 
+  // In the loop's next turn: what its hook waited for has ended (tls_handshake.h).
+  void ResumeHandshake();
+
   // kOk with fewer bytes than asked for: nothing more is likely to be there (see readable()). kAgain: nothing now,
   // OnReadable will tell. kEnd: the peer has ended its side. kError: last_error(). A reader that needs more calls
   // again until kAgain: a reset that came with the last bytes shows only then.

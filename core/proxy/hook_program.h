@@ -7,11 +7,13 @@
 #include <string_view>
 
 #include "config/config.h"
+#include "net/tls_handshake.h"
 #include "proxy/phase.h"
 
 namespace mg::proxy {
 
 class Exchange;
+class Handshake;
 struct LoopContext;
 class Snapshot;
 
@@ -42,6 +44,10 @@ class HookProgram {
   virtual void BodyArrived(Exchange& exchange) = 0;
   // The client has taken all output (a waiting ngx.flush(true)).
   virtual void OutputDrained(Exchange& exchange) = 0;
+
+  // Runs the listener's hooks of a step of a handshake. kSuspended: it calls handshake.Finished(status) later, once.
+  virtual HookStatus RunHandshake(Handshake&, net::HandshakeStep) { return HookStatus::kDone; }
+  virtual void ReleaseHandshake(Handshake&) {}
 
   // Called on the loop before its first request (init_worker), and when the generation retires (timers fire with
   // premature = true, `every` stops).

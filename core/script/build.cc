@@ -36,8 +36,11 @@ bool HasScripts(const config::Config& config) {
     return upstream.breaker && !upstream.breaker->fallback.lua.empty();
   });
   if (falls_back) return true;
-  if (std::ranges::any_of(config.listeners, [](const auto& listener) { return !listener.policies.empty(); }))
-    return true;
+  auto listens = [](const config::Listener& listener) {
+    bool handshakes = listener.tls && (!listener.tls->client_hello.empty() || !listener.tls->certificate.empty());
+    return handshakes || !listener.policies.empty();
+  };
+  if (std::ranges::any_of(config.listeners, listens)) return true;
   return std::ranges::any_of(config.routes, [](const config::Route& route) {
     return !route.policies.empty() || !route.content.empty() || !route.set.empty();
   });

@@ -22,6 +22,7 @@ struct lua_State;
 
 namespace mg::proxy {
 class Exchange;
+class Handshake;
 }
 
 namespace mg::script {
@@ -109,7 +110,7 @@ struct Run {
 enum class Group : uint8_t { kEntry, kFilter, kLog, kCount };
 
 struct Context {
-  enum class Kind : uint8_t { kRequest, kTimer, kWorker };
+  enum class Kind : uint8_t { kRequest, kTimer, kWorker, kHandshake };
   Kind kind = Kind::kRequest;
   VmKind vm = VmKind::kTrusted;
   Context* other = nullptr;  // of the same request, in the other VM
@@ -121,6 +122,7 @@ struct Context {
   bool released = false;     // to be recycled when nothing on the stack uses it
   uint32_t uses = 0;
   proxy::Exchange* exchange = nullptr;
+  proxy::Handshake* handshake = nullptr;
   std::array<Run, static_cast<size_t>(Group::kCount)> runs;
   std::vector<Handle> output_waiters, body_waiters;
   struct {

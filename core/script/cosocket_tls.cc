@@ -7,6 +7,7 @@
 #include <map>
 
 #include "net/tls.h"
+#include "net/tls_handshake.h"
 #include "script/cosocket.h"
 
 // What Lua's session object stands for. Sessions come when they want to (TLS 1.3: after the handshake): the connection
@@ -93,15 +94,8 @@ TlsSession* TakeTlsSession(ssl_st* tls) {
 void FreeTlsSession(TlsSession* session) { Release(session); }
 
 bool UseTlsCertificate(ssl_st* tls, void* chain, void* key) {
-  auto* certificates = static_cast<STACK_OF(X509)*>(chain);
-  ERR_clear_error();
-  bool used = sk_X509_num(certificates) > 0 && SSL_use_certificate(tls, sk_X509_value(certificates, 0)) == 1;
-  for (int i = 1; used && i < sk_X509_num(certificates); i++) {
-    used = SSL_add1_chain_cert(tls, sk_X509_value(certificates, i)) == 1;
-  }
-  used = used && SSL_use_PrivateKey(tls, static_cast<EVP_PKEY*>(key)) == 1;
-  ERR_clear_error();
-  return used;
+  return net::UseChain(tls, *static_cast<net::CertificateChain*>(chain)) &&
+         net::UseKey(tls, *static_cast<net::PrivateKey*>(key));
 }
 
 void KeepTlsCertificate(void*& chain, void*& key) {

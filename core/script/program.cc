@@ -1,6 +1,7 @@
 #include "script/program.h"
 
 #include "base/log.h"
+#include "proxy/handshake.h"
 #include "script/surface.h"
 
 namespace mg::script {
@@ -95,6 +96,39 @@ Context& Program::ContextOf(Exchange& exchange, VmKind kind) {
 }
 
 HookStatus Program::Run(Exchange& exchange, Phase phase) { return StartRun(exchange, phase, {}); }
+
+namespace {
+HookStatus HandshakeStatus(Ending ending, int status) {
+  bool fine = status >= 0 && status < 300;  // ngx.exit(403) refuses as ngx.exit(ngx.ERROR) does
+  bool refused = ending == Ending::kError || (ending == Ending::kExit && !fine);
+  return refused ? HookStatus::kFailed : HookStatus::kDone;
+}
+}  // namespace
+
+HookStatus Program::RunHandshake(proxy::Handshake& handshake, net::HandshakeStep step) {
+  uint32_t segment = parts_.plan->handshakes[handshake.listener][static_cast<size_t>(step)];
+  if (segment == Plan::kNone) return HookStatus::kDone;
+  Unit* unit = UnitOf(VmKind::kTrusted);
+  if (unit == nullptr || unit->vm->condemned()) {
+    ReplaceSoon();
+    return HookStatus::kFailed;
+  }
+  if (handshake.script == nullptr) {
+    Context& made = unit->scheduler->NewContext(Context::Kind::kHandshake, nullptr);
+    made.handshake = &handshake;
+    handshake.script = &made;
+  }
+  Context& context = *static_cast<Context*>(handshake.script);
+  RunOf(context, Group::kEntry).segment = segment;
+  Scheduler::Outcome outcome = unit->scheduler->Start(context, Group::kEntry, unit->codes[segment], {});
+  return outcome.ended ? HandshakeStatus(outcome.ending, outcome.status) : HookStatus::kSuspended;
+}
+
+void Program::ReleaseHandshake(proxy::Handshake& handshake) {
+  auto* context = static_cast<Context*>(handshake.script);
+  handshake.script = nullptr;
+  if (context != nullptr) UnitOf(context->vm)->scheduler->Release(*context);
+}
 
 HookStatus Program::FilterBody(Exchange& exchange, std::string_view piece, bool last) {
   return StartRun(exchange, Phase::kBodyFilter, [piece, last](lua_State* L) {
@@ -197,6 +231,7 @@ HookStatus Program::StatusOf(Exchange& exchange, Phase phase, Ending ending, int
 
 void Program::OnEnded(struct Run& run, Ending ending, int status) {
   Context& context = *run.context;
+  if (context.kind == Context::Kind::kHandshake) return context.handshake->Finished(HandshakeStatus(ending, status));
   if (context.kind != Context::Kind::kRequest) {
     (context.kind == Context::Kind::kTimer ? timers_running_ : workers_running_)--;
     UnitOf(context.vm)->scheduler->Release(context);
@@ -566,6 +601,14 @@ void Program::Replace(VmKind kind) {
 
 void Program::EndContext(Scheduler& scheduler, Context& context) {
   if (!context.live || context.released) return;
+  if (context.kind == Context::Kind::kHandshake) {
+    proxy::Handshake& handshake = *context.handshake;
+    bool waits = RunOf(context, Group::kEntry).code != nullptr;
+    handshake.script = nullptr;
+    scheduler.Release(context);
+    if (waits) handshake.Finished(HookStatus::kFailed);
+    return;
+  }
   Exchange* exchange = context.exchange;
   if (exchange == nullptr) {
     bool waits = RunOf(context, Group::kEntry).code != nullptr;

@@ -31,6 +31,8 @@ class Program final : public proxy::HookProgram, public SchedulerOwner {
 
   // --- proxy::HookProgram
   proxy::HookStatus Run(proxy::Exchange& exchange, proxy::Phase phase) override;
+  proxy::HookStatus RunHandshake(proxy::Handshake& handshake, net::HandshakeStep step) override;
+  void ReleaseHandshake(proxy::Handshake& handshake) override;
   proxy::HookStatus FilterBody(proxy::Exchange& exchange, std::string_view piece, bool last) override;
   AbortOutcome Aborted(proxy::Exchange& exchange) override;
   void Release(proxy::Exchange& exchange) override;

@@ -80,6 +80,7 @@ void Scheduler::Release(Context& context) {
   if (!context.live || context.released) return;
   context.released = true;
   context.exchange = nullptr;
+  context.handshake = nullptr;
   for (Run& run : context.runs) Abort(run);
   while (Belonging* belonging = context.belongings.PopFront()) belonging->ContextEnded();
   context.downstream = nullptr;

@@ -17,6 +17,7 @@ void LinkRedis();
 void LinkBalancer();
 void LinkRegex();
 void LinkLocation();
+void LinkSsl();
 void LinkSemaphore();
 void LinkErrorLog();
 void LinkPipe();
@@ -41,6 +42,7 @@ void LinkSurface() {
   LinkBalancer();
   LinkRegex();
   LinkLocation();
+  LinkSsl();
   LinkSemaphore();
   LinkErrorLog();
   LinkPipe();

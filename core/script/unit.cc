@@ -2,6 +2,7 @@
 
 #include <map>
 
+#include "net/tls_handshake.h"
 #include "script/value_to_lua.h"
 
 namespace mg::script {
@@ -69,6 +70,7 @@ class Planner {
       plan_.server_rewrite.push_back(Chain(Phase::kServerRewrite, {&policies_.global, &own}));
       for (size_t route = 0; route < config_.routes.size(); route++) AddRoute(route, own);
     }
+    AddHandshakes();
     plan_.init_worker = AddSource(config_.lua.init_worker, MG_PHASE_INIT_WORKER, "lua.init_worker", "lua.init_worker");
     plan_.exit_worker = AddSource(config_.lua.exit_worker, MG_PHASE_EXIT_WORKER, "lua.exit_worker", "lua.exit_worker");
     plan_.instances = std::move(policies_.instances);
@@ -106,6 +108,21 @@ class Planner {
     auto fallback = fallbacks_.find(conf.upstream);
     if (fallback != fallbacks_.end()) content = fallback->second;
     plan_.routes.push_back(route);
+  }
+
+  void AddHandshakes() {
+    for (size_t i = 0; i < config_.listeners.size(); i++) {
+      auto& steps = plan_.handshakes.emplace_back();
+      steps.fill(Plan::kNone);
+      const std::optional<config::ListenerTls>& tls = config_.listeners[i].tls;
+      if (!tls) continue;
+      auto add = [&](net::HandshakeStep step, const config::LuaSource& source, uint32_t phase, const char* key) {
+        std::string path = "listeners[" + std::to_string(i) + "].tls." + key;
+        steps[static_cast<size_t>(step)] = AddSource(source, phase, path, path);
+      };
+      add(net::HandshakeStep::kClientHello, tls->client_hello, MG_PHASE_SSL_CLIENT_HELLO, "ssl_client_hello");
+      add(net::HandshakeStep::kCertificate, tls->certificate, MG_PHASE_SSL_CERTIFICATE, "ssl_certificate");
+    }
   }
 
   uint32_t Content(const config::Route& route) {

@@ -47,6 +47,8 @@ struct Plan {
   std::vector<Segment> segments;
   std::vector<Route> routes;             // by RouteEntry::index
   std::vector<uint32_t> server_rewrite;  // by RouteTable::hook_block
+  // By listener and step of its TLS handshakes.
+  std::vector<std::array<uint32_t, 2>> handshakes;
   uint32_t init_worker = kNone, exit_worker = kNone;
   bool has_untrusted = false;
   std::vector<std::shared_ptr<Canary>> canaries;  // by number, at most kMostCanaries

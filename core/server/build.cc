@@ -154,7 +154,8 @@ void BuildListeners(proxy::Snapshot& snapshot, config::Diagnostics& diagnostics)
   for (const config::Listener& listener : snapshot.config->listeners) {
     std::unique_ptr<net::ServerTls> tls;
     if (listener.tls) {
-      Result<std::unique_ptr<net::ServerTls>> made = net::ServerTls::Make(*listener.tls);
+      Result<std::unique_ptr<net::ServerTls>> made =
+          net::ServerTls::Make(*listener.tls, {"http/1.1"}, snapshot.listener_numbers[index]);
       if (made) {
         tls = std::move(*made);
       } else {

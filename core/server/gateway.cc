@@ -1,5 +1,7 @@
 #include "server/gateway.h"
 
+#include "proxy/handshake.h"
+
 #include <unistd.h>
 
 #include <algorithm>
@@ -101,6 +103,7 @@ struct Gateway::LoopThread {
   net::Doorkeeper door{context.loop, &context.counters.refused_proxy};
   Nanoseconds refused_at = 0;  // when a refusal was logged last
   redis::Connections redis{context.loop, context.resolver};
+  proxy::Handshakes handshakes{context};
   proxy::ExchangeFactory factory;
   std::map<uint32_t, std::shared_ptr<const http::SessionOptions>> session_options;  // by listener number
   http::SessionList sessions;
@@ -223,6 +226,7 @@ Gateway::Gateway(const GatewayOptions& options) : options_(options), upstreams_(
     loop.context.metrics = &metrics_.NewShard();
     loop.thread = std::thread([&loop, writer = options_.writer] {
       if (writer != nullptr) writer->Attach();
+      net::SetHandshakeHooks(&loop.handshakes);
       loop.context.loop.Run();
       if (writer != nullptr) writer->Detach();
     });

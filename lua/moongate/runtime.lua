@@ -46,8 +46,11 @@ local phase = {
   EXIT_WORKER = C.MG_PHASE_EXIT_WORKER,
   SERVER_REWRITE = C.MG_PHASE_SERVER_REWRITE,
   SET = C.MG_PHASE_SET,
+  SSL_CLIENT_HELLO = C.MG_PHASE_SSL_CLIENT_HELLO,
+  SSL_CERTIFICATE = C.MG_PHASE_SSL_CERTIFICATE,
 }
 phase.ENTRY = phase.SERVER_REWRITE + phase.REWRITE + phase.ACCESS + phase.CONTENT
+phase.HANDSHAKE = phase.SSL_CLIENT_HELLO + phase.SSL_CERTIFICATE
 phase.FILTERS = phase.HEADER_FILTER + phase.BODY_FILTER
 phase.REQUEST = phase.SET + phase.ENTRY + phase.BALANCER + phase.FILTERS + phase.LOG
 runtime.phase = phase
@@ -66,12 +69,17 @@ runtime.phase_names = {
   [phase.EXIT_WORKER] = "exit_worker",
   [phase.SERVER_REWRITE] = "server_rewrite",
   [phase.SET] = "set",
+  [phase.SSL_CLIENT_HELLO] = "ssl_client_hello",
+  [phase.SSL_CERTIFICATE] = "ssl_cert",
 }
 
 function runtime.context_name()
   local bits = current.phase
   if bits == phase.TIMER then
     return "ngx.timer"
+  end
+  if bits == phase.SSL_CERTIFICATE then
+    return "ssl_certificate_by_lua*"
   end
   return (runtime.phase_names[bits] or "unknown") .. "_by_lua*"
 end
@@ -99,6 +107,15 @@ function runtime.text_argument(number, name, value)
     return tostring(value)
   end
   error("bad argument #" .. number .. " to '" .. name .. "' (string expected, got " .. kind .. ")", 3)
+end
+
+-- Whether `value` is a pointer of that kind, or one of a library that brings its own by ffi; never a number.
+function runtime.points_to(value, kind)
+  if type(value) ~= "cdata" or value == nil then
+    return false
+  end
+  local name = tostring(ffi.typeof(value))
+  return ffi.istype(kind, value) or (string.find(name, "*>", 1, true) ~= nil and not string.find(name, "mg_", 1, true))
 end
 
 function runtime.check(mask)

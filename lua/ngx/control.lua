@@ -7,7 +7,7 @@ local current, phase = runtime.current, runtime.phase
 local disabled, operation = runtime.disabled, runtime.operation
 local match, gsub, format = string.match, string.gsub, string.format
 local OP_EXIT = C.MG_OP_EXIT
-local EXIT = phase.ENTRY + phase.BALANCER + phase.HEADER_FILTER + phase.TIMER
+local EXIT = phase.ENTRY + phase.BALANCER + phase.HEADER_FILTER + phase.TIMER + phase.HANDSHAKE
 local ENTRY = phase.ENTRY
 
 function ngx.exit(status)

@@ -6,7 +6,7 @@ local ffi = require "ffi"
 local C, ffi_string, ffi_new, ffi_gc, ffi_cast = ffi.C, ffi.string, ffi.new, ffi.gc, ffi.cast
 local band, ENTRY = require("bit").band, runtime.phase.ENTRY
 local current, disabled = runtime.current, runtime.disabled
-local check_wait, wait = runtime.check_wait, runtime.wait
+local check_wait, wait, points_to = runtime.check_wait, runtime.wait, runtime.points_to
 local type, tostring, tonumber, select, floor = type, tostring, tonumber, select, math.floor
 local setmetatable, istype = setmetatable, ffi.istype
 local OK, AGAIN, STALE, CLOSED, ENDED = C.MG_OK, C.MG_AGAIN, C.MG_STALE, C.MG_CLOSED, C.MG_ENDED
@@ -231,10 +231,10 @@ function methods:setclientcert(cert, key)
   if (cert == nil) ~= (key == nil) then
     return nil, "client certificate must be supplied with corresponding private key"
   end
-  if cert ~= nil and type(cert) ~= "cdata" then
+  if cert ~= nil and not points_to(cert, "mg_ssl_chain*") then
     return nil, "bad cert arg: cdata expected, got " .. type(cert)
   end
-  if key ~= nil and type(key) ~= "cdata" then
+  if key ~= nil and not points_to(key, "mg_ssl_key*") then
     return nil, "bad pkey arg: cdata expected, got " .. type(key)
   end
   local chain = cert ~= nil and ffi_cast("void *", cert) or nil

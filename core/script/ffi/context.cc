@@ -45,9 +45,9 @@ int mg_control_exit(int status) noexcept {
   mg::script::Run& run = *t_active.coroutine->run;
   run.status = status;
   mg::proxy::Exchange* exchange = t_active.exchange;
-  if (exchange == nullptr) {
+  if (exchange == nullptr && t_active.context->handshake == nullptr) {
     run.status = MG_OK;  // a timer has nothing to answer
-  } else if (status >= 300 && !ClosesAnyway(status) && exchange->response.started &&
+  } else if (exchange != nullptr && status >= 300 && !ClosesAnyway(status) && exchange->response.started &&
              (run.phase & (MG_PHASE_HEADER_FILTER | MG_PHASE_BODY_FILTER | MG_PHASE_LOG)) == 0 &&
              status != exchange->response.head.status) {
     return exchange->response.head.status;
@@ -100,7 +100,8 @@ int mg_worker_master_pid(void) noexcept {
     ssize_t own_size = readlink("/proc/self/exe", own, sizeof own);
     std::string parent = "/proc/" + std::to_string(getppid()) + "/exe";
     ssize_t parents_size = readlink(parent.c_str(), parents, sizeof parents);
-    bool supervised = own_size > 0 && own_size == parents_size && memcmp(own, parents, static_cast<size_t>(own_size)) == 0;
+    bool supervised =
+        own_size > 0 && own_size == parents_size && memcmp(own, parents, static_cast<size_t>(own_size)) == 0;
     return static_cast<int>(supervised ? getppid() : getpid());
   }();
   return pid;

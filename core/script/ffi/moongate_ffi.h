@@ -234,6 +234,32 @@ int mg_balancer_tls(int on, mg_string* error) MG_NOEXCEPT;
 /* --- location: subrequests. MG_AGAIN: resumed with a table of {status, header, body, truncated} for each. */
 int mg_location_capture(mg_subrequest* requests, int count, mg_string* error) MG_NOEXCEPT;
 
+/* --- TLS: of the handshake that runs, or of the request. Objects are the caller's to free. */
+typedef struct mg_ssl_chain mg_ssl_chain;
+typedef struct mg_ssl_key mg_ssl_key;
+mg_ssl_chain* mg_ssl_parse_chain(const char* text, size_t size, int der, mg_string* error) MG_NOEXCEPT;
+void mg_ssl_free_chain(mg_ssl_chain* chain) MG_NOEXCEPT;
+mg_ssl_key* mg_ssl_parse_key(const char* text, size_t size, int der, const char* password, size_t password_size,
+                             mg_string* error) MG_NOEXCEPT;
+void mg_ssl_free_key(mg_ssl_key* key) MG_NOEXCEPT;
+void mg_ssl_chain_der(const mg_ssl_chain* chain, mg_string* out) MG_NOEXCEPT;
+int mg_ssl_key_der(const mg_ssl_key* key, mg_string* out) MG_NOEXCEPT;
+int mg_ssl_set_chain(const mg_ssl_chain* chain, mg_string* error) MG_NOEXCEPT;
+int mg_ssl_set_key(const mg_ssl_key* key, mg_string* error) MG_NOEXCEPT;
+int mg_ssl_clear(mg_string* error) MG_NOEXCEPT;
+int mg_ssl_verify_client(const mg_ssl_chain* authorities, int depth, mg_string* error) MG_NOEXCEPT;
+int mg_ssl_server_name(int hello, mg_string* out) MG_NOEXCEPT; /* MG_DECLINED: none */
+int mg_ssl_version(mg_string* name) MG_NOEXCEPT;
+/* The port; family: 4, 6, or 0 for a unix socket's path. */
+int mg_ssl_address(int client, int* family, mg_string* out) MG_NOEXCEPT;
+int mg_ssl_hello_extension(int type, mg_string* out) MG_NOEXCEPT;
+int mg_ssl_hello_numbers(int kind, uint16_t* out, int most) MG_NOEXCEPT; /* 0: extensions, 1: versions, 2: ciphers */
+int mg_ssl_allow_versions(const int* versions, int count) MG_NOEXCEPT;
+int mg_ocsp_responder(const mg_ssl_chain* chain, mg_string* out) MG_NOEXCEPT;
+int mg_ocsp_request(const mg_ssl_chain* chain, mg_string* out) MG_NOEXCEPT;
+int mg_ocsp_validate(const char* response, size_t size, const mg_ssl_chain* chain, mg_string* error) MG_NOEXCEPT;
+int mg_ocsp_staple(const char* response, size_t size, mg_string* error) MG_NOEXCEPT; /* MG_DECLINED: not asked for */
+
 /* --- time, timers */
 double mg_time_now(void) MG_NOEXCEPT; /* cached; seconds since 1970 */
 void mg_time_update(void) MG_NOEXCEPT;
