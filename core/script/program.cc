@@ -540,7 +540,8 @@ void Program::EndDrain() {
   for (const auto& unit : parts_.units) {
     if (!unit) continue;
     for (Context* context : unit->scheduler->LiveContexts()) {
-      if (context->exchange == nullptr) EndContext(*unit->scheduler, *context);
+      bool alone = context->kind == Context::Kind::kTimer || context->kind == Context::Kind::kWorker;
+      if (alone) EndContext(*unit->scheduler, *context);
     }
   }
   for (Context* context : waiting_logs_) context->cut_at = loop_->loop.Now();
