@@ -10,6 +10,7 @@
 #include "config/node.h"
 #include "proxy/hook_program.h"
 #include "redis/redis.h"
+#include "script/bytecode_cache.h"
 #include "script/meter.h"
 #include "store/shared_dict.h"
 
@@ -21,7 +22,8 @@ struct BuildOptions {
   std::vector<std::shared_ptr<store::SharedDict>> dicts;
   // Each loop's Redis connections; empty where nothing will run (`moongate check`).
   std::vector<redis::Connections*> redis;
-  PolicyMetrics* metrics = nullptr;  // null: nothing is counted
+  PolicyMetrics* metrics = nullptr;   // null: nothing is counted
+  BytecodeCache* bytecode = nullptr;  // null: all is compiled
 };
 
 // Null when there is nothing to run, or when an error was added to `diagnostics`.
