@@ -488,3 +488,67 @@ GET /none
 --- wait: 0.3
 --- no_error_log
 went on
+
+=== TEST 22: with client_abort: ignore it goes on without the client
+--- config
+- match: { path: /t }
+  client_abort: ignore
+  content:
+    lua: |
+      ngx.sleep(0.2)
+      ngx.say("x")
+      ngx.log(ngx.ERR, "slept to the end")
+--- request
+GET /t
+--- timeout: 50ms
+--- abort
+--- wait: 0.3
+--- error_log
+slept to the end
+
+=== TEST 23: the same, while it waits for the client to take what it sends
+--- config
+- match: { path: /t }
+  client_abort: ignore
+  content:
+    lua: |
+      local piece = string.rep("x", 1024 * 1024)
+      ngx.sleep(0.1)
+      for _ = 1, 30 do
+        ngx.sleep(0.001)
+        local ok = ngx.print(piece) and ngx.flush(true)
+        if not ok then ngx.log(ngx.ERR, "the client has gone") break end
+      end
+      ngx.log(ngx.ERR, "sent to the end")
+--- request
+GET /t
+--- timeout: 50ms
+--- abort
+--- wait: 0.3
+--- error_log
+the client has gone
+sent to the end
+
+=== TEST 24: but a body that will not come ends it
+--- config
+- match: { path: /t }
+  client_abort: ignore
+  policies:
+    - lua: { log: "ngx.log(ngx.ERR, 'logged status ', ngx.status)" }
+  content:
+    lua: |
+      ngx.req.read_body()
+      ngx.log(ngx.ERR, "went on without the body")
+--- raw_request
+POST /t HTTP/1.1\r
+Host: x\r
+Content-Length: 10\r
+\r
+half
+--- timeout: 50ms
+--- abort
+--- wait: 0.2
+--- error_log
+logged status 499
+--- no_error_log
+went on without the body

@@ -252,6 +252,16 @@ void Exchange::OnClosed(const Error& error) {
   ClientGone();
 }
 
+// Hooks go on without the client; what waits for something of it is told that it will not come. May finish the
+// exchange.
+void Exchange::LeaveHooksAlone() {
+  HookProgram& program = *generation->program;
+  if (in.body_state == BodyState::kReading || in.body_state == BodyState::kPulled) in.body_state = BodyState::kFailed;
+  if (in.body_state == BodyState::kFailed && failure.status == 0) Fail(kClientClosed, {});
+  program.OutputDrained(*this);
+  if (script.state != nullptr) program.BodyArrived(*this);
+}
+
 void Exchange::ClientGone() {
   if (!client_gone) Count(context.counters.clients_closed);
   client_gone = true;
@@ -259,6 +269,10 @@ void Exchange::ClientGone() {
   if (step == Step::kLog || step == Step::kFinish) return;
   bool hooks_ended = in_hook || response.filter_busy;
   if (hooks_ended) {
+    if (IgnoresAbort()) {
+      LeaveHooksAlone();
+      return;
+    }
     if (generation->program->Aborted(*this) == HookProgram::AbortOutcome::kContinues) return;
     in_hook = response.filter_busy = false;
   }

@@ -375,6 +375,7 @@ class Exchange final : public http::StreamHandler, public http::ClientHandler {
   void FailAttempt(const Error& error, FollowUp next);
   Opened OpenListed(Attempt& attempt, bool elsewhere);
   void ClientGone();
+  void LeaveHooksAlone();
   void BeginTunnel();
   void PrepareRetry(bool at_once);
   // To send error, now or when the hook or filter that waits has ended.

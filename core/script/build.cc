@@ -74,7 +74,7 @@ std::unique_ptr<proxy::HookPrograms> BuildPrograms(const config::Config& config,
                                                    config::FileSource& files, config::Diagnostics& diagnostics) {
   if (!HasScripts(config)) return nullptr;
   auto conf = std::make_shared<const config::Lua>(config.lua);
-  auto chunks = std::make_shared<Chunks>(&files, config.lua.path);
+  auto chunks = std::make_shared<Chunks>(&files, config.lua.path, options.bytecode);
   chunks->Collect(options.texts);
   Surroundings of_threads = SurroundingsOf(config, options, 0);
   of_threads.redis = nullptr;
@@ -107,6 +107,7 @@ std::unique_ptr<proxy::HookPrograms> BuildPrograms(const config::Config& config,
     programs.push_back(std::make_unique<Program>(std::move(parts)));
   }
   chunks->Seal();
+  if (options.bytecode != nullptr) options.bytecode->Sweep();
   std::vector<bool> server_rewrite;
   for (uint32_t segment : plan->server_rewrite) server_rewrite.push_back(segment != Plan::kNone);
   return std::make_unique<Programs>(MasksOf(*plan), std::move(server_rewrite), std::move(programs));

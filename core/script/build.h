@@ -10,6 +10,7 @@
 #include "config/node.h"
 #include "proxy/hook_program.h"
 #include "redis/redis.h"
+#include "script/bytecode_cache.h"
 #include "script/chunks.h"
 #include "script/meter.h"
 #include "store/shared_dict.h"
@@ -23,6 +24,7 @@ struct BuildOptions {
   // Each loop's Redis connections; empty where nothing will run (`moongate check`).
   std::vector<redis::Connections*> redis;
   PolicyMetrics* metrics = nullptr;          // null: nothing is counted
+  BytecodeCache* bytecode = nullptr;         // null: all is compiled
   std::vector<ScriptText>* texts = nullptr;  // gets the user's scripts; null: nobody wants them
 };
 

@@ -179,35 +179,56 @@ bool Chunks::Read(const std::string& path, std::string& text, std::string& error
   return false;
 }
 
-bool Chunks::LoadText(lua_State* L, const std::string& name, std::string_view text, uint32_t first_line) {
-  std::string key = name + '\0' + std::to_string(first_line) + '\0' + std::string(text);
-  if (auto known = bytecode_.find(key); known != bytecode_.end()) return LoadBytecode(L, name, known->second);
+Chunks::Bytecode Chunks::CompileOnce(lua_State* L, const std::string& key, const std::string& name,
+                                     std::string_view text, uint32_t first_line) {
+  if (cache_ != nullptr) {
+    if (Bytecode known = cache_->Find(key); known != nullptr) {
+      if (LoadBytecode(L, name, *known)) return known;
+      lua_pop(L, 1);
+    }
+  }
   std::string bytecode;
   if (first_line <= 1 || !CompileAt(L, name, text, first_line, bytecode)) {
     // The lines before stand for themselves, above all in the message of an error.
     std::string padded(std::max(first_line, 1u) - 1, '\n');
     padded += text;
     bytecode.clear();
-    if (!Compile(L, name, padded, bytecode)) return false;
+    if (!Compile(L, name, padded, bytecode)) return nullptr;
   }
-  if (files_ != nullptr) bytecode_.emplace(std::move(key), std::move(bytecode));
-  if (texts_ != nullptr) texts_->push_back({name.substr(1), std::string(text), std::max(first_line, 1u)});
-  return true;
+  auto made = std::make_shared<const std::string>(std::move(bytecode));
+  if (cache_ != nullptr) cache_->Add(key, made);
+  return made;
+}
+
+namespace {
+
+std::string KeyOf(const std::string& name, std::string_view text, uint32_t first_line) {
+  return name + '\0' + std::to_string(first_line) + '\0' + std::string(text);
+}
+
+}  // namespace
+
+bool Chunks::LoadText(lua_State* L, const std::string& name, std::string_view text, uint32_t first_line) {
+  std::string key = KeyOf(name, text, first_line);
+  if (auto known = bytecode_.find(key); known != bytecode_.end()) return LoadBytecode(L, name, *known->second);
+  Bytecode made = CompileOnce(L, key, name, text, first_line);
+  if (made && files_ != nullptr) bytecode_.emplace(std::move(key), made);
+  if (made && texts_ != nullptr) texts_->push_back({name.substr(1), std::string(text), std::max(first_line, 1u)});
+  return made != nullptr;
 }
 
 bool Chunks::LoadFile(lua_State* L, const std::string& path) {
   std::string name = "@" + path;
-  if (auto known = bytecode_.find(path); known != bytecode_.end()) return LoadBytecode(L, name, known->second);
+  if (auto known = bytecode_.find(path); known != bytecode_.end()) return LoadBytecode(L, name, *known->second);
   std::string text, error;
   if (!Read(path, text, error)) {
     lua_pushfstring(L, "%s: %s", path.c_str(), error.c_str());
     return false;
   }
-  std::string bytecode;
-  if (!Compile(L, name, text, bytecode)) return false;
-  if (files_ != nullptr) bytecode_.emplace(path, std::move(bytecode));
-  if (texts_ != nullptr) texts_->push_back({path, std::move(text), 1});
-  return true;
+  Bytecode made = CompileOnce(L, KeyOf(name, text, 1), name, text, 1);
+  if (made && files_ != nullptr) bytecode_.emplace(path, made);
+  if (made && texts_ != nullptr) texts_->push_back({path, std::move(text), 1});
+  return made != nullptr;
 }
 
 bool Chunks::LoadEmbedded(lua_State* L, std::string_view name) {

@@ -12,6 +12,7 @@
 
 #include "config/config.h"
 #include "config/node.h"
+#include "script/bytecode_cache.h"
 
 struct lua_State;
 
@@ -26,7 +27,9 @@ struct ScriptText {
 
 class Chunks {
  public:
-  Chunks(config::FileSource* files, std::vector<std::string> roots) : files_(files), roots_(std::move(roots)) {}
+  // `cache` (null: none) is looked at before a text is compiled, until Seal().
+  Chunks(config::FileSource* files, std::vector<std::string> roots, BytecodeCache* cache = nullptr)
+      : files_(files), roots_(std::move(roots)), cache_(cache) {}
 
   // Pushes the chunk as a function, or answers false and pushes the error's text ("file:line: ...").
   // `text` is compiled under `name` ("@/etc/moongate/hello.lua"); `first_line` is the line of the file it begins on.
@@ -55,16 +58,22 @@ class Chunks {
   void Seal() {
     files_ = nullptr;
     texts_ = nullptr;
+    cache_ = nullptr;
   }
   const std::vector<std::string>& roots() const { return roots_; }
 
  private:
+  using Bytecode = std::shared_ptr<const std::string>;
   bool Read(const std::string& path, std::string& text, std::string& error);
+  // Pushes the function and answers its bytecode, from the cache or compiled; null: pushes the error's text.
+  Bytecode CompileOnce(lua_State* L, const std::string& key, const std::string& name, std::string_view text,
+                       uint32_t first_line);
 
   config::FileSource* files_;
   std::vector<ScriptText>* texts_ = nullptr;
   std::vector<std::string> roots_;
-  std::unordered_map<std::string, std::string> bytecode_;  // by name and first line
+  BytecodeCache* cache_;
+  std::unordered_map<std::string, Bytecode> bytecode_;  // by path, or by name, first line and text
 };
 
 }  // namespace mg::script

@@ -35,5 +35,34 @@ TEST(Chunks, LinesAreTheFiles) {
   }
 }
 
+// What a generation has compiled serves the next one, as long as it is used and the text is the same.
+TEST(Chunks, BytecodeOutlivesItsGeneration) {
+  std::unique_ptr<lua_State, decltype(&lua_close)> state(luaL_newstate(), lua_close);
+  lua_State* L = state.get();
+  BytecodeCache cache;
+  auto generation = [&](const std::string& text, const std::string& file) {
+    config::MemoryFiles files({{"/x.lua", file}});
+    Chunks chunks(&files, {}, &cache);
+    EXPECT_TRUE(chunks.LoadText(L, "@g.yaml", text, 7));
+    EXPECT_TRUE(chunks.LoadFile(L, "/x.lua"));
+    lua_call(L, 0, 1);
+    lua_insert(L, 1);
+    lua_call(L, 0, 1);
+    std::string values = std::string(lua_tostring(L, -1)) + " " + lua_tostring(L, -2);
+    lua_settop(L, 0);
+    chunks.Seal();
+    cache.Sweep();
+    return values;
+  };
+  EXPECT_EQ(generation("return 'a'", "return 'b'"), "a b");
+  EXPECT_EQ(cache.size(), 2u);
+  EXPECT_EQ(generation("return 'a'", "return 'b'"), "a b");
+  EXPECT_EQ(cache.size(), 2u);
+  EXPECT_EQ(generation("return 'a'", "return 'c'"), "a c");
+  EXPECT_EQ(cache.size(), 2u);
+  cache.Sweep();
+  EXPECT_EQ(cache.size(), 0u);
+}
+
 }  // namespace
 }  // namespace mg::script

@@ -11,6 +11,7 @@
 #include "proxy/metrics.h"
 #include "proxy/snapshot.h"
 #include "redis/redis.h"
+#include "script/bytecode_cache.h"
 #include "script/meter.h"
 #include "store/registry.h"
 #include "upstream/registry.h"
@@ -27,6 +28,7 @@ struct BuildContext {
   std::map<std::string, uint32_t>& listener_numbers;  // by address; what is new is added
   proxy::TrafficMetrics& traffic;
   script::PolicyMetrics& policies;
+  script::BytecodeCache& bytecode;
   std::vector<script::ScriptText>* texts = nullptr;  // gets the user's scripts; null: nobody wants them
 };
 

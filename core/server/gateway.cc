@@ -387,8 +387,8 @@ std::shared_ptr<proxy::Snapshot> Gateway::Build(std::unique_ptr<config::Config> 
                                                 config::Diagnostics& diagnostics,
                                                 std::vector<script::ScriptText>* texts) {
   ReconcileDictionaries(config->lua);
-  BuildContext context{files, diagnostics,       upstreams_, dictionaries_, options_.loops,
-                       {},    listener_numbers_, traffic_,   policies_,     texts};
+  BuildContext context{files,    diagnostics, upstreams_, dictionaries_, options_.loops, {}, listener_numbers_,
+                       traffic_, policies_,   bytecode_,  texts};
   for (auto& loop : loops_) context.redis.push_back(&loop->redis);
   auto snapshot = BuildSnapshot(std::move(config), context);
   if (!snapshot && snapshot_) ReconcileDictionaries(snapshot_->config->lua);  // as they were

@@ -22,6 +22,7 @@
 #include "proxy/loop_context.h"
 #include "proxy/metrics.h"
 #include "proxy/snapshot.h"
+#include "script/bytecode_cache.h"
 #include "script/meter.h"
 #include "server/state_page.h"
 #include "store/registry.h"
@@ -130,6 +131,7 @@ class Gateway final : public admin::Control {
   observe::MetricsRegistry metrics_;
   proxy::TrafficMetrics traffic_{metrics_};
   script::PolicyMetrics policies_{metrics_};
+  script::BytecodeCache bytecode_;
   upstream::Registry upstreams_;
   upstream::MonitorThread monitor_{upstreams_};
   store::SharedDictRegistry dictionaries_;

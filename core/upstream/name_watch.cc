@@ -16,8 +16,7 @@ constexpr Milliseconds kLongestBackOff = 30'000;
 
 NameWatch::NameWatch(net::Loop& loop, net::Resolver& resolver, const config::Resolver& conf, std::string name, bool srv,
                      uint16_t port, std::function<void()> changed)
-    : loop_(loop),
-      resolver_(resolver),
+    : resolver_(resolver),
       conf_(conf),
       name_(std::move(name)),
       srv_(srv),
@@ -83,7 +82,7 @@ void NameWatch::AskHosts() {
   waiting_ = asked.size() + 1;  // the last is ours: answers may come from within the calls
   for (const auto& [host, type] : asked) {
     auto query = resolver_.Ask(
-        host, type, [this, name = host, type = type](auto records) { AddressesCame(name, type, std::move(records)); });
+        host, type, [this, name = host, kind = type](auto records) { AddressesCame(name, kind, std::move(records)); });
     if (query) queries_.push_back(std::move(query));
   }
   if (--waiting_ == 0) Finish();

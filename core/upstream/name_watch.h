@@ -47,7 +47,6 @@ class NameWatch {
   std::vector<Resolved> Collect() const;
   void Report(const std::vector<Resolved>& before) const;
 
-  net::Loop& loop_;
   net::Resolver& resolver_;
   config::Resolver conf_;
   const std::string name_;
