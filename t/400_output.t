@@ -31,8 +31,8 @@ Content-Type: text/plain
 --- request
 GET /t
 --- response_body_like
-bad argument #1 to '.*' \(string, number, boolean, nil, ngx.null, or array table expected, got function\)
-bad argument #2 to '.*' \(string, number, boolean, nil, ngx.null, or array table expected, got function\)
+bad argument #1 to '.*' \(string, number, boolean, nil, ngx.null, or array table expected, but got function\)
+bad argument #2 to '.*' \(string, number, boolean, nil, ngx.null, or array table expected, but got function\)
 bad argument #1 to '.*' \(non-array table found\)
 
 === TEST 3: they answer 1

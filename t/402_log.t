@@ -61,8 +61,8 @@ it is a table
 GET /t
 --- response_body
 0 1 2 3 4 5 6 7 8 
-bad log level: 9
-bad log level: -1
+bad argument #1 to 'log' (bad log level: 9)
+bad argument #1 to 'log' (bad log level: -1)
 bad argument #1 to 'log' (number expected, got string)
 --- error_log regex
 ^\[emerg\].*at EMERG\.

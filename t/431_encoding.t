@@ -154,7 +154,7 @@ R/pvxzHC4NLtj7S+kXFg/NePTmk=
 true 20
 bad argument #1 to 'hmac_sha1' (string expected, got nil)
 4289425978 4289425978 0
-bad argument #1 to 'crc32_short' (string expected, got nil)
+0
 bad argument #1 to 'crc32_long' (string expected, got table)
 
 === TEST 7: quote_sql_str

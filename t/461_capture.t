@@ -336,18 +336,18 @@ nil
 --- request
 GET /t
 --- response_body
-bad argument #1 to 'capture' (string expected, got no value)
+expecting one or two arguments
 unsafe uri in argument #1: sub
 unsafe uri in argument #1: /a/../../b
 unsafe uri in argument #1: /a\x0Ab
-expecting table as the 2nd argument
+expecting table as the 2nd argument for subrequest 0, but got number
 Bad http request method
 unsupported HTTP method: 77
 Bad http request body
 Bad ctx option value type number, expected a Lua table
 variable "nothing" cannot be assigned a value (maybe you forgot to define it first?)
 Bad always_forward_body option value
-bad argument #1 to 'capture_multi' (table expected, got no value)
+only one argument is expected, but got 0
 at least one subrequest should be specified
 the query array element should be a table
 

@@ -102,12 +102,12 @@ ran 3
 --- request
 GET /t
 --- response_body_like
-^false.*bad argument #1 to 'at' \(number expected, got no value\)
+^false.*expecting at least 2 arguments but got 0
 false.*bad argument #1 to 'at' \(number expected, got string\)
 false.*delay cannot be a negative number\)
 false.*delay cannot be a negative number\)
-false.*delay cannot be zero\)
-false.*bad argument #2 to 'at' \(function expected, got table\)
+false.*delay cannot be zero
+false.*bad argument #2 to 'at' \(Lua function expected\)
 1
 
 === TEST 6: an error in one is logged, and the repeated one comes again; exit ends it

@@ -66,7 +66,7 @@ true
 .*bad log level
 .*bad argument #1 to 'raw_log' \(must be a number\)
 .*bad argument #2 to 'raw_log' \(must be a string\)
-.*bad argument #1 to 'set_filter_level' \(must be a number\)
+nil
 --- error_log
 [error] a raw line
 

@@ -216,7 +216,7 @@ nilclosed
 nilclosed
 nilbad address
 falsengx.socket connect: expecting 2, 3, or 4 arguments \(including the object\), but seen 1
-false.*bad argument #2 to 'connect' \(number expected, got no value\)
+truenilmissing the port number
 false.*bad "pool_size" option value: 0\)
 false.*bad "backlog" option value: -1\)
 false.*bad "pool" option type: table\)

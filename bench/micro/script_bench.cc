@@ -48,5 +48,9 @@ BENCHMARK_CAPTURE(BM_Hooks, three_calls, "/three");
 BENCHMARK_CAPTURE(BM_Hooks, three_policies, "/policies");
 BENCHMARK_CAPTURE(BM_Hooks, exit_ok, "/exit");
 BENCHMARK_CAPTURE(BM_Hooks, say, "/say");
+// For counts of instructions: as many requests each time.
+BENCHMARK_CAPTURE(BM_Hooks, counted_plain, "/plain")->Iterations(20'000);
+BENCHMARK_CAPTURE(BM_Hooks, counted_noop, "/noop")->Iterations(20'000);
+BENCHMARK_CAPTURE(BM_Hooks, counted_three_calls, "/three")->Iterations(20'000);
 
 }  // namespace

@@ -53,7 +53,7 @@ struct LuaLimits {
   size_t memory = 256 * 1024 * 1024;
 };
 
-// Of ngx.re and of Lua's own patterns (string.find, match, gmatch, gsub).
+// Of ngx.re.
 struct LuaRegex {
   uint32_t cache = 1024;             // compiled expressions that a VM keeps
   uint64_t match_limit = 1'000'000;  // backtracking steps from one place of the subject

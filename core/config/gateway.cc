@@ -345,7 +345,7 @@ Schema LuaSchema() {
                    {"growth", Size("What one run may add to the heap.").AtLeast(mib).Default(d.limits.growth)},
                    {"memory", Size("The heap of one VM.").AtLeast(8 * mib).Default(d.limits.memory)},
                })},
-          {"regex", Map("Of `ngx.re` and Lua's patterns.",
+          {"regex", Map("Of `ngx.re`.",
                         {
                             {"cache", Integer("Compiled regular expressions that a VM keeps.")
                                           .AtLeast(16)

@@ -89,6 +89,7 @@ struct ResponsePart {
   bool ended = false;          // its last byte was handed to the stream
   bool exited = false;         // a script ended the phase with a status
   bool status_set = false;     // by a hook, in the head
+  bool type_set = false;       // a hook has set Content-Type, or taken it away
   bool from_upstream = false;
   bool from_script = false;     // a script makes the body: ScriptOutput
   bool input_ended = false;     // the last of the body is in `queued` or has gone through the filters
@@ -263,6 +264,8 @@ class Exchange final : public http::StreamHandler, public http::ClientHandler {
   // Ends the phase with a status (ngx.exit): the hook program answers kAnswered afterwards.
   void ScriptExit(int status);
 
+  // What a script sends is text unless it has said what it is, or that it is nothing.
+  void NameContent();
   // Whether the status in the head stands for anything yet.
   bool HasStatus() const { return response.started || response.status_set || step >= Step::kHeaderFilter; }
 

@@ -202,7 +202,10 @@ Next HeaderFilter(Exchange& x) {
     if (x.FiltersBody()) response.queued.Append(std::exchange(response.body, {}));
     response.input_ended = true;
   }
-  if (response.from_script) response.input_ended = true;
+  if (response.from_script) {
+    response.input_ended = true;
+    x.NameContent();
+  }
   if (x.in.error_status != 0 && response.head.status == 200 && !response.from_script)
     response.head.status = x.in.error_status;
   response.started = true;

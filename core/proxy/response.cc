@@ -158,6 +158,13 @@ void Exchange::SendPieces(Buffer& pieces, http::End end) {
 
 // --- made by a script
 
+void Exchange::NameContent() {
+  if (response.started || response.type_set || !http::ResponseHasBody(http::Method::kGet, response.head.status) ||
+      response.head.headers.Find(http::HeaderId::kContentType) != nullptr)
+    return;
+  response.head.headers.Append(arena, http::HeaderId::kContentType, "text/plain");
+}
+
 OutputStatus Exchange::ScriptOutput(std::string_view data) {
   if (response.ended || response.input_ended || in.raw) return OutputStatus::kEnded;
   if (stream == nullptr) return OutputStatus::kClosed;

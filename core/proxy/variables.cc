@@ -117,6 +117,15 @@ std::string_view UpstreamTime(Exchange& x, Nanoseconds Attempt::*until) {
   });
 }
 
+// A client may send several Cookie fields (HTTP/2 does, RFC 9113 8.2.3).
+std::optional<std::string_view> Cookie(Exchange& x, std::string_view name) {
+  for (const http::Header& header : x.request.headers) {
+    if (header.id != HeaderId::kCookie) continue;
+    if (std::optional<std::string_view> value = http::CookieValue(header.value, name)) return value;
+  }
+  return std::nullopt;
+}
+
 std::string_view UpstreamCookie(Exchange& x, std::string_view name) {
   for (const http::Header& header : x.upstream.head.headers) {
     if (header.id != HeaderId::kSetCookie) continue;
@@ -167,7 +176,7 @@ std::string_view DecodedQueryArgument(Exchange& x, std::string_view name) {
 std::optional<std::string_view> PrefixedVariable(Exchange& x, std::string_view name) {
   if (name.starts_with("arg_")) return http::QueryArgument(x.request.query, name.substr(4));
   if (name.starts_with("http_")) return JoinedHeader(x, x.request.headers, name.substr(5), true);
-  if (name.starts_with("cookie_")) return http::CookieValue(x.request.headers.Get(HeaderId::kCookie), name.substr(7));
+  if (name.starts_with("cookie_")) return Cookie(x, name.substr(7));
   if (name.starts_with("sent_http_")) return JoinedHeader(x, x.response.head.headers, name.substr(10), true);
   if (name.starts_with("upstream_cookie_")) return UpstreamCookie(x, name.substr(16));
   if (name.starts_with("upstream_http_")) return JoinedHeader(x, x.upstream.head.headers, name.substr(14), true);
@@ -360,8 +369,7 @@ std::string_view Evaluate(Exchange& x, const config::Expression& expression) {
     case Kind::kPath: return name.empty() ? x.request.path : x.PathParam(name).value_or(std::string_view());
     case Kind::kHeader: return JoinedHeader(x, x.request.headers, name, false);
     case Kind::kQuery: return DecodedQueryArgument(x, name);
-    case Kind::kCookie:
-      return http::CookieValue(x.request.headers.Get(HeaderId::kCookie), name).value_or(std::string_view());
+    case Kind::kCookie: return Cookie(x, name).value_or(std::string_view());
     case Kind::kClaim: return Claim(x, name);
     case Kind::kVar: return x.GetVariable(name).value_or(std::string_view());
     case Kind::kRequestId: return x.RequestId();

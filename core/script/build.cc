@@ -1,5 +1,7 @@
 #include "script/build.h"
 
+#include <algorithm>
+
 #include "script/policy_set.h"
 #include "script/program.h"
 
@@ -12,11 +14,15 @@ namespace {
 class Programs final : public proxy::HookPrograms {
  public:
   Programs(std::vector<proxy::PhaseMask> masks, std::vector<bool> server_rewrite,
-           std::vector<std::unique_ptr<Program>> programs)
-      : masks_(std::move(masks)), server_rewrite_(std::move(server_rewrite)), programs_(std::move(programs)) {}
+           std::vector<std::unique_ptr<Program>> programs, std::shared_ptr<const Plan> plan)
+      : masks_(std::move(masks)),
+        server_rewrite_(std::move(server_rewrite)),
+        programs_(std::move(programs)),
+        plan_(std::move(plan)) {}
 
   proxy::PhaseMask MaskOf(size_t route) const override { return masks_.at(route); }
   bool HasServerRewrite(size_t block) const override { return server_rewrite_.at(block); }
+  const Plan& plan() const { return *plan_; }
   std::unique_ptr<proxy::HookProgram> TakeProgram(int loop) override {
     return std::move(programs_.at(static_cast<size_t>(loop)));
   }
@@ -25,6 +31,7 @@ class Programs final : public proxy::HookPrograms {
   std::vector<proxy::PhaseMask> masks_;
   std::vector<bool> server_rewrite_;
   std::vector<std::unique_ptr<Program>> programs_;
+  std::shared_ptr<const Plan> plan_;
 };
 
 bool HasScripts(const config::Config& config) {
@@ -110,7 +117,23 @@ std::unique_ptr<proxy::HookPrograms> BuildPrograms(const config::Config& config,
   if (options.bytecode != nullptr) options.bytecode->Sweep();
   std::vector<bool> server_rewrite;
   for (uint32_t segment : plan->server_rewrite) server_rewrite.push_back(segment != Plan::kNone);
-  return std::make_unique<Programs>(MasksOf(*plan), std::move(server_rewrite), std::move(programs));
+  return std::make_unique<Programs>(MasksOf(*plan), std::move(server_rewrite), std::move(programs), plan);
+}
+
+std::vector<Hook> HooksOf(const proxy::HookPrograms& programs, const config::Config& config,
+                          const config::Listener& listener, const config::Route& route, Phase phase) {
+  const Plan& plan = static_cast<const Programs&>(programs).plan();  // BuildPrograms makes no other
+  const size_t bit = static_cast<size_t>(phase);
+  std::vector<Hook> hooks;
+  for (const std::vector<config::Policy>* list : {&config.policies, &listener.policies, &route.policies}) {
+    for (const config::Policy& policy : *list) {
+      auto instance = std::ranges::find(plan.instances, &policy, &PolicyInstance::policy);
+      bool takes_part = instance != plan.instances.end() && (instance->hooked[bit] || instance->canary.hooked[bit]);
+      if (takes_part) hooks.push_back({&policy, instance->module});
+    }
+  }
+  if (IsReversed(phase)) std::ranges::reverse(hooks);
+  return hooks;
 }
 
 }  // namespace mg::script

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "config/config.h"
@@ -31,5 +32,16 @@ struct BuildOptions {
 // Null when there is nothing to run, or when an error was added to `diagnostics`.
 std::unique_ptr<proxy::HookPrograms> BuildPrograms(const config::Config& config, const BuildOptions& options,
                                                    config::FileSource& files, config::Diagnostics& diagnostics);
+
+// A policy that takes part in a phase of a route.
+struct Hook {
+  const config::Policy* policy;  // the configuration's
+  std::string file;              // of its module or script; empty: chunks in place
+};
+
+// In the order they run, for `moongate explain`. `programs` are what BuildPrograms made of `config`. Where the request
+// comes in counts: a listener may have policies of its own.
+std::vector<Hook> HooksOf(const proxy::HookPrograms& programs, const config::Config& config,
+                          const config::Listener& listener, const config::Route& route, proxy::Phase phase);
 
 }  // namespace mg::script

@@ -23,7 +23,7 @@ struct lua_State;
 namespace mg::proxy {
 class Exchange;
 class Handshake;
-}
+}  // namespace mg::proxy
 
 namespace mg::script {
 

@@ -4,6 +4,8 @@
 #include <sys/time.h>
 #include <luajit-2.1/lua.hpp>
 
+#include <array>
+#include <cstring>
 #include <mutex>
 
 #include "script/watchdog.h"

@@ -16,6 +16,7 @@ void LinkHttp();
 void LinkRedis();
 void LinkBalancer();
 void LinkRegex();
+void LinkPattern();
 void LinkLocation();
 void LinkSsl();
 void LinkSemaphore();
@@ -41,6 +42,7 @@ void LinkSurface() {
   LinkRedis();
   LinkBalancer();
   LinkRegex();
+  LinkPattern();
   LinkLocation();
   LinkSsl();
   LinkSemaphore();

@@ -9,6 +9,8 @@ namespace mg::script {
 
 using proxy::Phase;
 
+bool IsReversed(Phase phase) { return phase == Phase::kHeaderFilter || phase == Phase::kBodyFilter; }
+
 namespace {
 
 uint32_t BitOf(Phase phase) {
@@ -31,8 +33,6 @@ Phase PhaseOf(uint32_t bit) {
   }
   return Phase::kContent;
 }
-
-bool IsReversed(Phase phase) { return phase == Phase::kHeaderFilter || phase == Phase::kBodyFilter; }
 
 std::string FileOf(const config::LuaSource& source) {
   return source.file.empty() ? source.name.substr(1) : source.file;

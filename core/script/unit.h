@@ -20,6 +20,9 @@ namespace mg::script {
 
 constexpr size_t kPhases = static_cast<size_t>(proxy::Phase::kCount);
 
+// Filters run in the reverse order of policies: the first policy sees the response last.
+bool IsReversed(proxy::Phase phase);
+
 // Hooks of a phase that follow each other in one VM, or a chunk that stands alone.
 struct Segment {
   uint32_t phase = 0;  // MG_PHASE_*

@@ -82,7 +82,7 @@ int RunCheck(std::span<const std::string> arguments) {
     OwnSockets sockets;
     Gateway gateway({1, &sockets, nullptr});
     std::vector<script::ScriptText> texts;
-    good = gateway.Check(std::move(conf), files, diagnostics, &texts);
+    good = gateway.Build(std::move(conf), files, diagnostics, &texts) != nullptr;
     Lint(texts, files, diagnostics);
   }
   bool warned = std::ranges::any_of(diagnostics.all(),

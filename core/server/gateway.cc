@@ -378,11 +378,6 @@ std::string OutputTarget(const config::Output& output) {
   return "";
 }
 
-bool Gateway::Check(std::unique_ptr<config::Config> config, config::FileSource& files, config::Diagnostics& diagnostics,
-                    std::vector<script::ScriptText>* texts) {
-  return Build(std::move(config), files, diagnostics, texts) != nullptr;
-}
-
 std::shared_ptr<proxy::Snapshot> Gateway::Build(std::unique_ptr<config::Config> config, config::FileSource& files,
                                                 config::Diagnostics& diagnostics,
                                                 std::vector<script::ScriptText>* texts) {

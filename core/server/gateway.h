@@ -81,10 +81,11 @@ class Gateway final : public admin::Control {
   // request begun from now on sees an older one. False: `diagnostics` says why, and nothing has changed.
   bool Load(std::unique_ptr<config::Config> config, config::FileSource& files, config::Diagnostics& diagnostics);
 
-  // Builds and drops it: what `check` does.
-  // `texts`, where given, gets the scripts it names.
-  bool Check(std::unique_ptr<config::Config> config, config::FileSource& files, config::Diagnostics& diagnostics,
-             std::vector<script::ScriptText>* texts = nullptr);
+  // Builds it and publishes nothing: what `check` and `explain` look at. Null: `diagnostics` says why. Not to be kept
+  // beyond the gateway. `texts`, where given, gets the scripts that it names.
+  std::shared_ptr<proxy::Snapshot> Build(std::unique_ptr<config::Config> config, config::FileSource& files,
+                                         config::Diagnostics& diagnostics,
+                                         std::vector<script::ScriptText>* texts = nullptr);
 
   // A configuration was refused before it came to Load: for the page of metrics.
   void CountRefused();
@@ -114,9 +115,6 @@ class Gateway final : public admin::Control {
 
  private:
   struct LoopThread;
-  std::shared_ptr<proxy::Snapshot> Build(std::unique_ptr<config::Config> config, config::FileSource& files,
-                                         config::Diagnostics& diagnostics,
-                                         std::vector<script::ScriptText>* texts = nullptr);
   void Publish(std::shared_ptr<const proxy::Snapshot> next, const std::vector<std::vector<int>>& fds);
   // The sockets of the listeners, by their place, and at the end the status listener's where there is one.
   std::vector<std::vector<int>> OpenAll(const config::Config& config, config::Diagnostics& diagnostics);

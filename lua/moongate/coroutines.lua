@@ -23,16 +23,16 @@ local function again(co, owner, resumer, ...)
   return resumed(co, raw_resume(co, ...))
 end
 
-function resumed(co, ok, first, ...)
-  if first == token and ok then
+function resumed(co, ok, ...)
+  if ok and (...) == token then
     local owner, resumer = owners[co], raw_running()
     owners[co] = false
     if resumer then
       normal[resumer] = true
     end
-    return again(co, owner, resumer, raw_yield(token, ...))
+    return again(co, owner, resumer, raw_yield(...))
   end
-  return ok, first, ...
+  return ok, ...
 end
 
 function coroutine.create(f)
@@ -76,11 +76,11 @@ function coroutine.resume(co, ...)
 end
 local resume = coroutine.resume
 
-local function wrapped(ok, first, ...)
+local function wrapped(ok, ...)
   if ok then
-    return first, ...
+    return ...
   end
-  error(first, 0)
+  error((...), 0)
 end
 
 function coroutine.wrap(f)

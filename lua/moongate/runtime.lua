@@ -1,6 +1,7 @@
 -- The runtime of a VM: binds the C surface, makes coroutines pass waits up to the scheduler, builds the ngx table from
 -- its groups, and makes the functions that run a phase. The first thing a VM loads; called with the surface's text, a
 -- loader of embedded files and the scheduler's token. Answers the table that C++ uses (Vm::PushRuntime).
+local getinfo = debug.getinfo
 local surface, load_embedded, token = ...
 
 local ffi = require "ffi"
@@ -92,6 +93,11 @@ end
 local disabled = runtime.disabled
 
 -- Lua's own words for an argument of the wrong type; `level` is error's, of the function that was called wrongly.
+-- What threads and timers take: a C function could not wait.
+function runtime.is_lua_function(f)
+  return type(f) == "function" and getinfo(f, "S").what ~= "C"
+end
+
 function runtime.bad_argument(number, name, expected, value, level)
   local got = value == nil and "no value" or type(value)
   local reason = expected .. " expected, got " .. got
@@ -305,6 +311,7 @@ runtime.load = load
 
 package.loaded["moongate.runtime"] = runtime
 load("moongate/coroutines.lua", runtime)
+load("moongate/patterns.lua", runtime) -- before anything keeps string.find and its like
 
 local ngx = {}
 rawset(_G, "ngx", ngx)

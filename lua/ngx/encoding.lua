@@ -87,7 +87,12 @@ function ngx.sha1_bin(value)
   return (result())
 end
 
-function ngx.hmac_sha1(key, value)
+function ngx.hmac_sha1(...)
+  local given = select("#", ...)
+  if given ~= 2 then
+    error("expecting 2 arguments, but got " .. given, 2)
+  end
+  local key, value = ...
   local secret = runtime.text_argument(1, "hmac_sha1", key)
   local text = value == nil and "" or runtime.text_argument(2, "hmac_sha1", value)
   C.mg_encode_hmac_sha1(secret, #secret, text, #text, out)
@@ -95,12 +100,12 @@ function ngx.hmac_sha1(key, value)
 end
 
 function ngx.crc32_short(value)
-  local text = runtime.text_argument(1, "crc32_short", value)
+  local text = value == nil and "" or runtime.text_argument(1, "crc32_short", value)
   return tonumber(C.mg_encode_crc32(text, #text))
 end
 
 function ngx.crc32_long(value)
-  local text = runtime.text_argument(1, "crc32_long", value)
+  local text = value == nil and "" or runtime.text_argument(1, "crc32_long", value)
   return tonumber(C.mg_encode_crc32(text, #text))
 end
 

@@ -9,7 +9,9 @@ local NOT_SET = 'directive "lua_capture_error_log" is not set'
 local errlog = { version = "0.1.29" }
 
 function errlog.set_filter_level(level)
-  if type(level) ~= "number" then
+  if level == nil then
+    return nil, 'missing "level" argument'
+  elseif type(level) ~= "number" then
     error("bad argument #1 to 'set_filter_level' (must be a number)", 2)
   end
   if C.mg_errlog_captures() == 0 then

@@ -177,6 +177,9 @@ ngx.header = setmetatable({}, {
       disabled()
     end
     name = dashed(tostring(name))
+    if value == "" then
+      value = nil -- an empty field is none, as in OpenResty
+    end
     local values, count = fill_values(value)
     local code = C.mg_response_set_header(name, #name, values, count, 0)
     if code == LATE then

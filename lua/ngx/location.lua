@@ -146,7 +146,7 @@ local no_options = {}
 
 local function fill(request, kept, index, uri, options)
   if options ~= nil and type(options) ~= "table" then
-    error("expecting table as the 2nd argument", 4)
+    error("expecting table as the 2nd argument for subrequest " .. index - 1 .. ", but got " .. type(options), 4)
   end
   options = options or no_options
   fill_target(request, kept, index, uri, options.args)
@@ -173,7 +173,12 @@ local function run(requests, count, contexts)
   return answers
 end
 
-function ngx.location.capture(uri, options)
+function ngx.location.capture(...)
+  local count = select("#", ...)
+  if count ~= 1 and count ~= 2 then
+    error("expecting one or two arguments", 2)
+  end
+  local uri, options = ...
   if band(current.phase, REQUEST) == 0 then
     disabled()
   end
@@ -184,7 +189,12 @@ function ngx.location.capture(uri, options)
   return answers[1]
 end
 
-function ngx.location.capture_multi(list)
+function ngx.location.capture_multi(...)
+  local given = select("#", ...)
+  if given ~= 1 then
+    error("only one argument is expected, but got " .. given, 2)
+  end
+  local list = ...
   if band(current.phase, REQUEST) == 0 then
     disabled()
   end

@@ -49,7 +49,7 @@ function ngx.log(level, ...)
     level = number
   end
   if not (level >= 0 and level <= 8) then
-    error("bad log level: " .. level, 2)
+    error("bad argument #1 to 'log' (bad log level: " .. level .. ")", 2)
   end
   if C.mg_log_enabled(level) == 0 then
     return

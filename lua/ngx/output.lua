@@ -79,7 +79,7 @@ local function text_of(name, index, value)
     error("bad argument #" .. index .. " to '" .. name .. "' (" .. tostring(text) .. ")", 4)
   end
   error("bad argument #" .. index .. " to '" .. name ..
-    "' (string, number, boolean, nil, ngx.null, or array table expected, got " .. kind .. ")", 4)
+    "' (string, number, boolean, nil, ngx.null, or array table expected, but got " .. kind .. ")", 4)
 end
 
 local function join(name, count, ...)

@@ -142,7 +142,12 @@ local function check_boolean(number, name, value)
   end
 end
 
-function req.set_uri(uri, jump, binary)
+function req.set_uri(...)
+  local given = select("#", ...)
+  if given < 1 or given > 3 then
+    error("expecting 1, 2 or 3 arguments but seen " .. given, 2)
+  end
+  local uri, jump, binary = ...
   if band(current.phase, SET_URI) == 0 then
     disabled()
   end

@@ -79,8 +79,13 @@ runtime.sockets = {
   milliseconds = milliseconds,
 }
 
-function methods:settimeout(time)
+function methods:settimeout(...)
+  local count = select("#", ...)
   check_self(self)
+  if count ~= 1 then
+    error("ngx.socket settimeout: expecting 2 arguments (including the object) but seen " .. count + 1, 2)
+  end
+  local time = ...
   local handle, timeout = self[1], milliseconds(time)
   handle.connect_timeout, handle.send_timeout, handle.read_timeout = timeout, timeout, timeout
 end
@@ -89,7 +94,7 @@ function methods:settimeouts(...)
   check_self(self)
   local count = select("#", ...)
   if count ~= 3 then
-    error("ngx.socket settimeouts: expecting 4 arguments (including the object) but seen " .. count + 1, 2)
+    error("ngx.socket settimeout: expecting 4 arguments (including the object) but seen " .. count + 1, 2)
   end
   local connect, send, read = ...
   local handle = self[1]
@@ -145,12 +150,13 @@ local function connect(self, host, port, options, index)
   return failed(code)
 end
 
-function methods:connect(...)
-  check_self(self)
+function methods.connect(self, ...)
   local count = select("#", ...)
-  if count < 1 or count > 3 then
-    error("ngx.socket connect: expecting 2, 3, or 4 arguments (including the object), but seen " .. count + 1, 2)
+  if self == nil or count < 1 or count > 3 then
+    local seen = self == nil and 0 or count + 1
+    error("ngx.socket connect: expecting 2, 3, or 4 arguments (including the object), but seen " .. seen, 2)
   end
+  check_self(self)
   local host, port, options = ...
   if type(host) == "number" then
     host = tostring(host)
@@ -165,7 +171,7 @@ function methods:connect(...)
   end
   local number = tonumber(port)
   if number == nil then
-    error("bad argument #2 to 'connect' (number expected, got " .. (port == nil and "no value" or type(port)) .. ")", 2)
+    return nil, "missing the port number"
   end
   number = floor(number)
   if number < 0 or number > 65535 then

@@ -18,8 +18,8 @@ local function check()
 end
 
 function ngx.thread.spawn(f, ...)
-  if type(f) ~= "function" then
-    runtime.bad_argument(1, "spawn", "function", f, 2)
+  if not runtime.is_lua_function(f) then
+    error("bad argument #1 to 'spawn' (Lua function expected)", 2)
   end
   check()
   return operation(OP_SPAWN, new_thread(f), running(), ...)

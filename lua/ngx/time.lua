@@ -62,13 +62,18 @@ function ngx.parse_http_time(text)
   return time
 end
 
-function ngx.sleep(seconds)
+function ngx.sleep(...)
+  local count = select("#", ...)
+  if count ~= 1 then
+    error("attempt to pass " .. count .. " arguments, but accepted 1", 2)
+  end
+  local seconds = ...
   local number = tonumber(seconds)
   if number == nil then
     runtime.bad_argument(1, "sleep", "number", seconds, 2)
   end
   if number < 0 or number ~= number then
-    error('invalid sleep duration "' .. tostring(seconds) .. '"', 2)
+    error('invalid sleep duration "' .. floor(number * 1000) .. '"', 2) -- in milliseconds
   end
   if current.slot == 0 then
     runtime.disabled()

@@ -2,7 +2,6 @@
 local ngx, runtime = ...
 local C = require("ffi").C
 local current = runtime.current
-local type = type
 
 ngx.timer = {}
 
@@ -18,10 +17,10 @@ local function start(name, every, delay, callback, ...)
     error("bad argument #1 to '" .. name .. "' (delay cannot be a negative number)", 3)
   end
   if every and seconds == 0 then
-    error("bad argument #1 to '" .. name .. "' (delay cannot be zero)", 3)
+    error("delay cannot be zero", 3)
   end
-  if type(callback) ~= "function" then
-    runtime.bad_argument(2, name, "function", callback, 3)
+  if not runtime.is_lua_function(callback) then
+    error("bad argument #2 to '" .. name .. "' (Lua function expected)", 3)
   end
   if C.mg_worker_exiting() ~= 0 and (every or seconds > 0) then
     return nil, "process exiting"
@@ -35,16 +34,25 @@ local function start(name, every, delay, callback, ...)
   return true
 end
 
-function ngx.timer.at(delay, callback, ...)
-  local ok, message = start("at", false, delay, callback, ...)
+local function check_count(...)
+  local count = select("#", ...)
+  if count < 2 then
+    error("expecting at least 2 arguments but got " .. count, 3)
+  end
+end
+
+function ngx.timer.at(...)
+  check_count(...)
+  local ok, message = start("at", false, ...)
   if ok then
     return 1
   end
   return nil, message
 end
 
-function ngx.timer.every(delay, callback, ...)
-  local ok, message = start("every", true, delay, callback, ...)
+function ngx.timer.every(...)
+  check_count(...)
+  local ok, message = start("every", true, ...)
   if ok then
     return 1
   end

@@ -342,6 +342,20 @@ int mg_regex_replace(int id, const char* subject, size_t size, const char* with,
 int mg_regex_cache_size(void) MG_NOEXCEPT;
 int mg_regex_set_jit_stack(double size) MG_NOEXCEPT; /* MG_LATE: some are compiled already */
 
+/* --- Lua's patterns (string.find, ...): below 0 an error, of which mg_pattern_error has the text */
+enum mg_pattern_how {
+  MG_PATTERN_ANCHORS = 1, /* ^ in front means `from` */
+  MG_PATTERN_FIRST = 2,   /* only the first capture is asked for */
+};
+/* How many captures, the whole match first, with where they begin and end in `ends` (66); an end of -2: a position. */
+int mg_pattern_find(const char* subject, size_t size, const char* pattern, size_t pattern_size, int from, int how,
+                    int* ends) MG_NOEXCEPT;
+/* How many were replaced by `with`, in which %1 and the like stand for captures. */
+int mg_pattern_replace(const char* subject, size_t size, const char* pattern, size_t pattern_size, const char* with,
+                       size_t with_size, double most, mg_string* out) MG_NOEXCEPT;
+int mg_pattern_plain(const char* subject, size_t size, const char* text, size_t text_size, int from) MG_NOEXCEPT;
+void mg_pattern_error(int error, mg_string* out) MG_NOEXCEPT;
+
 /* --- shared dictionaries, by index; times in seconds; 0: ok, else a status */
 int mg_shared_count(void) MG_NOEXCEPT;
 void mg_shared_name(int dict, mg_string* out) MG_NOEXCEPT;

@@ -26,13 +26,6 @@ int CodeOf(OutputStatus status) {
   return MG_ERROR;
 }
 
-// Output is text unless the script says what it is.
-void NameContent(Exchange& exchange) {
-  mg::proxy::ResponsePart& response = exchange.response;
-  if (response.started || response.head.headers.Find(mg::http::HeaderId::kContentType) != nullptr) return;
-  response.head.headers.Append(exchange.arena, mg::http::HeaderId::kContentType, "text/plain");
-}
-
 // Once its head is made, a response that has no body takes no output.
 bool HeaderOnly(const Exchange& exchange) {
   return exchange.response.started &&
@@ -53,13 +46,13 @@ int mg_output_write(const char* data, size_t size) noexcept {
   if (t_active.exchange == nullptr) return MG_NO_REQUEST;
   Exchange& exchange = *t_active.exchange;
   if (HeaderOnly(exchange)) return MG_HEADER_ONLY;
-  NameContent(exchange);
+  exchange.NameContent();
   return CodeOf(exchange.ScriptOutput(View(data, size)));
 }
 
 int mg_output_head(void) noexcept {
   if (t_active.exchange == nullptr) return MG_NO_REQUEST;
-  NameContent(*t_active.exchange);
+  t_active.exchange->NameContent();
   return CodeOf(t_active.exchange->ScriptSendHead());
 }
 
@@ -115,6 +108,7 @@ int mg_response_set_header(const char* name, size_t size, const mg_string* value
   Exchange& exchange = *t_active.exchange;
   if (!HeadOpen(exchange)) return MG_LATE;
   std::span<const mg_string> all(values, static_cast<size_t>(count));
+  if (mg::http::IdentifyHeader(View(name, size)) == mg::http::HeaderId::kContentType) exchange.response.type_set = true;
   bool single = mg::script::TakesOneValue(View(name, size));
   if (single && count > 1) all = all.last(1);
   mg::script::ReplaceFields(exchange.response.head.headers, exchange.arena, View(name, size), all,
