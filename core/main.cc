@@ -2,6 +2,7 @@
 #include "server/cli.h"
 #include "server/explain_verb.h"
 #include "server/jwt_verb.h"
+#include "server/profile_verb.h"
 #include "tester/new_verb.h"
 #include "tester/verbs.h"
 
@@ -15,6 +16,7 @@ int main(int argc, char** argv) {
       {"stop", "-c FILE", "stop the running gateway", server::RunStop},
       {"generations", "-c FILE", "what the running gateway has not let go of, and what holds it",
        server::RunGenerations},
+      {"profile", "--route NAME [--seconds N]", "draw where a route's Lua spends its time", server::RunProfile},
       {"jwt", "sign --secret TEXT ...", "make a signed token, for trying things out", server::RunJwt},
       {"schema", "", "print a JSON Schema of the configuration", server::RunSchema},
       {"new", "policy NAME [--in FOLDER]", "write a policy and its test, to begin with", tester::RunNew},

@@ -120,3 +120,12 @@ nilmissing the port number
 0 0
 falsetimeout
 niltimeout
+
+=== TEST 6: Content-Type keeps its name, however it was written
+--- config
+- match: { path: /t }
+  content: { lua: 'ngx.header.content_type = "a/b" ngx.say("x")' }
+--- request
+GET /t
+--- raw_response_headers_like
+\r\nContent-Type: a/b\r\n

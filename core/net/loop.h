@@ -89,6 +89,8 @@ class Loop {
   // Wall-clock time of the same moment, in nanoseconds since 1970.
   Nanoseconds WallTime();
   void Refresh();
+  // The monotonic clock has been set on by so much: what waits for its time waits as long as it would have.
+  void ShiftTimers(Nanoseconds by);
   // How long this turn has been at work: what an event waits for behind those before it.
   Nanoseconds InTurn() { return now_valid_ ? MonotonicNow() - turn_began_ : 0; }
 

@@ -106,4 +106,13 @@ void Loop::FireTimers() {
   Arm();
 }
 
+void Loop::ShiftTimers(Nanoseconds by) {
+  for (Timer* timer : heap_) {
+    if (timer->armed()) timer->due_ += by;
+    timer->scheduled_ += by;
+  }
+  if (impl_->armed_for != Timer::kNever) impl_->armed_for += by;
+  Refresh();
+}
+
 }  // namespace mg::net

@@ -8,6 +8,7 @@
 #include <cstring>
 #include <mutex>
 
+#include "script/profiler.h"
 #include "script/watchdog.h"
 
 namespace mg::script {
@@ -161,7 +162,7 @@ void Limits::Renew(const Budget& budget) {
 void Limits::Leave() {
   run_.store(0, std::memory_order_relaxed);
   std::atomic_signal_fence(std::memory_order_seq_cst);
-  if (tripped_.load(std::memory_order_relaxed)) Disarm();
+  if (tripped_.load(std::memory_order_relaxed) || sampling_.load(std::memory_order_relaxed)) Disarm();
   t_running = nullptr;
   on_ = false;
   allowed_ = SIZE_MAX;
@@ -171,6 +172,7 @@ void Limits::Disarm() {
   lua_sethook(state_, nullptr, 0, 0);
   *hook_mask_ = *hook_mask_ & static_cast<uint8_t>(~kHookProfile);
   tripped_.store(false, std::memory_order_relaxed);
+  sampling_.store(false, std::memory_order_relaxed);
 }
 
 // On the VM's thread, in the middle of anything.
@@ -178,6 +180,7 @@ void Limits::OnSignal(int, siginfo_t*, void*) {
   Limits* limits = t_running;
   if (limits == nullptr) return;
   uint32_t run = limits->run_.load(std::memory_order_relaxed);
+  if (run != 0 && run == limits->sample_.load(std::memory_order_relaxed)) limits->BeginSample();
   if (run == 0 || run != limits->stop_.load(std::memory_order_relaxed)) return;
   limits->Trip(Stopped::kTime);
   if (sigjmp_buf* to = t_interrupt; to != nullptr) {
@@ -197,6 +200,27 @@ void Limits::Trip(Stopped reason) {
   lua_sethook(state_, nullptr, 0, 0);
   lua_sethook(state_, OnInstruction, LUA_MASKCOUNT, 1);
   *hook_mask_ = *hook_mask_ | kHookProfile;
+}
+
+// On the VM's thread, in the middle of anything.
+void Limits::BeginSample() {
+  sample_.store(0, std::memory_order_relaxed);
+  if (tripped_.load(std::memory_order_relaxed) || sampling_.load(std::memory_order_relaxed)) return;
+  sampling_.store(true, std::memory_order_relaxed);
+  lua_sethook(state_, nullptr, 0, 0);
+  lua_sethook(state_, OnSample, LUA_MASKCOUNT, 1);
+  *hook_mask_ = *hook_mask_ | kHookProfile;
+}
+
+void Limits::OnSample(lua_State* L, lua_Debug*) {
+  Limits* limits = t_running;
+  if (limits == nullptr) return;
+  lua_sethook(limits->state_, nullptr, 0, 0);
+  *limits->hook_mask_ = *limits->hook_mask_ & static_cast<uint8_t>(~kHookProfile);
+  Profiler::Get().Sample(L);
+  limits->sampling_.store(false, std::memory_order_relaxed);
+  // A stop that came while the hook was taken off is put on again.
+  if (limits->tripped_.load(std::memory_order_relaxed)) limits->Trip(Stopped::kTime);
 }
 
 std::string Limits::StoppedText() const {

@@ -7,6 +7,8 @@
 // stays, so that no pcall can swallow it. (How it works with the stock LuaJIT: mode "l" of its profiler makes the
 // recorder guard each line on one bit of the hook mask. The profiler is process-wide: a dummy VM owns it.)
 //
+// The profiler's samples are taken in the same way (profiler.h): a hook at the next line that takes itself off again.
+//
 // Memory: an allocation past the run's limit is granted, and the run is stopped in the same way at its next line. Only
 // far past it (kSlack) is one refused: this LuaJIT does not survive every refusal in compiled code, where its stack's
 // top is not kept up to date. Limits hold only while a run is on: what C++ pushes between runs always fits.
@@ -79,6 +81,8 @@ class Limits {
 
  private:
   friend class Watchdog;
+  void BeginSample();
+  static void OnSample(lua_State* L, lua_Debug* where);
   static void OnSignal(int, siginfo_t*, void*);
   static void OnInstruction(lua_State* L, lua_Debug* where);
   static void* Allocate(void* self, void* block, size_t old_size, size_t new_size);
@@ -98,6 +102,8 @@ class Limits {
   std::atomic<int64_t> cpu_{0};       // its budget
   std::atomic<clockid_t> clock_{};
   std::atomic<bool> tripped_{false};
+  std::atomic<uint32_t> sample_{0};    // the run of which the profiler wants a sample
+  std::atomic<bool> sampling_{false};  // its hook is on
   Stopped reason_ = Stopped::kNo;
   std::string stopped_at_;  // "file:line"; empty until the script has been stopped
   size_t growth_ = 0;       // of the current budget

@@ -1,4 +1,5 @@
 // The editors' annotations in lua/meta hold against the real API: what either has, the other has, of the same kind.
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -125,11 +126,14 @@ end
 return table.concat(problems, "\n")
 )lua";
 
-// "ngx.balancer ngx.pipe ": modules below a folder, by their files.
+// "ngx.balancer ngx.ssl.clienthello ": modules below a folder, by their files.
 std::string ModulesIn(const fs::path& root, const std::string& folder) {
   std::string names;
-  for (const auto& entry : fs::directory_iterator(root / folder)) {
-    if (entry.path().extension() == ".lua") names += folder + "." + entry.path().stem().string() + " ";
+  for (const auto& entry : fs::recursive_directory_iterator(root / folder)) {
+    if (entry.path().extension() != ".lua") continue;
+    std::string name = fs::relative(entry.path(), root).replace_extension().generic_string();
+    std::replace(name.begin(), name.end(), '/', '.');
+    names += name + " ";
   }
   return names;
 }
@@ -138,7 +142,9 @@ class MetaTest : public ScriptTest {
  protected:
   std::string Compare(const fs::path& root) {
     // Those that a script may require; the rest of lua/moongate makes the VM.
-    std::string modules = "moongate.balancer moongate.http moongate.identity moongate.problem moongate.redis ngx.re";
+    std::string modules =
+        "moongate.balancer moongate.http moongate.identity moongate.problem moongate.redis ngx.balancer ngx.errlog "
+        "ngx.ocsp ngx.re ngx.ssl ngx.ssl.clienthello";
     std::string objects;
     for (const auto& entry : fs::directory_iterator(root / "objects")) objects += entry.path().stem().string() + " ";
     std::string globals = "local MODULES, OBJECTS = '" + modules + "', '" + objects + "'\n" + "local ANNOTATED = '" +

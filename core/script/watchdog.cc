@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "script/limits.h"
+#include "script/profiler.h"
 
 namespace mg::script {
 namespace {
@@ -67,6 +68,7 @@ void Watchdog::Loop() {
 
 bool Watchdog::Tick(Nanoseconds now) {
   bool active = false;
+  bool sampling = Profiler::Get().Wants(now);
   for (Limits* limits : watched_) {
     uint32_t counter = limits->counter_.load(std::memory_order_relaxed);
     active = active || counter != limits->idle_counter_;
@@ -74,6 +76,10 @@ bool Watchdog::Tick(Nanoseconds now) {
 
     uint32_t run = limits->run_.load(std::memory_order_seq_cst);
     Nanoseconds budget = limits->cpu_.load(std::memory_order_relaxed);
+    if (run != 0 && sampling) {
+      limits->sample_.store(run, std::memory_order_relaxed);
+      pthread_kill(limits->thread_.load(std::memory_order_relaxed), SIGURG);
+    }
     if (run == 0 || budget == 0) continue;
     active = true;
     clockid_t clock = limits->clock_.load(std::memory_order_relaxed);

@@ -1,5 +1,6 @@
 // The watchdog thread: looks each millisecond at the runs that are on and sends SIGURG to a thread whose run has used
-// its CPU budget. Sleeps while nothing runs. One per process, started with the first VM, never ended.
+// its CPU budget, or of which the profiler wants a sample. Sleeps while nothing runs. One per process, started with the
+// first VM, never ended.
 #pragma once
 
 #include <atomic>

@@ -1,7 +1,8 @@
 // The control socket: how `moongate reload` and `moongate stop` reach a running gateway. A unix socket of the user's
 // own, whose path follows from the configuration file's, so that it is found even while that file is broken.
 //
-// One line asks ("reload", "stop", "quit", "status"), the answer's first line is "ok" or "error", text follows, the
+// One line asks ("reload", "stop", "quit", "status", "profile start SECONDS ROUTE",
+// "profile take"), the answer's first line is "ok" or "error", text follows, the
 // connection closes.
 #pragma once
 

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <barrier>
 #include <condition_variable>
 #include <span>
 
@@ -249,6 +250,18 @@ void Gateway::OnEveryLoop(F&& task) {
   }
   std::unique_lock lock(mutex);
   done.wait(lock, [&] { return left == 0; });
+}
+
+void Gateway::SetClock(Nanoseconds wall, Nanoseconds ahead) {
+  // All loops stand still while it is set: none sees the new time with its timers as they were.
+  std::barrier all(static_cast<std::ptrdiff_t>(loops_.size()), [&]() noexcept {
+    clock_setting.wall.store(wall, std::memory_order_relaxed);
+    clock_setting.ahead.fetch_add(ahead, std::memory_order_relaxed);
+  });
+  OnEveryLoop([&](LoopThread& loop) {
+    all.arrive_and_wait();
+    loop.context.loop.ShiftTimers(ahead);
+  });
 }
 
 bool Gateway::Load(std::unique_ptr<config::Config> config, config::FileSource& files,

@@ -107,6 +107,10 @@ class Gateway final : public admin::Control {
   // Empties the shared dictionaries, limiters, connection pools and target states: between two tests.
   void ClearState();
 
+  // Sets the wall clock to a moment, where it then stands, and what measures time on by `ahead`: rate limits, breakers,
+  // caches. Timers and timeouts go on as if nothing had happened. For `moongate test`; no request is under way.
+  void SetClock(Nanoseconds wall, Nanoseconds ahead);
+
   std::vector<proxy::LoopContext*> loops();
 
   // --- admin::Control, for the status thread

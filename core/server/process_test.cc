@@ -94,7 +94,7 @@ TEST_F(Process, ReloadsUnderLoadFailNothingAndShowNothingOld) {
     acknowledged = generation;
   };
   for (int i = 2; i <= 4; i++) reload(i);
-  size_t before = gateway.Memory();
+  [[maybe_unused]] size_t before = gateway.Memory();
   for (int i = 0; i < kReloads; i++) {
     tunnels.push_back(std::make_unique<Connection>(port));
     ASSERT_TRUE(tunnels.back()->Get("/up/ws",

@@ -250,10 +250,9 @@ class Running {
   // `descriptors`: how many files it may have open; 0: as many as this process.
   void Start(rlim_t descriptors = 0) { pid_ = Spawn({"run", "-c", Path("g.yaml")}, descriptors); }
   // Runs a verb to its end: its exit code, and what it printed.
-  std::pair<int, std::string> Ask(const std::string& verb, const std::string& option = "") {
-    std::vector<std::string> words{verb, "-c", Path("g.yaml")};
-    if (!option.empty()) words.push_back(option);
-    pid_t pid = Spawn(words, 0, "answer");
+  std::pair<int, std::string> Ask(const std::string& verb, std::vector<std::string> arguments = {}) {
+    arguments.insert(arguments.begin(), {verb, "-c", Path("g.yaml")});
+    pid_t pid = Spawn(std::move(arguments), 0, "answer");
     int status = 0;
     waitpid(pid, &status, 0);
     return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, ReadAll(Path("answer"))};

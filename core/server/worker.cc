@@ -15,9 +15,11 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/strings.h"
 #include "config/load.h"
 #include "net/tls.h"
 #include "observe/line_writer.h"
+#include "script/profiler.h"
 #include "server/control_socket.h"
 #include "server/file_watch.h"
 #include "server/gateway.h"
@@ -277,7 +279,22 @@ class Worker {
     if (line == "status")
       return fmt::format("ok\ngeneration {}\nfiles {}\n", gateway_->generation(), live_files_.size());
     if (line == "generations") return "ok\n" + gateway_->Generations();
-    return "error\nknown are: reload, stop, quit, status, generations\n";
+    if (line == "profile take") return "ok\n" + script::Profiler::Get().Take();
+    if (line.starts_with("profile start ")) return StartProfile(line.substr(14));
+    return "error\nknown are: reload, stop, quit, status, generations, profile\n";
+  }
+
+  // "SECONDS ROUTE".
+  std::string StartProfile(const std::string& what) {
+    size_t space = what.find(' ');
+    auto seconds = ParseDecimal<int>(what.substr(0, space));
+    if (space == std::string::npos || !seconds || *seconds < 1 || *seconds > 600)
+      return "error\nprofile start takes seconds and a route\n";
+    std::string route = what.substr(space + 1);
+    if (!gateway_->snapshot()->route_names.contains(route))
+      return fmt::format("error\nthere is no route \"{}\"\n", route);
+    auto started = script::Profiler::Get().Start(route, Nanoseconds{*seconds} * 1'000'000'000);
+    return started ? "ok\n" : "error\n" + started.error().message + "\n";
   }
 
   void OnSignals() {

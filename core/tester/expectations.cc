@@ -335,4 +335,33 @@ void CheckUpstreams(const Block& block, const Observed& observed, Failures& fail
   CheckCounts(block, "upstream_connection_count", observed.upstream_connections, failures);
 }
 
+void CheckRedis(const Block& block, const Observed& observed, Failures& failures) {
+  std::string actual;
+  for (const MockRedis::Received& received : observed.redis_commands) {
+    std::string text = CommandText(received.command);
+    actual += text + "\n";
+    if (!received.answered)
+      failures.push_back({block.line, "redis", "there is no reply for the command: " + text, "", ""});
+  }
+  const Section* section = block.Find("redis_commands");
+  if (section == nullptr) return;
+  auto fail = [&](std::string message) {
+    failures.push_back({section->line, section->name, std::move(message), section->text, actual});
+  };
+  if (!observed.has_mock_redis) return fail("--- redis has no replies (\">>> COMMAND\"): a real server does not tell");
+  std::vector<std::string_view> lines = SplitLines(section->text);
+  std::erase_if(lines, [](std::string_view line) { return Trim(line).empty(); });
+  for (size_t i = 0; i < std::max(lines.size(), observed.redis_commands.size()); i++) {
+    if (i >= lines.size()) return fail("there came more: " + CommandText(observed.redis_commands[i].command));
+    if (i >= observed.redis_commands.size()) return fail(fmt::format("did not come: {}", Trim(lines[i])));
+    Result<std::vector<std::string>> words = ParseCommandText(lines[i]);
+    if (!words) return fail(words.error().message);
+    bool any_more = !words->empty() && words->back() == "*";
+    if (any_more) words->pop_back();
+    const std::vector<std::string>& command = observed.redis_commands[i].command;
+    if (!MatchesCommand(*words, any_more, command))
+      return fail(fmt::format("expected {}, got {}", Trim(lines[i]), CommandText(command)));
+  }
+}
+
 }  // namespace mg::tester

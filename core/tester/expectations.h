@@ -7,6 +7,7 @@
 
 #include "tester/block.h"
 #include "tester/client.h"
+#include "tester/mock_redis.h"
 #include "tester/mock_upstream.h"
 #include "tester/response_reader.h"
 
@@ -23,6 +24,8 @@ struct Observed {
   std::string access_log;
   std::vector<MockRequest> upstream_requests;
   std::vector<size_t> upstream_connections;  // of each mock
+  bool has_mock_redis = false;
+  std::vector<MockRedis::Received> redis_commands;
 };
 
 struct Failure {
@@ -41,5 +44,6 @@ void CheckLogHasNot(const Block& block, const std::vector<std::string>& log, Fai
 // The access log's lines, all of them.
 void CheckAccessLog(const Block& block, const std::string& log, Failures& failures);
 void CheckUpstreams(const Block& block, const Observed& observed, Failures& failures);
+void CheckRedis(const Block& block, const Observed& observed, Failures& failures);
 
 }  // namespace mg::tester

@@ -62,10 +62,7 @@ Result<void> Fixture::SetUp(const Block& block, const std::string& test_folder, 
   }
   if (auto done = StartUpstreams(block); !done) return done;
   if (const Section* section = block.Find("redis")) {
-    if (auto done = redis.Start(); !done) return done;
-    if (auto done = redis.Prepare(section->text); !done) return Bad("--- redis: " + done.error().message);
-    Set("REDIS", fmt::format("127.0.0.1:{}", redis.port()));
-    Set("REDIS_PORT", std::to_string(redis.port()));
+    if (auto done = StartRedis(*section, redis); !done) return done;
   }
   if (const Section* section = block.Find("env")) return SetVariables(*section);
   return {};
@@ -108,6 +105,24 @@ Result<void> Fixture::StartUpstreams(const Block& block) {
     if (mocks_.size() == 1) Set("UPSTREAM", address);
     if (numbered) Set(fmt::format("UPSTREAM_{}", section.name[9]), address);
   }
+  return {};
+}
+
+Result<void> Fixture::StartRedis(const Section& section, RedisServer& redis) {
+  uint16_t port = 0;
+  if (RedisScript::Is(section.text)) {
+    Result<RedisScript> script = RedisScript::Parse(section.text);
+    if (!script) return Bad("--- redis: " + script.error().message);
+    mock_redis_ = std::make_unique<MockRedis>(std::move(*script));
+    port = mock_redis_->port();
+    if (port == 0) return Bad("--- redis: no port to listen on");
+  } else {
+    if (auto done = redis.Start(); !done) return done;
+    if (auto done = redis.Prepare(section.text); !done) return Bad("--- redis: " + done.error().message);
+    port = redis.port();
+  }
+  Set("REDIS", fmt::format("127.0.0.1:{}", port));
+  Set("REDIS_PORT", std::to_string(port));
   return {};
 }
 

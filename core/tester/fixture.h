@@ -8,6 +8,7 @@
 
 #include "base/result.h"
 #include "tester/block.h"
+#include "tester/mock_redis.h"
 #include "tester/mock_upstream.h"
 #include "tester/redis_server.h"
 
@@ -43,10 +44,12 @@ class Fixture {
   std::string certificates() const { return certificates_ ? certificates_->path() : ""; }
   std::vector<MockRequest> upstream_requests() const { return journal_.Take(); }
   std::vector<size_t> upstream_connections() const;
+  const MockRedis* mock_redis() const { return mock_redis_.get(); }  // null: --- redis has no replies
 
  private:
   Result<void> WriteFiles(const Section& section);
   Result<void> StartUpstreams(const Block& block);
+  Result<void> StartRedis(const Section& section, RedisServer& redis);
   Result<void> SetVariables(const Section& section);
   void Set(const std::string& name, const std::string& value);
 
@@ -54,6 +57,7 @@ class Fixture {
   std::unique_ptr<TemporaryFolder> files_, certificates_;
   MockJournal journal_;
   std::vector<std::unique_ptr<MockUpstream>> mocks_;
+  std::unique_ptr<MockRedis> mock_redis_;
   struct Variable {
     std::string name, before;
     bool was_set;

@@ -5,9 +5,11 @@
 #include "base/result.h"
 #include "tester/block_parser.h"
 #include "tester/mock_answers.h"
+#include "tester/mock_redis.h"
 #include "tester/request_text.h"
 #include "tester/response_reader.h"
 #include "tester/sections.h"
+#include "tester/test_clock.h"
 
 using namespace mg;
 using namespace mg::tester;
@@ -24,7 +26,19 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
         if (const MockAnswer* answer = book->Choose("GET", "/")) answer->Encode("GET", "echo");
       }
     }
+    if (const Section* section = block.Find("redis")) {
+      if (Result<RedisScript> script = RedisScript::Parse(section->text)) script->Choose({"GET", "a"});
+    }
+    if (const Section* section = block.Find("clock")) {
+      if (auto clock = ParseClock(section->text, 0)) MG_CHECK(!clock->empty());
+    }
     if (Result<RequestPlan> plan = PlanRequests(block)) MG_CHECK(plan->packets.empty() || plan->responses > 0);
+  }
+  std::string bytes(text);
+  std::vector<std::string> command;
+  while (TakeCommand(bytes, command) == Taken::kCommand) {
+    Result<std::vector<std::string>> again = ParseCommandText(CommandText(command));
+    MG_CHECK(again && *again == command);
   }
   // In one piece or in two, a response is the same.
   ResponseReader whole, halves;

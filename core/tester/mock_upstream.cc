@@ -15,6 +15,7 @@
 #include <fmt/format.h>
 
 #include "base/strings.h"
+#include "tester/loopback.h"
 #include "tester/response_reader.h"
 #include "tester/sections.h"
 
@@ -22,21 +23,6 @@ namespace mg::tester {
 namespace {
 
 constexpr size_t kMaxHead = 1024 * 1024;
-
-int BindLoopback(uint16_t& port) {
-  int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t length = sizeof address;
-  if (fd < 0 || bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 ||
-      getsockname(fd, reinterpret_cast<sockaddr*>(&address), &length) != 0) {
-    if (fd >= 0) close(fd);
-    return -1;
-  }
-  port = ntohs(address.sin_port);
-  return fd;
-}
 
 // A request's head, as far as the mock needs it.
 struct Head {

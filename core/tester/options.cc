@@ -22,6 +22,7 @@ Runs the blocks of .t files (in folders: of all below them) and prints TAP. docs
   --repeat N          each block N times
   --shuffle[=SEED]    in random order; the seed is printed
   --reload            load each block's configuration twice: its requests meet a reloaded gateway
+  --watch             run again whenever a file that was used has been saved; Ctrl-C ends it
   --loops N           event loops (default: 1)
   --junit FILE        write the results as JUnit XML too
 
@@ -61,6 +62,8 @@ Result<Options> ParseOptions(std::span<const std::string> arguments) {
       options.help = true;
     } else if (flag("--list")) {
       options.list = true;
+    } else if (flag("--watch")) {
+      options.watch = true;
     } else if (flag("--reload")) {
       options.reload = true;
     } else if (name == "--shuffle") {

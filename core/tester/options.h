@@ -17,6 +17,7 @@ struct Options {
   bool list = false;
   bool reload = false;  // each block's configuration is loaded twice
   bool help = false;
+  bool watch = false;  // runs again when a file has been saved, until it is ended
   std::string filter;  // a regular expression on "FILE TITLE"
   std::string junit;   // a file to write
   int repeat = 1;

@@ -14,6 +14,7 @@
 #include "config/load.h"
 #include "tester/diff.h"
 #include "tester/sections.h"
+#include "tester/test_clock.h"
 
 namespace mg::tester {
 namespace {
@@ -82,7 +83,8 @@ struct Runner::Attempt {
   Fixture fixture;
   Observed observed;
   Failures failures;
-  std::string skip;  // why it cannot run here
+  std::string skip;                // why it cannot run here
+  std::vector<Nanoseconds> clock;  // by request; empty: the machine's
 
   void Fail(size_t line, std::string_view section, std::string message) {
     failures.push_back({line, std::string(section), std::move(message), "", ""});
@@ -115,10 +117,12 @@ Outcome Runner::Run(const std::string& file, const Block& block) {
     outcome.todo = true;
     outcome.todo_reason = Trim(todo->text);
   }
-  Nanoseconds began = MonotonicNow();
+  Nanoseconds began = ClockNanoseconds(CLOCK_MONOTONIC);
   for (int turn = 0; turn < options_.repeat && outcome.kind == Outcome::Kind::kPassed; turn++) {
-    Attempt attempt{file, block, {}, {}, {}, {}};
+    Attempt attempt{file, block, {}, {}, {}, {}, {}};
     RunOnce(attempt);
+    clock_ = 0;
+    if (!attempt.clock.empty()) gateway_.SetClock(0, 0);
     if (!attempt.skip.empty()) {
       outcome.kind = Outcome::Kind::kSkipped;
       outcome.reason = attempt.skip;
@@ -128,7 +132,7 @@ Outcome Runner::Run(const std::string& file, const Block& block) {
       Describe(attempt, outcome);
     }
   }
-  outcome.seconds = static_cast<double>(MonotonicNow() - began) / 1e9;
+  outcome.seconds = static_cast<double>(ClockNanoseconds(CLOCK_MONOTONIC) - began) / 1e9;
   return outcome;
 }
 
@@ -150,6 +154,14 @@ void Runner::RunOnce(Attempt& attempt) {
     attempt.Fail(block.line, "", plan.error().message);
     return;
   }
+  if (const Section* section = block.Find("clock")) {
+    Result<std::vector<Nanoseconds>> clock = ParseClock(section->text, WallNow());
+    if (!clock) return attempt.Fail(*section, clock.error().message);
+    if (clock->size() > std::max<size_t>(plan->packets.size(), 1))
+      return attempt.Fail(*section, "there are more times than requests");
+    attempt.clock = std::move(*clock);
+    SetClock(attempt, 0);
+  }
   bool loaded = Load(attempt);
   if (loaded && !plan->packets.empty()) SendAndReceive(attempt, *plan);
   if (!attempt.failures.empty() && attempt.observed.responses.empty()) {
@@ -157,6 +169,14 @@ void Runner::RunOnce(Attempt& attempt) {
     return;
   }
   CheckAll(attempt);
+}
+
+void Runner::SetClock(const Attempt& attempt, size_t request) {
+  if (request >= attempt.clock.size()) return;
+  if (request > 0) Settle();  // the log phase of the request before is of its time
+  Nanoseconds at = attempt.clock[request];
+  gateway_.SetClock(at, clock_ != 0 ? at - clock_ : 0);
+  clock_ = at;
 }
 
 bool Runner::Load(Attempt& attempt) {
@@ -190,6 +210,7 @@ bool Runner::Load(Attempt& attempt) {
       made->lua.path.push_back(attempt.fixture.folder());
       good = gateway_.Load(std::move(made), files, diagnostics);
     }
+    for (const auto& [path, content] : files.files()) files_.insert(path);
     for (const config::Diagnostic& diagnostic : diagnostics.all()) {
       bool error = diagnostic.level == config::Diagnostic::Level::kError;
       log_.Write(error ? LogLevel::kEmerg : LogLevel::kWarn, diagnostic.ToString());
@@ -251,6 +272,7 @@ void Runner::SendAndReceive(Attempt& attempt, RequestPlan& plan) {
     if (packet.for_something) outcome = client.ReadSomething(deadline);
     if (outcome != Client::Outcome::kDone) break;
     if (i > 0) Pause(plan.between);
+    if (i > 0) SetClock(attempt, i);
     outcome = client.Send(packet.bytes, deadline);
   }
   if (block.Has("shutdown")) client.ShutdownSend();
@@ -321,6 +343,11 @@ void Runner::CheckAll(Attempt& attempt) {
     attempt.observed.upstream_requests = attempt.fixture.upstream_requests();
     attempt.observed.upstream_connections = attempt.fixture.upstream_connections();
     CheckUpstreams(block, attempt.observed, found);
+    if (const MockRedis* redis = attempt.fixture.mock_redis()) {
+      attempt.observed.has_mock_redis = true;
+      attempt.observed.redis_commands = redis->Take();
+    }
+    CheckRedis(block, attempt.observed, found);
     if (!found.empty() && !patience.passed()) {
       Pause(std::chrono::milliseconds(5));
       continue;
@@ -349,6 +376,9 @@ void Runner::Describe(const Attempt& attempt, Outcome& outcome) const {
     lines.push_back("access log:");
     for (std::string_view line : SplitLines(attempt.observed.access_log)) lines.push_back("  " + Escape(line));
   }
+  if (!attempt.observed.redis_commands.empty()) lines.push_back("commands to Redis:");
+  for (const MockRedis::Received& received : attempt.observed.redis_commands)
+    lines.push_back("  " + CommandText(received.command));
   for (const MockRequest& request : attempt.observed.upstream_requests) {
     lines.push_back("request to the upstream:");
     for (std::string_view line : SplitLines(request.text)) lines.push_back("  " + Escape(line));

@@ -2,6 +2,7 @@
 // it expects. The tester's thread, which is the gateway's control thread too.
 #pragma once
 
+#include <set>
 #include <string>
 
 #include "observe/line_writer.h"
@@ -23,11 +24,15 @@ class Runner {
 
   // `file` is as the user named it: messages begin with it.
   Outcome Run(const std::string& file, const Block& block);
+  // What the blocks' configurations were made of: scripts, certificates, ...
+  const std::set<std::string>& files() const { return files_; }
 
  private:
   struct Attempt;
   void RunOnce(Attempt& attempt);
   bool Load(Attempt& attempt);
+  // The time of that request of --- clock, where it has one.
+  void SetClock(const Attempt& attempt, size_t request);
   void SendAndReceive(Attempt& attempt, RequestPlan& plan);
   void ReadAnswers(Attempt& attempt, const RequestPlan& plan, Client& client, Deadline deadline);
   void CheckAll(Attempt& attempt);
@@ -46,6 +51,8 @@ class Runner {
   RedisServer redis_;
   server::OwnSockets sockets_;
   server::Gateway gateway_;
+  Nanoseconds clock_ = 0;  // what --- clock says now; 0: nothing
+  std::set<std::string> files_;
 };
 
 }  // namespace mg::tester

@@ -14,7 +14,7 @@ namespace {
 constexpr std::string_view kSections[] = {
     // What is run.
     "config", "gateway", "user_files", "env", "upstream", "upstream_1", "upstream_2", "upstream_3", "upstream_4",
-    "upstream_5", "redis", "log_level",
+    "upstream_5", "redis", "clock", "log_level",
     // What is sent.
     "request", "requests", "pipelined_requests", "raw_request", "raw_request_middle_delay", "more_headers", "timeout",
     "abort", "shutdown", "wait", "tls",
@@ -23,7 +23,7 @@ constexpr std::string_view kSections[] = {
     "response_trailers", "raw_response_headers_like", "raw_response_headers_unlike", "error_code", "error_code_like",
     "ignore_response", "connection_closed", "no_response", "response_cut", "must_die", "error_log", "no_error_log",
     "access_log", "access_log_like", "grep_error_log", "grep_error_log_out", "upstream_requests_like",
-    "upstream_requests_unlike", "upstream_request_count", "upstream_connection_count",
+    "upstream_requests_unlike", "upstream_request_count", "upstream_connection_count", "redis_commands",
     // What is done with the block.
     "ONLY", "SKIP", "LAST", "TODO"};
 

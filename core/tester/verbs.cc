@@ -1,14 +1,18 @@
 #include "tester/verbs.h"
 
+#include <poll.h>
+
 #include <algorithm>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <random>
+#include <set>
 
 #include <fmt/format.h>
 
 #include "base/clock.h"
+#include "server/file_watch.h"
 #include "tester/block_parser.h"
 #include "tester/options.h"
 #include "tester/pattern.h"
@@ -98,19 +102,21 @@ Outcome RunItem(Runner& runner, const Item& item) {
   return outcome;
 }
 
-int RunAll(const Options& options, const std::vector<Item>& items) {
+// `used` gets the files that were.
+int RunAll(const Options& options, const std::vector<Item>& items, std::set<std::string>& used) {
   std::signal(SIGPIPE, SIG_IGN);
   TapReport tap(stdout);
   tap.Begin(items.size());
   if (options.shuffle) tap.Comment(fmt::format("--shuffle={}", *options.shuffle));
-  Nanoseconds began = MonotonicNow();
+  Nanoseconds began = ClockNanoseconds(CLOCK_MONOTONIC);
   std::vector<Outcome> outcomes;
   Runner runner(options);
   for (const Item& item : items) {
     outcomes.push_back(RunItem(runner, item));
     tap.Add(outcomes.back());
   }
-  double seconds = static_cast<double>(MonotonicNow() - began) / 1e9;
+  used = runner.files();
+  double seconds = static_cast<double>(ClockNanoseconds(CLOCK_MONOTONIC) - began) / 1e9;
   size_t failed = 0, skipped = 0;
   for (const Outcome& outcome : outcomes) {
     failed += outcome.counts_as_failure();
@@ -130,7 +136,53 @@ int RunAll(const Options& options, const std::vector<Item>& items) {
   return failed == 0 ? 0 : 1;
 }
 
+// One run of --watch: its exit code.
+int CollectAndRun(const Options& options, std::set<std::string>& used) {
+  Result<std::vector<Item>> items = Collect(options);
+  if (items) return RunAll(options, *items, used);
+  fmt::print(stderr, "moongate test: {}\n", items.error().message);
+  return 2;
+}
+
+bool ChangedSince(const std::vector<std::string>& files, std::filesystem::file_time_type moment) {
+  return std::ranges::any_of(files, [&](const std::string& file) {
+    std::error_code gone;
+    return std::filesystem::last_write_time(file, gone) >= moment && !gone;
+  });
+}
+
 }  // namespace
+
+int WatchAndTest(const Options& options, const std::function<bool(int)>& after) {
+  constexpr int kSettle = 50;  // ms without a further change: editors save in several steps
+  server::FileWatch watch;
+  for (;;) {
+    std::filesystem::file_time_type began = std::filesystem::file_time_type::clock::now();
+    std::set<std::string> used;
+    int code = CollectAndRun(options, used);
+    std::vector<std::string> files(used.begin(), used.end()), patterns;
+    for (const std::string& path : options.paths) {
+      std::error_code ignored;
+      if (!std::filesystem::is_directory(path, ignored)) {
+        files.push_back(path);
+        continue;
+      }
+      patterns.push_back(std::filesystem::absolute(path).string() + "/*.t");
+      for (const auto& entry : std::filesystem::recursive_directory_iterator(path, ignored)) {
+        if (entry.is_directory(ignored)) patterns.push_back(std::filesystem::absolute(entry.path()).string() + "/*.t");
+        if (entry.path().extension() == ".t") files.push_back(entry.path().string());
+      }
+    }
+    bool missed = watch.Watch(files, patterns) && ChangedSince(files, began);
+    if (!after(code)) return code;
+    pollfd wait{watch.fd(), POLLIN, 0};
+    while (!missed) {
+      poll(&wait, 1, -1);
+      missed = watch.Changed();
+    }
+    while (poll(&wait, 1, kSettle) > 0) watch.Changed();
+  }
+}
 
 int RunTest(std::span<const std::string> arguments) {
   Result<Options> options = ParseOptions(arguments);
@@ -142,12 +194,20 @@ int RunTest(std::span<const std::string> arguments) {
     fmt::print("{}", kTestHelp);
     return 0;
   }
+  if (options->watch && !options->list) {
+    return WatchAndTest(*options, [](int) {
+      fmt::print("# waiting for a file to be saved; Ctrl-C ends it\n");
+      std::fflush(stdout);
+      return true;
+    });
+  }
   Result<std::vector<Item>> items = Collect(*options);
   if (!items) {
     fmt::print(stderr, "moongate test: {}\n", items.error().message);
     return 2;
   }
-  if (!options->list) return RunAll(*options, *items);
+  std::set<std::string> used;
+  if (!options->list) return RunAll(*options, *items, used);
   for (const Item& item : *items) fmt::print("{}:{}: {}\n", item.file, item.block.line, item.block.title);
   return 0;
 }

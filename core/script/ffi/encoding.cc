@@ -91,6 +91,20 @@ void mg_encode_quote_sql(const char* data, size_t size, mg_string* out) noexcept
   GiveScratch(out, QuoteSql(View(data, size)));
 }
 
+// Two of nginx's own functions, which libraries (lua-resty-string among them) look for in the process by ffi.C.
+unsigned char* ngx_hex_dump(unsigned char* to, const unsigned char* from, size_t size) noexcept {
+  for (size_t i = 0; i < size; i++) {
+    *to++ = static_cast<unsigned char>("0123456789abcdef"[from[i] >> 4]);
+    *to++ = static_cast<unsigned char>("0123456789abcdef"[from[i] & 15]);
+  }
+  return to;
+}
+
+// -1: no number, or one that does not fit.
+intptr_t ngx_atoi(const unsigned char* digits, size_t size) noexcept {
+  return mg::ParseDecimal<intptr_t>({reinterpret_cast<const char*>(digits), size}).value_or(-1);
+}
+
 }  // extern "C"
 
 namespace mg::script {

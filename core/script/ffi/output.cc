@@ -26,9 +26,9 @@ int CodeOf(OutputStatus status) {
   return MG_ERROR;
 }
 
-// Once its head is made, a response that has no body takes no output.
+// Once its head is made, a response that has no body takes no output. After a 101 another protocol's bytes follow.
 bool HeaderOnly(const Exchange& exchange) {
-  return exchange.response.started &&
+  return exchange.response.started && exchange.response.head.status != 101 &&
          !mg::http::ResponseHasBody(exchange.request.method, exchange.response.head.status);
 }
 
@@ -108,10 +108,14 @@ int mg_response_set_header(const char* name, size_t size, const mg_string* value
   Exchange& exchange = *t_active.exchange;
   if (!HeadOpen(exchange)) return MG_LATE;
   std::span<const mg_string> all(values, static_cast<size_t>(count));
-  if (mg::http::IdentifyHeader(View(name, size)) == mg::http::HeaderId::kContentType) exchange.response.type_set = true;
-  bool single = mg::script::TakesOneValue(View(name, size));
+  std::string_view field = View(name, size);
+  if (mg::http::IdentifyHeader(field) == mg::http::HeaderId::kContentType) {
+    exchange.response.type_set = true;
+    field = "Content-Type";  // scripts write content_type
+  }
+  bool single = mg::script::TakesOneValue(field);
   if (single && count > 1) all = all.last(1);
-  mg::script::ReplaceFields(exchange.response.head.headers, exchange.arena, View(name, size), all,
+  mg::script::ReplaceFields(exchange.response.head.headers, exchange.arena, field, all,
                             add != 0 && !single ? mg::script::Keep::kYes : mg::script::Keep::kNo);
   return MG_OK;
 }
