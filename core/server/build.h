@@ -12,6 +12,7 @@
 #include "proxy/snapshot.h"
 #include "redis/redis.h"
 #include "script/bytecode_cache.h"
+#include "script/chunks.h"
 #include "script/meter.h"
 #include "store/registry.h"
 #include "upstream/registry.h"

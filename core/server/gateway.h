@@ -23,6 +23,7 @@
 #include "proxy/metrics.h"
 #include "proxy/snapshot.h"
 #include "script/bytecode_cache.h"
+#include "script/chunks.h"
 #include "script/meter.h"
 #include "server/state_page.h"
 #include "store/registry.h"

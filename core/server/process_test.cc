@@ -241,9 +241,9 @@ TEST_F(Process, CheckWarnsOfWhatIsLikelyAMistakeInScripts) {
   EXPECT_NE(said.find("x.lua:1:7: warning: unused variable 'unused'"), std::string::npos) << said;
   EXPECT_NE(said.find(fmt::format("g.yaml:{}:13: warning: unused variable 'b'", line)), std::string::npos) << said;
   EXPECT_EQ(said.find("unused argument"), std::string::npos) << said;
-  EXPECT_EQ(gateway.Ask("check", "--strict").first, 1);
+  EXPECT_EQ(gateway.Ask("check", {"--strict"}).first, 1);
   gateway.Write("g.yaml", Text(1));
-  EXPECT_EQ(gateway.Ask("check", "--strict").first, 0);
+  EXPECT_EQ(gateway.Ask("check", {"--strict"}).first, 0);
 }
 
 TEST_F(Process, LogsAreReopenedAndThePidFileComesAndGoes) {
