@@ -299,7 +299,7 @@ void Program::Release(Exchange& exchange) {
 }
 
 void Program::TellCanaries(const Exchange& exchange, const Context& context) {
-  Nanoseconds ended = exchange.timing.ended != 0 ? exchange.timing.ended : loop_->loop.Now();
+  Nanoseconds ended = MonotonicNow();  // the loop's clock stands still within a turn
   for (uint32_t number = 0; number < parts_.plan->canaries.size(); number++) {
     uint64_t bit = uint64_t{1} << number;
     if ((context.canaries.decided & bit) == 0) continue;
