@@ -68,12 +68,12 @@ status: { address: "unix:status.sock" }
   upstream: { targets: ["unix:status.sock"] }
 - match: { path: /t }
   policies:
-  - script: { file: old.lua, canary: { file: new.lua, share: 100%, error_ratio: 10%, minimum: 2 } }
+  - script: { file: old.lua, canary: { file: measured.lua, share: 100%, error_ratio: 10%, minimum: 2 } }
   respond: { body: ok }
 --- user_files
 >>> old.lua
 return { access = function() end }
->>> new.lua
+>>> measured.lua
 return { access = function() error("not yet") end }
 --- requests
 GET /t
@@ -88,4 +88,4 @@ GET /metrics
 ---8<---
 ok
 ---8<---
-(?s)canary_errors_total\{canary="new\.lua",script="new"\} 2\n.*canary_errors_total\{canary="new\.lua",script="old"\} 0\n.*canary_given_up_total\{canary="new\.lua"\} 1\n.*canary_request_seconds_total\{canary="new\.lua",script="new"\} [0-9.e-]*[1-9].*canary_requests_total\{canary="new\.lua",script="new"\} 2\n.*canary_requests_total\{canary="new\.lua",script="old"\} 1\n
+(?s)canary_errors_total\{canary="measured\.lua",script="new"\} 2\n.*canary_errors_total\{canary="measured\.lua",script="old"\} 0\n.*canary_given_up_total\{canary="measured\.lua"\} 1\n.*canary_request_seconds_total\{canary="measured\.lua",script="new"\} [0-9.e-]*[1-9].*canary_requests_total\{canary="measured\.lua",script="new"\} 2\n.*canary_requests_total\{canary="measured\.lua",script="old"\} 1\n
