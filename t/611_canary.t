@@ -88,4 +88,4 @@ GET /metrics
 ---8<---
 ok
 ---8<---
-(?s)canary_errors_total\{canary="measured\.lua",script="new"\} 2\n.*canary_errors_total\{canary="measured\.lua",script="old"\} 0\n.*canary_given_up_total\{canary="measured\.lua"\} 1\n.*canary_request_seconds_total\{canary="measured\.lua",script="new"\} [0-9.e-]*[1-9].*canary_requests_total\{canary="measured\.lua",script="new"\} 2\n.*canary_requests_total\{canary="measured\.lua",script="old"\} 1\n
+(?s)canary_errors_total\{canary="measured\.lua",script="new"\} 2\n.*?canary_errors_total\{canary="measured\.lua",script="old"\} 0\n.*?canary_given_up_total\{canary="measured\.lua"\} 1\n.*?canary_request_seconds_total\{canary="measured\.lua",script="new"\} [0-9.e-]*[1-9].*?canary_requests_total\{canary="measured\.lua",script="new"\} 2\n.*?canary_requests_total\{canary="measured\.lua",script="old"\} 1\n
