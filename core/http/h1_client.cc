@@ -8,7 +8,8 @@
 namespace mg::http {
 
 namespace {
-constexpr int kReadsAtOnce = 16;            // then other connections get their turn
+constexpr int kReadsAtOnce = 16;            // then other connections get their turn,
+constexpr size_t kBytesAtOnce = 1'048'576;  // or when so many bytes came
 constexpr size_t kRelayLeast = 128 * 1024;  // below this a body is cheaper copied
 
 iovec Piece(std::string_view text) { return {const_cast<char*>(text.data()), text.size()}; }
@@ -208,8 +209,9 @@ void H1Client::ReadInput() {
     if (!Process(held)) return;
   }
   // Until nothing is left: the response is incomplete, and a reset that came with the last bytes shows in no event.
+  size_t bytes_read = 0;
   for (int reads = 0; !paused_ && handler_ != nullptr; reads++) {
-    if (reads == kReadsAtOnce) {
+    if (reads == kReadsAtOnce || bytes_read >= kBytesAtOnce) {
       ReadLater();
       break;
     }
@@ -225,6 +227,7 @@ void H1Client::ReadInput() {
       Fail(ErrorCode::kReset, transport_.last_error());
       return;
     }
+    bytes_read += read.bytes;
     if (relayed) {
       body_left_ -= read.bytes;
       if (body_left_ > 0) continue;

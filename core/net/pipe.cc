@@ -13,7 +13,7 @@ namespace mg::net {
 
 namespace {
 constexpr size_t kIdleMost = 16;
-constexpr int kCapacity = 256 * 1024;  // the default is 16 pieces, and a piece may be as little as a segment
+constexpr int kCapacity = 1024 * 1024;  // in pages, each of which may hold a mere segment; the default is 64 KiB
 
 ssize_t Splice(int from, int to, size_t size) {
   ssize_t count;
