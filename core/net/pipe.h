@@ -39,6 +39,7 @@ class PipePool {
  public:
   std::unique_ptr<Pipe> Take();           // null: no descriptors are left
   void Give(std::unique_ptr<Pipe> pipe);  // closes it when it is not empty, or enough are kept
+  size_t kept() const { return idle_.size(); }
 
  private:
   std::vector<std::unique_ptr<Pipe>> idle_;
