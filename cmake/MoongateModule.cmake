@@ -4,6 +4,9 @@
 
 set(MG_WARNINGS -Wall -Wextra -Werror -Wshadow -Wnon-virtual-dtor -Wno-missing-field-initializers)
 
+# What tests check is optimised; they themselves are not: that takes a third of a build's time.
+set(MG_TEST_OPTIONS -O0)
+
 function(mg_compile_settings target)
   target_compile_options(${target} PRIVATE ${MG_WARNINGS})
   target_include_directories(${target} PUBLIC ${CMAKE_SOURCE_DIR}/core ${CMAKE_BINARY_DIR}/generated)
@@ -69,11 +72,13 @@ function(mg_module name)
       add_library(mg_test_headers OBJECT ${CMAKE_BINARY_DIR}/generated/test_headers.cc)
       mg_compile_settings(mg_test_headers)
       target_link_libraries(mg_test_headers PRIVATE fmt::fmt GTest::gmock)
+      target_compile_options(mg_test_headers PRIVATE ${MG_TEST_OPTIONS})
       target_precompile_headers(mg_test_headers PRIVATE
         ${CMAKE_SOURCE_DIR}/core/base/std.h <fmt/format.h> <gtest/gtest.h> <gmock/gmock.h>)
     endif()
     add_executable(${name}_test ${tests})
     mg_compile_settings(${name}_test)
+    target_compile_options(${name}_test PRIVATE ${MG_TEST_OPTIONS})
     target_link_libraries(${name}_test PRIVATE ${library} GTest::gmock GTest::gtest_main)
     target_precompile_headers(${name}_test REUSE_FROM mg_test_headers)
     add_test(NAME ${name} COMMAND ${name}_test)

@@ -10,10 +10,12 @@ int main(int argc, char** argv) {
   using namespace mg;
   static constexpr server::Verb kVerbs[] = {
       {"run", "-c FILE", "run the gateway in the foreground", server::RunGateway},
-      {"check", "-c FILE", "check a configuration and everything it names", server::RunCheck},
+      {"check", "[--strict] -c FILE", "check a configuration and everything it names", server::RunCheck},
       {"explain", "METHOD URL [-H ...] -c FILE", "tell which route would answer, and why", server::RunExplain},
       {"reload", "-c FILE", "make the running gateway take its files anew", server::RunReload},
       {"stop", "-c FILE", "stop the running gateway", server::RunStop},
+      {"generations", "-c FILE", "what the running gateway has not let go of, and what holds it",
+       server::RunGenerations},
       {"profile", "--route NAME [--seconds N]", "draw where a route's Lua spends its time", server::RunProfile},
       {"jwt", "sign --secret TEXT ...", "make a signed token, for trying things out", server::RunJwt},
       {"schema", "", "print a JSON Schema of the configuration", server::RunSchema},

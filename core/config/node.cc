@@ -37,9 +37,18 @@ void Diagnostics::Add(Diagnostic::Level level, const Position& at, std::string p
 }
 
 void Diagnostics::ErrorIn(std::string file, uint32_t line, uint32_t column, std::string path, std::string message) {
+  AddIn(Diagnostic::Level::kError, std::move(file), line, column, std::move(path), std::move(message));
+}
+
+void Diagnostics::WarningIn(std::string file, uint32_t line, uint32_t column, std::string message) {
+  AddIn(Diagnostic::Level::kWarning, std::move(file), line, column, {}, std::move(message));
+}
+
+void Diagnostics::AddIn(Diagnostic::Level level, std::string file, uint32_t line, uint32_t column, std::string path,
+                        std::string message) {
   auto known = std::find(files.begin(), files.end(), file);
   uint32_t index = known == files.end() ? UINT32_MAX : static_cast<uint32_t>(known - files.begin());
-  Insert({Diagnostic::Level::kError, std::move(file), line, column, std::move(path), std::move(message), index});
+  Insert({level, std::move(file), line, column, std::move(path), std::move(message), index});
 }
 
 void Diagnostics::Insert(Diagnostic diagnostic) {

@@ -60,6 +60,7 @@ class Diagnostics {
   void Warning(const Position& at, std::string path, std::string message);
   // For what stands in another file than the configuration, as a Lua error in a script.
   void ErrorIn(std::string file, uint32_t line, uint32_t column, std::string path, std::string message);
+  void WarningIn(std::string file, uint32_t line, uint32_t column, std::string message);
 
   bool failed() const { return errors_ > 0; }
   const std::vector<Diagnostic>& all() const { return all_; }
@@ -72,6 +73,8 @@ class Diagnostics {
 
  private:
   void Add(Diagnostic::Level level, const Position& at, std::string path, std::string message);
+  void AddIn(Diagnostic::Level level, std::string file, uint32_t line, uint32_t column, std::string path,
+             std::string message);
   void Insert(Diagnostic diagnostic);
 
   std::vector<Diagnostic> all_;  // in file order

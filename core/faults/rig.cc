@@ -58,6 +58,7 @@ Left Rig::Count() {
       std::lock_guard lock(mutex);
       left.exchanges += loop->current->live;
       left.generations += loop->retired.size();
+      left.pipes += loop->loop.pipes().kept();
       if (--missing == 0) done.notify_one();
     });
   }
@@ -128,7 +129,7 @@ void Rig::ExpectAtRest() {
   do {
     ExpectCancelled();
     left = WaitUntilIdle();
-    descriptors = OpenDescriptors();
+    descriptors = OpenDescriptors() - 2 * static_cast<long>(left.pipes);
     if (descriptors > descriptors_) poll(nullptr, 0, 1);
   } while (descriptors > descriptors_ && !patience.passed());
   EXPECT_EQ(left.exchanges, 0u);

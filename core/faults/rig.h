@@ -42,6 +42,7 @@ struct Left {
   uint64_t exchanges = 0;
   size_t generations = 0;
   uint32_t active = 0;  // as the targets count
+  size_t pipes = 0;     // kept for the next large body
   bool none() const { return exchanges == 0 && generations == 0 && active == 0; }
 };
 

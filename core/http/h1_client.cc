@@ -8,7 +8,9 @@
 namespace mg::http {
 
 namespace {
-constexpr int kReadsAtOnce = 16;  // then other connections get their turn
+constexpr int kReadsAtOnce = 16;            // then other connections get their turn,
+constexpr size_t kBytesAtOnce = 1'048'576;  // or when so many bytes came
+constexpr size_t kRelayLeast = 128 * 1024;  // below this a body is cheaper copied
 
 iovec Piece(std::string_view text) { return {const_cast<char*>(text.data()), text.size()}; }
 }  // namespace
@@ -207,13 +209,15 @@ void H1Client::ReadInput() {
     if (!Process(held)) return;
   }
   // Until nothing is left: the response is incomplete, and a reset that came with the last bytes shows in no event.
+  size_t bytes_read = 0;
   for (int reads = 0; !paused_ && handler_ != nullptr; reads++) {
-    if (reads == kReadsAtOnce) {
+    if (reads == kReadsAtOnce || bytes_read >= kBytesAtOnce) {
       ReadLater();
       break;
     }
     std::span<char> buffer = transport_.loop().read_buffer();
-    net::IoResult read = transport_.Read(buffer.data(), buffer.size());
+    std::optional<net::IoResult> relayed = RelayBody();
+    net::IoResult read = relayed ? *relayed : transport_.Read(buffer.data(), buffer.size());
     if (read.status == net::IoResult::kAgain) break;
     if (read.status == net::IoResult::kEnd) {
       OnEnd();
@@ -221,6 +225,13 @@ void H1Client::ReadInput() {
     }
     if (read.status == net::IoResult::kError) {
       Fail(ErrorCode::kReset, transport_.last_error());
+      return;
+    }
+    bytes_read += read.bytes;
+    if (relayed) {
+      body_left_ -= read.bytes;
+      if (body_left_ > 0) continue;
+      Finish({});
       return;
     }
     std::string_view bytes(buffer.data(), read.bytes);
@@ -234,6 +245,13 @@ void H1Client::ReadInput() {
     }
   }
   if (handler_ != nullptr) handler_->OnResponsePause();
+}
+
+// A large body whose bytes nobody here has to see.
+std::optional<net::IoResult> H1Client::RelayBody() {
+  bool large = state_ == State::kBody && response_framing_ == BodyFraming::kLength && body_left_ >= kRelayLeast;
+  if (!large || !stash_.empty()) return std::nullopt;
+  return handler_->RelayResponseBody(transport_, body_left_);
 }
 
 void H1Client::OnEnd() {

@@ -26,6 +26,9 @@ class ClientHandler {
   // OnResponseBody("", kYes).
   virtual void OnResponseHead(ResponseHead& head) = 0;
   virtual void OnResponseBody(std::string_view data, End end) = 0;
+  // `left` bytes of the body are to come: instead of hearing of them the handler may have them moved on
+  // (Stream::Relay). Nothing: it wants to hear.
+  virtual std::optional<net::IoResult> RelayResponseBody(net::Transport&, size_t) { return std::nullopt; }
   // The trailer section of a chunked response, before the OnResponseBody that ends it; only where there is one. Lines
   // as they came, checked, each with CRLF; valid during the call.
   virtual void OnResponseTrailers(std::string_view) {}
@@ -98,6 +101,7 @@ class H1Client final : public net::TransportHandler, public ListNode<H1Client> {
   size_t ProcessHead(std::string_view bytes);
   size_t BeginResponse(ResponseHead& head, size_t length, size_t after);
   size_t ProcessBody(std::string_view bytes);
+  std::optional<net::IoResult> RelayBody();
   size_t Finish(std::string_view data);
   size_t Fail(ErrorCode code, std::string message);
   void OnEnd();

@@ -580,6 +580,33 @@ void H1Session::SendBody(std::string_view data, End end) {
   }
 }
 
+std::optional<net::IoResult> H1Session::Relay(net::Transport& from, size_t size) {
+  if (handler_ == nullptr || chunked_out_ || bodyless_out_ || !from.plain() || !transport_.plain() || pending() > 0)
+    return std::nullopt;
+  StreamHandler::Unsent& unsent = handler_->unsent;
+  if (!unsent.head.empty() || unsent.length_left < size) return std::nullopt;
+  if (!unsent.pipe) unsent.pipe = transport_.loop().pipes().Take();
+  if (!unsent.pipe) return std::nullopt;
+  net::IoResult read = from.ReadInto(*unsent.pipe, size);
+  if (read.status != net::IoResult::kOk) return read;
+  sent_ += read.bytes;
+  if (unsent.length_left != UINT64_MAX) unsent.length_left -= read.bytes;
+  if (transport_.WriteFrom(*unsent.pipe).status == net::IoResult::kError) {
+    unsent.pipe.reset();
+    WriteFailed();
+  } else if (!unsent.pipe->empty()) {
+    timer_.SetAfter(limits().send_timeout.count());
+  }
+  return read;
+}
+
+// The response needs its pipe no more. What is still in it goes before anything else.
+void H1Session::GiveBackPipe() {
+  if (!handler_->unsent.pipe) return;
+  handler_->unsent.pipe->EmptyInto(out_);
+  transport_.loop().pipes().Give(std::move(handler_->unsent.pipe));
+}
+
 void H1Session::SetTrailers(std::string_view lines) {
   if (handler_ != nullptr) handler_->unsent.trailers = lines;
 }
@@ -592,16 +619,13 @@ void H1Session::Flush() {
 
 void H1Session::WriteOut(const iovec* pieces, int count) {
   size_t taken = 0;
+  if (piped() > 0) GiveBackPipe();
   if (out_.empty() && transport_.open()) {
     net::IoResult result = transport_.Write(pieces, count);
     if (result.status == net::IoResult::kOk) taken = result.bytes;
     if (result.status == net::IoResult::kError) {
-      // Told at the end of the turn: not from within the handler's own call.
-      keep_alive_ = false;
-      write_failed_ = true;
       for (int i = 0; i < count; i++) sent_ += pieces[i].iov_len;
-      ResumeInput();
-      return;
+      return WriteFailed();
     }
   }
   bool was_empty = out_.empty();
@@ -614,7 +638,23 @@ void H1Session::WriteOut(const iovec* pieces, int count) {
   if (was_empty && !out_.empty()) timer_.SetAfter(limits().send_timeout.count());
 }
 
+// Told at the end of the turn: not from within the handler's own call.
+void H1Session::WriteFailed() {
+  keep_alive_ = false;
+  write_failed_ = true;
+  ResumeInput();
+}
+
 void H1Session::OnWritable() {
+  if (piped() > 0) {
+    net::Pipe& pipe = *handler_->unsent.pipe;
+    if (transport_.WriteFrom(pipe).status == net::IoResult::kError) {
+      CloseNow({ErrorCode::kReset, Origin::kDownstream, Retryable::kNo, transport_.last_error()});
+      return;
+    }
+    timer_.SetAfter(limits().send_timeout.count());
+    if (!pipe.empty()) return;
+  }
   while (!out_.empty()) {
     iovec pieces[16];
     int count = out_.Fill(pieces, 16);
@@ -643,6 +683,7 @@ void H1Session::OnWritable() {
 
 void H1Session::ResponseComplete() {
   output_ = Output::kEnded;
+  if (handler_ != nullptr) GiveBackPipe();
   handler_ = nullptr;
   if (input_ == Input::kTunnel) {
     input_ = Input::kDone;
@@ -691,7 +732,7 @@ void H1Session::EndConnection() {
 
 void H1Session::OnTimer(void* self) {
   H1Session& session = *static_cast<H1Session*>(self);
-  if (!session.out_.empty()) {
+  if (session.pending() > 0) {
     session.CloseNow({ErrorCode::kTimeout, Origin::kDownstream, Retryable::kNo, "the client does not read"});
     return;
   }

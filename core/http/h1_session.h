@@ -73,9 +73,10 @@ class H1Session final : public net::TransportHandler, public Stream, public List
   void SendInformational(const ResponseHead& head) override;
   void SendHead(const ResponseHead& head, End end) override;
   void SendBody(std::string_view data, End end) override;
+  std::optional<net::IoResult> Relay(net::Transport& from, size_t size) override;
   void SetTrailers(std::string_view lines) override;
   void Flush() override;
-  size_t pending() const override { return out_.size(); }
+  size_t pending() const override { return out_.size() + piped(); }
   void Abort() override;
   void PauseBody() override { body_paused_ = true; }
   void ResumeBody() override;
@@ -117,6 +118,9 @@ class H1Session final : public net::TransportHandler, public Stream, public List
   void OnEnd();
   void BodyFailed(const Error& error, int status);
   void WriteOut(const iovec* pieces, int count);
+  size_t piped() const { return handler_ != nullptr && handler_->unsent.pipe ? handler_->unsent.pipe->size() : 0; }
+  void WriteFailed();
+  void GiveBackPipe();
   static void OnTimer(void* self);
   void StartLinger();
   void EndConnection();

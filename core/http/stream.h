@@ -13,6 +13,8 @@
 #include "http/h1_parser.h"
 #include "http/message.h"
 #include "net/address.h"
+#include "net/pipe.h"
+#include "net/transport.h"
 
 struct ssl_st;
 
@@ -50,6 +52,10 @@ class Stream {
   // The bytes are written or copied before it returns. With End::kYes the response is complete: the handler must not
   // use the stream again and hears no more from it.
   virtual void SendBody(std::string_view data, End end) = 0;
+  // As SendBody of at most `size` bytes that wait in `from`, which then need not be read: they move within the kernel.
+  // Nothing where that cannot be (TLS, chunks, a head not written yet, pending()): read and send them. Else how it went
+  // with reading, as Transport::Read tells; what came is sent.
+  virtual std::optional<net::IoResult> Relay(net::Transport&, size_t) { return std::nullopt; }
   // Trailer fields for the end of a chunked response: call before the SendBody that ends it. Raw lines, each with CRLF.
   virtual void SetTrailers(std::string_view lines) = 0;
   virtual void Flush() = 0;
@@ -93,7 +99,8 @@ class StreamHandler {
   struct Unsent {
     std::string_view head;  // encoded, waiting for the first body bytes; in the arena
     std::string_view trailers;
-    uint64_t length_left = 0;  // of a response with Content-Length: what it still owes; UINT64_MAX: of any other
+    uint64_t length_left = 0;         // of a response with Content-Length: what it still owes; UINT64_MAX: of any other
+    std::unique_ptr<net::Pipe> pipe;  // Relay's, from the first one on; what is in it goes before the session's out_
   } unsent;
 
   // The head is complete and sound. The answer may be given from within.

@@ -14,6 +14,7 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "net/pipe.h"
 
 struct event_base;
 
@@ -97,6 +98,7 @@ class Loop {
   int index() const { return index_; }
   event_base* base() { return base_; }
   BlockPool& blocks() { return blocks_; }
+  PipePool& pipes() { return pipes_; }
   // Where a read lands first: valid until the next read on this loop. kReadSize bytes.
   std::span<char> read_buffer() { return {read_buffer_.get(), kReadSize}; }
   bool in_loop_thread() const;
@@ -122,6 +124,7 @@ class Loop {
   Nanoseconds wall_ = 0;
   Nanoseconds turn_began_ = 0;
   BlockPool blocks_;
+  PipePool pipes_;
   std::unique_ptr<char[]> read_buffer_;
   std::vector<Timer*> heap_;
   std::vector<std::unique_ptr<Deferred>> destroy_, dying_;  // dying_: given up before the turn's deferred tasks

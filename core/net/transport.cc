@@ -172,6 +172,11 @@ IoResult Transport::Read(char* to, size_t size) {
     readable_ = static_cast<size_t>(count) == size || peer_closed_;
     return {IoResult::kOk, static_cast<size_t>(count)};
   }
+  return ReadEnded(count);
+}
+
+// What a read says that has brought nothing.
+IoResult Transport::ReadEnded(ssize_t count) {
   if (count < 0 && errno == EAGAIN) {
     readable_ = false;
     drained_ = true;
@@ -204,12 +209,7 @@ IoResult Transport::Write(const iovec* pieces, int count) {
     sent =
         count == 1 ? send(fd_, pieces->iov_base, pieces->iov_len, MSG_NOSIGNAL) : SendPieces(fd_, pieces, count, size);
   } while (sent < 0 && errno == EINTR);
-  if (sent < 0 && errno != EAGAIN) {
-    if (error_ == 0) error_ = errno;  // the first is the cause: after a reset it is EPIPE
-    readable_ = true;                 // what there was to read is followed by the end, of which no event may tell
-    drained_ = false;
-    return {IoResult::kError};
-  }
+  if (sent < 0 && errno != EAGAIN) return WriteFailed(errno);
   if (sent > 0) bytes_written_ += static_cast<uint64_t>(sent);
   if (sent < 0 || static_cast<size_t>(sent) < size) {
     writable_ = false;
@@ -217,6 +217,13 @@ IoResult Transport::Write(const iovec* pieces, int count) {
   }
   if (sent <= 0) return {IoResult::kAgain};
   return {IoResult::kOk, static_cast<size_t>(sent)};
+}
+
+IoResult Transport::WriteFailed(int error) {
+  if (error_ == 0) error_ = error;  // the first is the cause: after a reset it is EPIPE
+  readable_ = true;                 // what there was to read is followed by the end, of which no event may tell
+  drained_ = false;
+  return {IoResult::kError};
 }
 
 IoResult Transport::Write(std::string_view bytes) {

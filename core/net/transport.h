@@ -24,6 +24,7 @@ struct ssl_ctx_st;
 
 namespace mg::net {
 
+class Pipe;
 class Transport;
 
 // What happened on a transport. Implemented by its owner; may destroy the transport's owner through Loop::DestroyLater
@@ -78,6 +79,13 @@ class Transport {
   IoResult Write(const iovec* pieces, int count);
   IoResult Write(std::string_view bytes);
 
+  // A plain connection's bytes can go through a pipe, within the kernel.
+  bool plain() const { return ssl_ == nullptr; }
+  // As Read, into a pipe that is empty; plain transports alone.
+  IoResult ReadInto(Pipe& pipe, size_t size);
+  // Writes what is in the pipe; where something stays in it, OnWritable will tell. Plain transports alone.
+  IoResult WriteFrom(Pipe& pipe);
+
   // Whether a Read could still bring something without a new event: what a reader that stopped on its own account
   // (back-pressure, a message that is complete) asks before it waits. False after a short read unless a hang-up was
   // seen, which saves the system call that would say EAGAIN.
@@ -105,6 +113,8 @@ class Transport {
   void Ready(short what);
   void Report(Result<void> result);
   void SetErrorText(std::string text);
+  IoResult ReadEnded(ssize_t count);
+  IoResult WriteFailed(int error);
 
   // The TLS half: tls_transport.cc.
   bool BeginTls(ssl_ctx_st* context, bool server, const std::string& server_name, const SocketAddress* to);

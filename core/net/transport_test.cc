@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/buffer.h"
 #include "net/test_support.h"
 
 namespace mg::net {
@@ -91,6 +92,72 @@ TEST_P(Sockets, ReadsOnAfterHalfAClose) {
   other.transport.Close();
   ASSERT_TRUE(RunUntil(loop, [&] { return one.ended; }));
   EXPECT_EQ(one.received, "answer");
+}
+
+TEST_P(Sockets, BytesGoThroughAPipe) {
+  auto [a, b] = GetParam()();
+  auto [c, d] = GetParam()();
+  Peer from(loop), to(loop), reader(loop);
+  from.transport.Accept(b);
+  to.transport.Accept(c);
+  reader.transport.Accept(d);
+  std::unique_ptr<Pipe> pipe = loop.pipes().Take();
+  ASSERT_TRUE(pipe);
+  EXPECT_EQ(from.transport.ReadInto(*pipe, 100).status, IoResult::kAgain);
+  ASSERT_EQ(send(a, "question and more", 17, 0), 17);
+  from.on_readable = [] {};
+  ASSERT_TRUE(RunUntil(loop, [&] { return from.transport.readable(); }));
+  IoResult read = from.transport.ReadInto(*pipe, 8);
+  EXPECT_EQ(read.bytes, 8u);
+  EXPECT_EQ(pipe->size(), 8u);
+  EXPECT_EQ(to.transport.WriteFrom(*pipe).bytes, 8u);
+  EXPECT_TRUE(pipe->empty());
+  ASSERT_TRUE(RunUntil(loop, [&] { return reader.received == "question"; }));
+  EXPECT_EQ(from.transport.ReadInto(*pipe, 100).bytes, 9u);
+  Buffer rest;
+  pipe->EmptyInto(rest);
+  EXPECT_EQ(rest.ToString(), " and more");
+  EXPECT_TRUE(pipe->empty());
+  close(a);
+  ASSERT_TRUE(RunUntil(loop, [&] { return from.transport.peer_closed(); }));
+  EXPECT_EQ(from.transport.ReadInto(*pipe, 100).status, IoResult::kEnd);
+  Pipe* same = pipe.get();
+  loop.pipes().Give(std::move(pipe));
+  EXPECT_EQ(loop.pipes().Take().get(), same);
+}
+
+TEST_P(Sockets, WhatThePeerDoesNotTakeStaysInThePipe) {
+  auto [a, b] = GetParam()();
+  auto [c, d] = GetParam()();
+  Peer from(loop), to(loop), reader(loop);
+  from.on_readable = [] {};
+  reader.on_readable = [] {};
+  from.transport.Accept(b);
+  to.transport.Accept(c);
+  reader.transport.Accept(d);
+  std::string sent;
+  std::unique_ptr<Pipe> pipe = loop.pipes().Take();
+  ASSERT_TRUE(pipe);
+  for (char letter = 'a'; pipe->empty(); letter = letter == 'z' ? 'a' : static_cast<char>(letter + 1)) {
+    std::string piece(50'000, letter);
+    ssize_t count = send(a, piece.data(), piece.size(), 0);
+    if (count > 0) sent.append(piece, 0, static_cast<size_t>(count));
+    loop.RunOnce(0);
+    if (from.transport.ReadInto(*pipe, 1'000'000).status == IoResult::kOk) to.transport.WriteFrom(*pipe);
+  }
+  EXPECT_EQ(to.transport.WriteFrom(*pipe).status, IoResult::kAgain);
+  to.on_writable = [&] { to.transport.WriteFrom(*pipe); };
+  reader.on_readable = nullptr;
+  ASSERT_TRUE(RunUntil(loop, [&] {
+    reader.Drain();
+    if (pipe->empty() && from.transport.ReadInto(*pipe, 1'000'000).status == IoResult::kOk) {
+      to.transport.WriteFrom(*pipe);
+    }
+    return reader.received.size() == sent.size();
+  }));
+  EXPECT_TRUE(reader.received == sent);
+  EXPECT_GE(to.writables, 1);
+  close(a);
 }
 
 TEST_P(Sockets, WritesUntilFullThenIsToldOnce) {

@@ -301,6 +301,7 @@ class Exchange final : public http::StreamHandler, public http::ClientHandler {
   void OnInformational(const http::ResponseHead& head) override;
   void OnResponseHead(http::ResponseHead& head) override;
   void OnResponseBody(std::string_view data, http::End end) override;
+  std::optional<net::IoResult> RelayResponseBody(net::Transport& from, size_t size) override;
   void OnResponseTrailers(std::string_view lines) override;
   void OnResponsePause() override;
   void OnRequestDrained() override;
@@ -326,6 +327,7 @@ class Exchange final : public http::StreamHandler, public http::ClientHandler {
     if (phase_times != nullptr) [[unlikely]]
       phase_times->End(phase);
   }
+  bool PassesBody() const;
   bool FiltersBody() const;  // body filters are still to see what is sent
   bool IgnoresAbort() const;
   // --- attempts at upstreams (attempts.cc, retry.cc)

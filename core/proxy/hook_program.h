@@ -56,6 +56,11 @@ class HookProgram {
   // Whether timers, threads or detached logs still live: a retired generation is kept until they end or lua.drain is
   // over.
   virtual bool Busy() const = 0;
+  // What it is that lives.
+  struct Held {
+    size_t timers = 0, workers = 0, logs = 0;  // workers: chunks of init_worker and exit_worker
+  };
+  virtual Held Holds() const { return {}; }
 };
 
 // The hooks of a whole generation: checked and compiled once on the control thread, then one program a loop.

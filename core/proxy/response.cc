@@ -19,9 +19,7 @@ void Exchange::OnResponseBody(std::string_view data, http::End end) {
   if (!last && !upstream.tunnel) deadline.SetAfter(upstream.timeouts.between.count());
   if (last) EndAttempt(AttemptEnd::kSucceeded);
   response.input_ended = last;
-  bool straight = response.head_sent && response.queued.empty() && stream != nullptr &&
-                  (route == nullptr || !route->Has(Phase::kBodyFilter));
-  if (straight) {
+  if (PassesBody()) {
     if (last) {
       response.ended = true;
       EndStream(data);
@@ -46,6 +44,16 @@ void Exchange::OnResponseBody(std::string_view data, http::End end) {
   if (stream != nullptr && stream->pending() > 0 && upstream.lease) PauseUpstream();
 }
 
+std::optional<net::IoResult> Exchange::RelayResponseBody(net::Transport& from, size_t size) {
+  if (!PassesBody()) return std::nullopt;
+  std::optional<net::IoResult> moved = stream->Relay(from, size);
+  if (!moved || moved->bytes == 0) return moved;
+  deadline.SetAfter(upstream.timeouts.between.count());
+  body_bytes_sent_ += moved->bytes;
+  if (stream->pending() > 0 && upstream.lease) PauseUpstream();
+  return moved;
+}
+
 void Exchange::OnResponseTrailers(std::string_view lines) {
   if (stream != nullptr) stream->SetTrailers(TrailersToForward(lines, nullptr, arena));
 }
@@ -55,6 +63,12 @@ void Exchange::OnResponsePause() {
 }
 
 // --- through the filters, to the client
+
+// Whether what comes of the body goes on as it is.
+bool Exchange::PassesBody() const {
+  return response.head_sent && response.queued.empty() && stream != nullptr &&
+         (route == nullptr || !route->Has(Phase::kBodyFilter));
+}
 
 bool Exchange::FiltersBody() const {
   return route != nullptr && route->Has(Phase::kBodyFilter) && !response.last_filtered;

@@ -82,6 +82,7 @@ std::unique_ptr<proxy::HookPrograms> BuildPrograms(const config::Config& config,
   if (!HasScripts(config)) return nullptr;
   auto conf = std::make_shared<const config::Lua>(config.lua);
   auto chunks = std::make_shared<Chunks>(&files, config.lua.path, options.bytecode);
+  chunks->Collect(options.texts);
   Surroundings of_threads = SurroundingsOf(config, options, 0);
   of_threads.redis = nullptr;
   auto worker_threads = std::make_shared<WorkerThreads>(conf, chunks, std::move(of_threads));

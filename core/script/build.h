@@ -12,6 +12,7 @@
 #include "proxy/hook_program.h"
 #include "redis/redis.h"
 #include "script/bytecode_cache.h"
+#include "script/chunks.h"
 #include "script/meter.h"
 #include "store/shared_dict.h"
 
@@ -23,8 +24,9 @@ struct BuildOptions {
   std::vector<std::shared_ptr<store::SharedDict>> dicts;
   // Each loop's Redis connections; empty where nothing will run (`moongate check`).
   std::vector<redis::Connections*> redis;
-  PolicyMetrics* metrics = nullptr;   // null: nothing is counted
-  BytecodeCache* bytecode = nullptr;  // null: all is compiled
+  PolicyMetrics* metrics = nullptr;          // null: nothing is counted
+  BytecodeCache* bytecode = nullptr;         // null: all is compiled
+  std::vector<ScriptText>* texts = nullptr;  // gets the user's scripts; null: nobody wants them
 };
 
 // Null when there is nothing to run, or when an error was added to `diagnostics`.

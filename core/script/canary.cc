@@ -36,20 +36,21 @@ Canary::Counts Canary::counts(bool is_new) const {
           tally.time.load(std::memory_order_relaxed)};
 }
 
-void Canary::Ended(bool is_new, bool failed, Nanoseconds time) {
+bool Canary::Ended(bool is_new, bool failed, Nanoseconds time) {
   Tally& tally = is_new ? new_ : old_;
   tally.time.fetch_add(time, std::memory_order_relaxed);
   if (failed) tally.errors.fetch_add(1, std::memory_order_relaxed);
   uint64_t requests = tally.requests.fetch_add(1, std::memory_order_relaxed) + 1;
-  if (!is_new || requests < settings_.minimum) return;
+  if (!is_new || requests < settings_.minimum) return false;
   Counts fresh = counts(true), before = counts(false);
-  if (static_cast<double>(fresh.errors) <= settings_.error_ratio * static_cast<double>(requests)) return;
-  if (given_up_.exchange(true, std::memory_order_relaxed)) return;
+  if (static_cast<double>(fresh.errors) <= settings_.error_ratio * static_cast<double>(requests)) return false;
+  if (given_up_.exchange(true, std::memory_order_relaxed)) return false;
   MG_LOG(
       kError,
       "canary {} is given up: {} of {} requests failed (mean {:.1f} ms); with the old script {} of {} (mean {:.1f} ms)",
       settings_.file, fresh.errors, fresh.requests, Milliseconds(fresh), before.errors, before.requests,
       Milliseconds(before));
+  return true;
 }
 
 }  // namespace mg::script

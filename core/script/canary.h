@@ -30,8 +30,8 @@ class Canary {
 
   // Whether a request gets the new script. A value of the key is always answered the same while the canary lives.
   bool Pick(std::string_view key);
-  // A request has ended that had one of the two.
-  void Ended(bool is_new, bool failed, Nanoseconds time);
+  // A request has ended that had one of the two. True: this has made it give up the new one.
+  bool Ended(bool is_new, bool failed, Nanoseconds time);
 
   const Settings& settings() const { return settings_; }
   bool given_up() const { return given_up_.load(std::memory_order_relaxed); }

@@ -213,6 +213,7 @@ bool Chunks::LoadText(lua_State* L, const std::string& name, std::string_view te
   if (auto known = bytecode_.find(key); known != bytecode_.end()) return LoadBytecode(L, name, *known->second);
   Bytecode made = CompileOnce(L, key, name, text, first_line);
   if (made && files_ != nullptr) bytecode_.emplace(std::move(key), made);
+  if (made && texts_ != nullptr) texts_->push_back({name.substr(1), std::string(text), std::max(first_line, 1u)});
   return made != nullptr;
 }
 
@@ -226,6 +227,7 @@ bool Chunks::LoadFile(lua_State* L, const std::string& path) {
   }
   Bytecode made = CompileOnce(L, KeyOf(name, text, 1), name, text, 1);
   if (made && files_ != nullptr) bytecode_.emplace(path, made);
+  if (made && texts_ != nullptr) texts_->push_back({path, std::move(text), 1});
   return made != nullptr;
 }
 

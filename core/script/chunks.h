@@ -18,6 +18,13 @@ struct lua_State;
 
 namespace mg::script {
 
+// A text of the user's own, for who looks at it beside LuaJIT (`moongate check`).
+struct ScriptText {
+  std::string name;  // of its file
+  std::string text;
+  uint32_t first_line = 1;
+};
+
 class Chunks {
  public:
   // `cache` (null: none) is looked at before a text is compiled, until Seal().
@@ -44,9 +51,13 @@ class Chunks {
   // Pushes what FindPath has found.
   bool LoadPath(lua_State* L, const std::string& path);
 
+  // Every text of the user's own that is compiled from now on is added there.
+  void Collect(std::vector<ScriptText>* texts) { texts_ = texts; }
+
   // No more reading through the FileSource: the generation is complete.
   void Seal() {
     files_ = nullptr;
+    texts_ = nullptr;
     cache_ = nullptr;
   }
   const std::vector<std::string>& roots() const { return roots_; }
@@ -59,6 +70,7 @@ class Chunks {
                        uint32_t first_line);
 
   config::FileSource* files_;
+  std::vector<ScriptText>* texts_ = nullptr;
   std::vector<std::string> roots_;
   BytecodeCache* cache_;
   std::unordered_map<std::string, Bytecode> bytecode_;  // by path, or by name, first line and text

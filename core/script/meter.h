@@ -23,6 +23,11 @@ struct PolicySeries {
   observe::Counter runs, cpu, errors, timeouts;  // cpu: nanoseconds
 };
 
+// Of one of a canary's two scripts.
+struct CanarySeries {
+  observe::Counter requests, errors, time;  // time: nanoseconds, of whole requests
+};
+
 class Meter {
  public:
   void SetShard(observe::MetricsShard* shard) { shard_ = shard; }
@@ -73,6 +78,8 @@ class PolicyMetrics {
   // How many pairs of a policy and a phase get series of their own; the others share "_other".
   void SetLimit(size_t limit) { limit_ = limit; }
   PolicySeries Of(const std::string& policy, std::string_view phase);
+  CanarySeries OfCanary(const std::string& file, bool is_new);
+  observe::Counter GivenUp(const std::string& file);
 
  private:
   PolicySeries Make(std::string_view policy, std::string_view phase);
@@ -80,6 +87,7 @@ class PolicyMetrics {
   observe::MetricsRegistry& registry_;
   size_t limit_ = 1000;
   observe::MetricsRegistry::Family *runs_, *cpu_, *errors_, *timeouts_;
+  observe::MetricsRegistry::Family *canary_requests_, *canary_errors_, *canary_time_, *given_up_;
   std::map<std::string, PolicySeries> known_;  // by "POLICY\0PHASE"
 };
 

@@ -235,7 +235,7 @@ void Program::OnEnded(struct Run& run, Ending ending, int status) {
   if (context.kind != Context::Kind::kRequest) {
     (context.kind == Context::Kind::kTimer ? timers_running_ : workers_running_)--;
     UnitOf(context.vm)->scheduler->Release(context);
-    return;
+    return ReapIfIdle();
   }
   Phase phase = PhaseOf(run.phase);
   if (phase == Phase::kLog) {
@@ -299,12 +299,20 @@ void Program::Release(Exchange& exchange) {
 }
 
 void Program::TellCanaries(const Exchange& exchange, const Context& context) {
-  Nanoseconds ended = exchange.timing.ended != 0 ? exchange.timing.ended : loop_->loop.Now();
+  Nanoseconds ended = MonotonicNow();  // the loop's clock stands still within a turn
   for (uint32_t number = 0; number < parts_.plan->canaries.size(); number++) {
     uint64_t bit = uint64_t{1} << number;
     if ((context.canaries.decided & bit) == 0) continue;
-    canary(number)->Ended((context.canaries.picked & bit) != 0, (context.canaries.failed & bit) != 0,
-                          std::max<Nanoseconds>(ended - exchange.timing.began, 0));
+    bool is_new = (context.canaries.picked & bit) != 0, failed = (context.canaries.failed & bit) != 0;
+    Nanoseconds time = std::max<Nanoseconds>(ended - exchange.timing.began, 0);
+    bool given_up = canary(number)->Ended(is_new, failed, time);
+    if (loop_->metrics == nullptr || number >= parts_.plan->canary_metrics.size()) continue;
+    const Plan::CanaryMetrics& metrics = parts_.plan->canary_metrics[number];
+    const CanarySeries& series = is_new ? metrics.new_script : metrics.old_script;
+    loop_->metrics->Add(series.requests);
+    loop_->metrics->Add(series.time, static_cast<uint64_t>(time));
+    if (failed) loop_->metrics->Add(series.errors);
+    if (given_up) loop_->metrics->Add(metrics.given_up);
   }
 }
 
@@ -517,6 +525,32 @@ void Program::Retire() {
     if (auto timer = timers_.find(id); timer != timers_.end()) Fire(*timer->second, true);
   }
   StartSource(parts_.plan->exit_worker);
+  if (!Busy() && waiting_logs_.empty()) return;
+  drain_ = std::make_unique<net::Timer>(
+      loop_->loop, [](void* self) { static_cast<Program*>(self)->EndDrain(); }, this);
+  drain_->SetAt(loop_->loop.Now() + std::chrono::nanoseconds(parts_.conf->drain).count());
+}
+
+// lua.drain is over: what goes on without a request ends.
+void Program::EndDrain() {
+  if (Busy()) {
+    MG_LOG(kWarn, "lua.drain is over: {} timers, {} worker chunks and {} log phases of a replaced generation end",
+           timers_running_, workers_running_, detached_logs_);
+  }
+  for (const auto& unit : parts_.units) {
+    if (!unit) continue;
+    for (Context* context : unit->scheduler->LiveContexts()) {
+      bool alone = context->kind == Context::Kind::kTimer || context->kind == Context::Kind::kWorker;
+      if (alone) EndContext(*unit->scheduler, *context);
+    }
+  }
+  for (Context* context : waiting_logs_) context->cut_at = loop_->loop.Now();
+  CutLogs();
+  ReapIfIdle();
+}
+
+void Program::ReapIfIdle() {
+  if (exiting_ && !Busy()) loop_->ReapSoon();
 }
 
 // --- VMs that can no longer be trusted

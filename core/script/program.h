@@ -41,6 +41,7 @@ class Program final : public proxy::HookProgram, public SchedulerOwner {
   void Start(proxy::LoopContext& loop) override;
   void Retire() override;
   bool Busy() const override;
+  Held Holds() const override { return {timers_running_, workers_running_, detached_logs_}; }
 
   // --- SchedulerOwner
   Filtered RunFilters(Context& context) override;
@@ -85,6 +86,8 @@ class Program final : public proxy::HookProgram, public SchedulerOwner {
   void StartSource(uint32_t segment);
   void DetachLog(Context& context);
   void CutLogs();
+  void EndDrain();
+  void ReapIfIdle();
   void ReplaceSoon();
   void ReplaceCondemned();
   void Replace(VmKind kind);
@@ -100,7 +103,7 @@ class Program final : public proxy::HookProgram, public SchedulerOwner {
   bool replacing_ = false;              // condemned VMs, at the end of this turn
   bool exiting_ = false;                // retired
   std::vector<Context*> waiting_logs_;  // in the order they began to wait
-  std::unique_ptr<net::Timer> log_cut_;
+  std::unique_ptr<net::Timer> log_cut_, drain_;
 };
 
 }  // namespace mg::script

@@ -215,6 +215,31 @@ TEST_F(ScriptTest, Timers) {
   EXPECT_NE(log.text.find("premature true"), std::string::npos) << log.text;
 }
 
+TEST_F(ScriptTest, WhatAReplacedGenerationStillDoesEndsWithTheDrain) {
+  ASSERT_EQ(Load(Content("ngx.timer.at(0, function() ngx.log(ngx.ERR, 'begun') ngx.sleep(60) end) ngx.say('x')"), {},
+                 "lua: { drain: 50ms }\n"),
+            "");
+  EXPECT_EQ(Fetch().body, "x\n");
+  ASSERT_TRUE(RunUntil([&] { return log.text.find("begun") != std::string::npos; }));
+  ASSERT_EQ(Load("- match: { path: /* }\n  respond: { body: new }\n"), "");
+  ASSERT_EQ(context.retired.size(), 1u);
+  EXPECT_EQ(context.retired[0]->program->Holds().timers, 1u);
+  EXPECT_TRUE(RunUntil([&] { return context.retired.empty(); }));
+  EXPECT_NE(log.text.find("lua.drain is over: 1 timers, 0 worker chunks and 0 log phases"), std::string::npos);
+}
+
+// A timer that ends by itself lets go of its generation.
+TEST_F(ScriptTest, AReplacedGenerationGoesWithItsLastTimer) {
+  ASSERT_EQ(Load(Content("ngx.timer.at(0, function() ngx.log(ngx.ERR, 'begun') ngx.sleep(0.02) end) ngx.say('x')")),
+            "");
+  EXPECT_EQ(Fetch().body, "x\n");
+  ASSERT_TRUE(RunUntil([&] { return log.text.find("begun") != std::string::npos; }));
+  ASSERT_EQ(Load("- match: { path: /* }\n  respond: { body: new }\n"), "");
+  ASSERT_EQ(context.retired.size(), 1u);
+  EXPECT_TRUE(RunUntil([&] { return context.retired.empty(); }));
+  EXPECT_EQ(log.text.find("lua.drain is over"), std::string::npos);
+}
+
 TEST_F(ScriptTest, ExecMatchesAgain) {
   ASSERT_EQ(Load("- match: { path: /a }\n  content: { lua: \"ngx.ctx.x = 1 ngx.exec('/b', 'q=1')\" }\n"
                  "- match: { path: /b }\n  internal: true\n"

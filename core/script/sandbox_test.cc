@@ -322,6 +322,32 @@ TEST_F(UntrustedTest, AVmThatWasRefusedMemoryIsReplaced) {
   }
 }
 
+// The results of a thread do not fit on the stack of who waits for it: LuaJIT's error comes when no Lua runs.
+TEST_F(UntrustedTest, AFullStackOutsideOfLuaIsNotTheEndOfTheProcess) {
+  ASSERT_EQ(Load("- match: { path: /* }\n  policies:\n  - lua:\n      trusted: false\n      access: |\n"
+                 "        local function values() return unpack({}, 1, 7000) end\n"
+                 "        local function deep(n)\n"
+                 "          if n > 0 then local a = deep(n - 1) return a end\n"
+                 "          return (ngx.thread.wait(ngx.thread.spawn(values)))\n"
+                 "        end\n"
+                 "        local n = tonumber(ngx.var.arg_n)\n"
+                 "        if n then deep(n) end\n"
+                 "  respond: { body: in }\n"),
+            "");
+  int refused = 0;
+  for (int n = 2000; n < 22'000 && refused < 5; n += 250) {
+    int status = Fetch("/?n=" + std::to_string(n)).status;
+    EXPECT_TRUE(status == 200 || status == 500);
+    if (log.text.find("a Lua error outside of Lua") != std::string::npos) refused++;
+    log.text.clear();
+    bool turned = false;
+    context.loop.Defer([&] { turned = true; });
+    ASSERT_TRUE(RunUntil([&] { return turned; }));
+    ASSERT_EQ(Fetch("/").status, 200) << n;
+  }
+  EXPECT_GT(refused, 0);
+}
+
 TEST_F(UntrustedTest, LimitsOfOnePolicy) {
   ASSERT_EQ(Load("- match: { path: /* }\n  policies:\n"
                  "  - lua: { access: \"for i = 1, 3e6 do local _ = tostring(i) end ngx.header.x_first = 'ran'\" }\n"

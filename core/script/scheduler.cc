@@ -237,7 +237,12 @@ bool Scheduler::Drive(Run& run) {
   while (run.ending == Ending::kNone && !run.ready.empty()) {
     Coroutine& coroutine = *run.ready.back();
     run.ready.pop_back();
-    Resume(run, coroutine);
+    // What is done to a coroutine between its runs is not under a pcall: LuaJIT's errors come up to here.
+    try {
+      Resume(run, coroutine);
+    } catch (...) {
+      Panic(run, coroutine);
+    }
   }
   run.driving = false;
   if (run.ending == Ending::kNone &&
@@ -296,6 +301,14 @@ void Scheduler::Resume(Run& run, Coroutine& coroutine) {
   } else {
     Ended(run, coroutine, status == 0);
   }
+}
+
+void Scheduler::Panic(Run& run, Coroutine& coroutine) {
+  vm_.Condemn();
+  coroutine.state = Coroutine::State::kDone;
+  coroutine.ended_well = false;
+  if (run.ending == Ending::kNone) owner_.OnError(run, coroutine, "a Lua error outside of Lua (its stack is full?)");
+  run.ending = Ending::kError;
 }
 
 void Scheduler::Yielded(Run& run, Coroutine& coroutine) {
@@ -617,7 +630,11 @@ void Scheduler::Go(Run& run) {
 void Scheduler::WakeNow(Coroutine& coroutine, const Push& push) {
   coroutine.wait++;  // whoever else would end this wait comes too late
   if (coroutine.operation) loop_.DestroyLater(std::move(coroutine.operation));
-  coroutine.arguments = push ? push(coroutine.L) : 0;
+  try {
+    coroutine.arguments = push ? push(coroutine.L) : 0;
+  } catch (...) {
+    return Panic(*coroutine.run, coroutine);
+  }
   coroutine.state = Coroutine::State::kReady;
   coroutine.run->ready.push_back(&coroutine);
 }

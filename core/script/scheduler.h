@@ -90,6 +90,7 @@ class Scheduler {
   void Go(Run& run);
   bool Drive(Run& run);  // true: it has ended (see run.ending)
   void Resume(Run& run, Coroutine& coroutine);
+  void Panic(Run& run, Coroutine& coroutine);
   void Yielded(Run& run, Coroutine& coroutine);
   void Ended(Run& run, Coroutine& coroutine, bool well);
   void Exited(Run& run);

@@ -75,12 +75,21 @@ class Planner {
     plan_.exit_worker = AddSource(config_.lua.exit_worker, MG_PHASE_EXIT_WORKER, "lua.exit_worker", "lua.exit_worker");
     plan_.instances = std::move(policies_.instances);
     for (const PolicyInstance& instance : plan_.instances) {
-      if (instance.canary.state) plan_.canaries.push_back(instance.canary.state);
+      if (instance.canary.state) AddCanary(instance.canary.state);
       plan_.has_untrusted = plan_.has_untrusted || instance.kind == VmKind::kUntrusted;
     }
   }
 
  private:
+  void AddCanary(const std::shared_ptr<Canary>& canary) {
+    plan_.canaries.push_back(canary);
+    if (metrics_ == nullptr) return;
+    const std::string& path = canary->settings().file;
+    std::string file = path.substr(path.rfind('/') + 1);
+    plan_.canary_metrics.push_back(
+        {metrics_->OfCanary(file, false), metrics_->OfCanary(file, true), metrics_->GivenUp(file)});
+  }
+
   using Lists = std::initializer_list<const std::vector<size_t>*>;
 
   // `own`: the listener's policies.

@@ -55,6 +55,11 @@ struct Plan {
   uint32_t init_worker = kNone, exit_worker = kNone;
   bool has_untrusted = false;
   std::vector<std::shared_ptr<Canary>> canaries;  // by number, at most kMostCanaries
+  struct CanaryMetrics {
+    CanarySeries old_script, new_script;
+    observe::Counter given_up;
+  };
+  std::vector<CanaryMetrics> canary_metrics;  // as `canaries`; empty: nothing is counted
 };
 
 // From resolved policies. `metrics` may be null: nothing is counted.

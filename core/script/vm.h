@@ -62,7 +62,9 @@ class Vm {
   Limits& limits() { return limits_; }
   Stopped stopped() const { return limits_.stopped(); }
   // An allocation was refused to its C library: what that has left behind is not to be relied on.
-  bool condemned() const { return limits_.refused(); }
+  // Or Lua has raised an error where nothing of Lua's could catch it.
+  bool condemned() const { return limits_.refused() || condemned_; }
+  void Condemn() { condemned_ = true; }
   Meter& meter() { return meter_; }
   Surroundings around;
   // What surface calls return text in; valid until the next one.
@@ -104,6 +106,7 @@ class Vm {
   std::string scratch_;
   std::unique_ptr<Regexes> regexes_;
   bool running_ = false;
+  bool condemned_ = false;
   int runtime_ref_ = LUA_NOREF;
   size_t collect_at_ = SIZE_MAX;
 };

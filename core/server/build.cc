@@ -325,6 +325,7 @@ std::shared_ptr<proxy::Snapshot> BuildSnapshot(std::unique_ptr<config::Config> c
   snapshot->config = std::move(config);
   const config::Config& conf = *snapshot->config;
   script::BuildOptions options{context.loops, {}, context.redis, nullptr, &context.bytecode};
+  options.texts = context.texts;
   for (const auto& [name, size] : conf.lua.shared_dicts) options.dicts.push_back(context.dictionaries.Find(name));
   if (context.diagnostics.failed()) {  // the policies are checked all the same: all errors at once
     script::BuildPrograms(conf, options, context.files, context.diagnostics);

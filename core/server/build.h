@@ -12,6 +12,7 @@
 #include "proxy/snapshot.h"
 #include "redis/redis.h"
 #include "script/bytecode_cache.h"
+#include "script/chunks.h"
 #include "script/meter.h"
 #include "store/registry.h"
 #include "upstream/registry.h"
@@ -29,6 +30,7 @@ struct BuildContext {
   proxy::TrafficMetrics& traffic;
   script::PolicyMetrics& policies;
   script::BytecodeCache& bytecode;
+  std::vector<script::ScriptText>* texts = nullptr;  // gets the user's scripts; null: nobody wants them
 };
 
 // Null when an error was added.

@@ -12,6 +12,7 @@
 #include "config/load.h"
 #include "server/control_socket.h"
 #include "server/gateway.h"
+#include "server/lint.h"
 #include "server/supervisor.h"
 
 namespace mg::server {
@@ -22,7 +23,7 @@ constexpr std::string_view kDefaultFile = "/etc/moongate/moongate.yaml";
 
 void PrintUsage(std::FILE* to, std::span<const Verb> verbs) {
   fmt::print(to, "usage: moongate VERB [arguments]\n\n");
-  for (const Verb& verb : verbs) fmt::print(to, "  {:<8} {:<28} {}\n", verb.name, verb.arguments, verb.help);
+  for (const Verb& verb : verbs) fmt::print(to, "  {:<11} {:<28} {}\n", verb.name, verb.arguments, verb.help);
   fmt::print(to, "\n-t is short for check, -s reload|stop|quit for the verb of that name, -c FILE defaults to {}\n",
              kDefaultFile);
 }
@@ -69,7 +70,9 @@ int RunGateway(std::span<const std::string> arguments) {
 
 int RunCheck(std::span<const std::string> arguments) {
   std::string file;
-  if (!ConfigFileArgument("check", arguments, file)) return 2;
+  std::vector<std::string> others(arguments.begin(), arguments.end());
+  bool strict = std::erase(others, "--strict") > 0;
+  if (!ConfigFileArgument("check", others, file)) return 2;
   config::DiskFiles files;
   config::Diagnostics diagnostics;
   SetLogLevel(LogLevel::kWarn);
@@ -78,14 +81,20 @@ int RunCheck(std::span<const std::string> arguments) {
   if (good) {
     OwnSockets sockets;
     Gateway gateway({1, &sockets, nullptr});
-    good = gateway.Build(std::move(conf), files, diagnostics) != nullptr;
+    std::vector<script::ScriptText> texts;
+    good = gateway.Build(std::move(conf), files, diagnostics, &texts) != nullptr;
+    Lint(texts, files, diagnostics);
   }
+  bool warned = std::ranges::any_of(diagnostics.all(),
+                                    [](const auto& each) { return each.level == config::Diagnostic::Level::kWarning; });
+  good = good && !(strict && warned);
   std::fputs(diagnostics.ToString().c_str(), stderr);
   if (good) fmt::print("{}: ok\n", file);
   return good ? 0 : 1;
 }
 
 int RunReload(std::span<const std::string> arguments) { return Ask("reload", arguments, "reload"); }
+int RunGenerations(std::span<const std::string> arguments) { return Ask("generations", arguments, "generations"); }
 int RunStop(std::span<const std::string> arguments) { return Ask("stop", arguments, "stop"); }
 
 int RunVersion(std::span<const std::string>) {

@@ -29,6 +29,7 @@ bool ConfigFileArgument(std::string_view verb, std::span<const std::string> argu
 int RunGateway(std::span<const std::string> arguments);
 int RunCheck(std::span<const std::string> arguments);
 int RunReload(std::span<const std::string> arguments);
+int RunGenerations(std::span<const std::string> arguments);
 int RunStop(std::span<const std::string> arguments);
 int RunVersion(std::span<const std::string> arguments);
 int RunSchema(std::span<const std::string> arguments);

@@ -346,6 +346,41 @@ void Gateway::WriteMetrics(std::string& to) {
   metrics_.Render(to);
 }
 
+std::string Gateway::Generations() {
+  struct Entry {
+    bool retired = false;
+    uint64_t requests = 0;
+    size_t timers = 0, workers = 0, logs = 0;
+    std::string loops;
+  };
+  std::mutex mutex;
+  std::map<uint64_t, Entry, std::greater<>> found;
+  auto add = [&](const proxy::Generation& generation, int loop) {
+    Entry& entry = found[generation.snapshot->generation];
+    entry.retired = generation.retired;
+    entry.requests += generation.live;
+    if (generation.program) {
+      proxy::HookProgram::Held held = generation.program->Holds();
+      entry.timers += held.timers;
+      entry.workers += held.workers;
+      entry.logs += held.logs;
+    }
+    entry.loops += (entry.loops.empty() ? "" : ",") + std::to_string(loop);
+  };
+  OnEveryLoop([&](LoopThread& loop) {
+    std::lock_guard lock(mutex);
+    if (loop.context.current) add(*loop.context.current, loop.context.index);
+    for (const auto& generation : loop.context.retired) add(*generation, loop.context.index);
+  });
+  std::string text;
+  for (const auto& [number, entry] : found) {
+    text += fmt::format("generation {} {}: {} requests, {} timers, {} worker chunks, {} log phases; loops {}\n", number,
+                        entry.retired ? "old" : "live", entry.requests, entry.timers, entry.workers, entry.logs,
+                        entry.loops);
+  }
+  return text;
+}
+
 std::string OutputTarget(const config::Output& output) {
   switch (output.kind) {
     case config::Output::Kind::kOff: return "";
@@ -357,10 +392,11 @@ std::string OutputTarget(const config::Output& output) {
 }
 
 std::shared_ptr<proxy::Snapshot> Gateway::Build(std::unique_ptr<config::Config> config, config::FileSource& files,
-                                                config::Diagnostics& diagnostics) {
+                                                config::Diagnostics& diagnostics,
+                                                std::vector<script::ScriptText>* texts) {
   ReconcileDictionaries(config->lua);
-  BuildContext context{files, diagnostics,       upstreams_, dictionaries_, options_.loops,
-                       {},    listener_numbers_, traffic_,   policies_,     bytecode_};
+  BuildContext context{files,    diagnostics, upstreams_, dictionaries_, options_.loops, {}, listener_numbers_,
+                       traffic_, policies_,   bytecode_,  texts};
   for (auto& loop : loops_) context.redis.push_back(&loop->redis);
   auto snapshot = BuildSnapshot(std::move(config), context);
   if (!snapshot && snapshot_) ReconcileDictionaries(snapshot_->config->lua);  // as they were

@@ -23,6 +23,7 @@
 #include "proxy/metrics.h"
 #include "proxy/snapshot.h"
 #include "script/bytecode_cache.h"
+#include "script/chunks.h"
 #include "script/meter.h"
 #include "server/state_page.h"
 #include "store/registry.h"
@@ -82,14 +83,17 @@ class Gateway final : public admin::Control {
   bool Load(std::unique_ptr<config::Config> config, config::FileSource& files, config::Diagnostics& diagnostics);
 
   // Builds it and publishes nothing: what `check` and `explain` look at. Null: `diagnostics` says why. Not to be kept
-  // beyond the gateway.
+  // beyond the gateway. `texts`, where given, gets the scripts that it names.
   std::shared_ptr<proxy::Snapshot> Build(std::unique_ptr<config::Config> config, config::FileSource& files,
-                                         config::Diagnostics& diagnostics);
+                                         config::Diagnostics& diagnostics,
+                                         std::vector<script::ScriptText>* texts = nullptr);
 
   // A configuration was refused before it came to Load: for the page of metrics.
   void CountRefused();
 
   uint64_t generation() const { return generation_; }
+  // The generations that are not let go of, and what holds the old ones: a line each.
+  std::string Generations();
   size_t open_connections() const { return connections_.open(); }
   const proxy::Snapshot* snapshot() const { return snapshot_.get(); }
 

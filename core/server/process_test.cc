@@ -210,6 +210,42 @@ TEST_F(Process, AWatchedFileAndWhatAPatternIncludesAreReadWhenSaved) {
   EXPECT_TRUE(Eventually([&] { return Generation() == "3"; }));
 }
 
+TEST_F(Process, GenerationsTellWhatHoldsThem) {
+  gateway.Write("g.yaml", Text(1, "", 1));
+  Start();
+  Connection held(port);
+  ASSERT_TRUE(held.Get("/r0/held"));
+  ASSERT_TRUE(Eventually([&] { return upstream.held() == 1; }));
+  gateway.Write("g.yaml", Text(2, "", 1));
+  ASSERT_EQ(gateway.Ask("reload").first, 0);
+  auto [code, text] = gateway.Ask("generations");
+  EXPECT_EQ(code, 0);
+  EXPECT_TRUE(text.starts_with("generation 2 live: 0 requests")) << text;
+  EXPECT_NE(text.find("\ngeneration 1 old: 1 requests, 0 timers"), std::string::npos) << text;
+  upstream.Release();
+  EXPECT_TRUE(held.Read().has_value());
+  EXPECT_TRUE(Eventually([&] { return gateway.Ask("generations").second.find("generation 1 ") == std::string::npos; }));
+}
+
+// What luacheck says stands at its place in a script, and in the YAML.
+TEST_F(Process, CheckWarnsOfWhatIsLikelyAMistakeInScripts) {
+  if (std::system("command -v luacheck >/dev/null") != 0) GTEST_SKIP() << "luacheck is not installed";
+  gateway.Write("x.lua", "local unused = 1\nreturn { access = function(conf, ctx) end }\n");
+  std::string text = Text(1,
+                          "policies:\n- script: x.lua\n- lua:\n    access: |\n      local a = ngx.var.uri\n"
+                          "      local b = a\n");
+  gateway.Write("g.yaml", text);
+  auto line = 1 + std::ranges::count(text.substr(0, text.find("local b")), '\n');
+  auto [code, said] = gateway.Ask("check");
+  EXPECT_EQ(code, 0) << said;
+  EXPECT_NE(said.find("x.lua:1:7: warning: unused variable 'unused'"), std::string::npos) << said;
+  EXPECT_NE(said.find(fmt::format("g.yaml:{}:13: warning: unused variable 'b'", line)), std::string::npos) << said;
+  EXPECT_EQ(said.find("unused argument"), std::string::npos) << said;
+  EXPECT_EQ(gateway.Ask("check", {"--strict"}).first, 1);
+  gateway.Write("g.yaml", Text(1));
+  EXPECT_EQ(gateway.Ask("check", {"--strict"}).first, 0);
+}
+
 TEST_F(Process, LogsAreReopenedAndThePidFileComesAndGoes) {
   gateway.Write("g.yaml", Text(1, "pid: run/moongate.pid\naccess_log: { output: access.log }\n"));
   Start();

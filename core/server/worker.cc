@@ -278,9 +278,10 @@ class Worker {
     }
     if (line == "status")
       return fmt::format("ok\ngeneration {}\nfiles {}\n", gateway_->generation(), live_files_.size());
+    if (line == "generations") return "ok\n" + gateway_->Generations();
     if (line == "profile take") return "ok\n" + script::Profiler::Get().Take();
     if (line.starts_with("profile start ")) return StartProfile(line.substr(14));
-    return "error\nknown are: reload, stop, quit, status, profile\n";
+    return "error\nknown are: reload, stop, quit, status, generations, profile\n";
   }
 
   // "SECONDS ROUTE".
