@@ -397,12 +397,12 @@ listeners:
 GET /
 --- response_body
 ok
---- grep_error_log regex: API disabled in the context of \w+\*
+--- grep_error_log regex: API disabled in the (?:context of \w+\*|current context)
 --- grep_error_log_out
 API disabled in the context of ssl_client_hello_by_lua*
+API disabled in the current context
 API disabled in the context of ssl_certificate_by_lua*
-API disabled in the context of ssl_certificate_by_lua*
-API disabled in the context of ssl_certificate_by_lua*
+API disabled in the current context
 API disabled in the context of ssl_certificate_by_lua*
 API disabled in the context of ssl_certificate_by_lua*
 

@@ -204,7 +204,7 @@ end
 local REQUEST = phase.REQUEST
 function runtime.getters.headers_sent()
   if band(current.phase, REQUEST) == 0 then
-    error("API disabled in the context of " .. runtime.context_name(), 3)
+    runtime.no_request(3)
   end
   return C.mg_response_head_sent() ~= 0
 end

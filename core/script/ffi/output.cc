@@ -115,6 +115,10 @@ int mg_response_set_header(const char* name, size_t size, const mg_string* value
   }
   bool single = mg::script::TakesOneValue(field);
   if (single && count > 1) all = all.last(1);
+  if (count > 0 && mg::EqualsIgnoreCase(field, "content-length") &&
+      !mg::ParseDecimal<uint64_t>(View(all[0].data, all[0].size))) {
+    return MG_ERROR;
+  }
   mg::script::ReplaceFields(exchange.response.head.headers, exchange.arena, field, all,
                             add != 0 && !single ? mg::script::Keep::kYes : mg::script::Keep::kNo);
   return MG_OK;
@@ -122,7 +126,25 @@ int mg_response_set_header(const char* name, size_t size, const mg_string* value
 
 int mg_response_headers(mg_header* out, int most) noexcept {
   if (t_active.exchange == nullptr) return 0;
-  return mg::script::ListFields(t_active.exchange->response.head.headers, out, most);
+  const Exchange& exchange = *t_active.exchange;
+  const mg::http::HeaderList& headers = exchange.response.head.headers;
+  int count = mg::script::ListFields(headers, out, most);
+  auto add = [&](std::string_view name, std::string_view value) {
+    if (count < most) {
+      Give(&out[count].name, name);
+      Give(&out[count].value, value);
+    }
+    count++;
+  };
+  // What the protocol says beside them, as far as it is known.
+  bool upgraded = exchange.response.head.status == 101;
+  if (headers.Find(mg::http::HeaderId::kConnection) == nullptr) {
+    add("Connection", upgraded ? "upgrade" : exchange.request.keep_alive ? "keep-alive" : "close");
+  }
+  bool unsized = headers.Find(mg::http::HeaderId::kContentLength) == nullptr && exchange.request.minor > 0 &&
+                 mg::http::ResponseHasBody(exchange.request.method, exchange.response.head.status);
+  if (exchange.response.started && !HeadOpen(exchange) && unsized) add("Transfer-Encoding", "chunked");
+  return count;
 }
 
 int mg_filter_output(const char* data, size_t size) noexcept {
