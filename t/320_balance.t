@@ -69,11 +69,11 @@ GET /
 got: no host allowed
 got: invalid port
 got: no port given
-bad argument #1 to 'set_current_peer' (string expected, got no value)
+bad argument #1 to 'set_current_peer' (string expected, got nil)
 bad connect timeout
 bad send timeout
 bad read timeout
-bad argument #1 to 'set_more_tries' (number expected, got no value)
+bad argument #1 to 'set_more_tries' (number expected, got nil)
 bad argument #1 to 'enable_keepalive' (number expected, got string)
 got: the upstream has no TLS
 got: truetrue

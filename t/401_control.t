@@ -162,7 +162,7 @@ second has logged
 --- request
 GET /t
 --- response_body
-falsebad argument #1 to 'exit' (number expected, got no value)
+falsebad argument #1 to 'exit' (number expected, got nil)
 
 === TEST 15: redirects of each status, to anywhere
 --- config

@@ -170,7 +170,7 @@ upstreams: { one: { targets: ["${UPSTREAM}"] } }
   policies: [ { lua: { access: "ngx.req.read_body() ngx.req.set_body_data('<' .. ngx.req.get_body_data() .. '>')" } } ]
   upstream: one
 - match: { path: /pieces }
-  policies: [ { lua: { access: "ngx.req.init_body() ngx.req.append_body('a') ngx.req.append_body('b') ngx.req.finish_body()" } } ]
+  policies: [ { lua: { access: "ngx.req.read_body() ngx.req.init_body() ngx.req.append_body('a') ngx.req.append_body('b') ngx.req.finish_body()" } } ]
   upstream: one
 --- requests
 POST /t

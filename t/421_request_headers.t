@@ -285,8 +285,11 @@ $
       req.set_uri_args(42)
       ngx.say(ngx.var.args)
       req.set_uri_args("")
-      ngx.say(ngx.var.args, ngx.var.is_args, ".")
+      ngx.say("[", ngx.var.args, ngx.var.is_args, "]")
+      req.set_uri_args({})
+      ngx.say("[", ngx.var.args, ngx.var.is_args, "]", next(req.get_uri_args()))
       ngx.say(select(2, pcall(req.set_uri_args)))
+      ngx.say(select(2, pcall(req.set_uri_args, nil)))
       ngx.say(select(2, pcall(req.set_uri_args, true)))
 --- request
 GET /t?old
@@ -295,7 +298,9 @@ a=3&b=hello%20world hello world
 a%20b%0D%0A%7Fc
 a=5&a=6%207&a ?
 42
-nil.
+[]
+[]nil
+expecting 1 argument but seen 0
 bad argument #1 to 'set_uri_args' (string, number, or table expected, but got nil)
 bad argument #1 to 'set_uri_args' (string, number, or table expected, but got boolean)
 

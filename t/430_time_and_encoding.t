@@ -47,7 +47,7 @@ GET /t
 a%20b%2Fc%3Fd%26e%3Df~g-h_i\.j
 https://x.org/a%20b%3Fc
 a b c%zz%4 5
-12 false.*"type" should be 0 or 2, but got 1
+12 false.*"type" 1 out of range
 
 === TEST 4: arguments
 --- config

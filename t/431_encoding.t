@@ -27,7 +27,7 @@ GET /t
 !"$&'()*+,-./0123456789:;<=>@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\]^_`abcdefghijklmnopqrstuvwxyz{|}~
 -.0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz~
 [] 1.5true
-"type" is not number
+"type" is not a number
 
 === TEST 2: unescape_uri leaves alone what is no encoding
 --- config
@@ -65,7 +65,7 @@ GET /t
 --- response_body
 foo=3 b%20r=hello%20world baz=32&baz=hello&baz
 [] a a=
-bad argument #1 to 'encode_args' (table expected, got no value)
+expecting 1 argument but seen 0
 bad argument #1 to 'encode_args' (table expected, got string)
 attempt to use a non-string key in the "args" option table
 attempt to use function as query arg value
@@ -127,7 +127,7 @@ GET /t
 aa (?:nil)+ nil nil
 truetrue
 string argument only
-boolean argument only
+bad no_padding: boolean expected, got number
 abcd nil string argument only
 $
 
@@ -140,32 +140,38 @@ $
       ngx.say(ngx.md5("hello"), " ", ngx.md5(""), " ", ngx.md5(nil) == ngx.md5(""), " ", ngx.md5(12) == ngx.md5("12"))
       ngx.say(hex(ngx.md5_bin("hello")), " ", #ngx.sha1_bin(nil), " ", hex(ngx.sha1_bin("hello")))
       ngx.say(ngx.encode_base64(ngx.hmac_sha1("thisisverysecretstuff", "some string we want to sign")))
-      ngx.say(hex(ngx.hmac_sha1("key", nil)) == hex(ngx.hmac_sha1("key", "")), " ", #ngx.hmac_sha1(1, 2))
+      ngx.say(#ngx.hmac_sha1("key", ""), " ", #ngx.hmac_sha1(1, 2))
+      ngx.say((select(2, pcall(ngx.hmac_sha1, "key", nil))))
       ngx.say((select(2, pcall(ngx.hmac_sha1, nil, "x"))))
       ngx.say(ngx.crc32_short("hello, world"), " ", ngx.crc32_long("hello, world"), " ", ngx.crc32_short(""))
       ngx.say((select(2, pcall(ngx.crc32_short, nil))))
-      ngx.say((select(2, pcall(ngx.crc32_long, {}))))
+      ngx.say(ngx.crc32_long(true) == ngx.crc32_short("true"))
 --- request
 GET /t
 --- response_body
 5d41402abc4b2a76b9719d911017c592 d41d8cd98f00b204e9800998ecf8427e true true
 5d41402abc4b2a76b9719d911017c592 20 aaf4c61ddcc5e8a2dabede0f3b482cd9aea9434d
 R/pvxzHC4NLtj7S+kXFg/NePTmk=
-true 20
+20 20
+bad argument #2 to 'hmac_sha1' (string expected, got nil)
 bad argument #1 to 'hmac_sha1' (string expected, got nil)
 4289425978 4289425978 0
 0
-bad argument #1 to 'crc32_long' (string expected, got table)
+true
 
 === TEST 7: quote_sql_str
 --- config
 - match: { path: /t }
   content:
     lua: |
-      ngx.say(ngx.quote_sql_str("a'b\"c\\d\0e\bf\ng\rh\ti\26j"), " ", ngx.quote_sql_str(""), " ", ngx.quote_sql_str(12), " ", ngx.quote_sql_str(nil))
+      ngx.say(ngx.quote_sql_str("a'b\"c\\d\0e\bf\ng\rh\ti\26j"), " ", ngx.quote_sql_str(""), " ", ngx.quote_sql_str(12))
       ngx.say((select(2, pcall(ngx.quote_sql_str, {}))))
+      ngx.say((select(2, pcall(ngx.quote_sql_str, nil))))
+      ngx.say((select(2, pcall(ngx.quote_sql_str))))
 --- request
 GET /t
 --- response_body
-'a\'b\"c\\d\0e\bf\ng\rh\ti\Zj' '' '12' ''
+'a\'b\"c\\d\0e\bf\ng\rh\ti\Zj' '' '12'
 bad argument #1 to 'quote_sql_str' (string expected, got table)
+bad argument #1 to 'quote_sql_str' (string expected, got nil)
+expecting one argument

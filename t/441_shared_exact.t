@@ -229,7 +229,7 @@ lua: { shared_dicts: { d: 1MiB } }
       show(d:replace("k", 1))
       show(d:add("k", "new"))
       show(pcall(d.expire, d, "k"))
-      show(pcall(d.expire, d, "k", -1))
+      show(d:expire("k", -1), d:ttl("k"))
       show(d:expire("k", 0), d:ttl("k"))
       show(d:expire("k", 10), d:ttl("k") > 9)
       for i = 1, 5 do d:set("e" .. i, i, 0.001) end
@@ -238,6 +238,9 @@ lua: { shared_dicts: { d: 1MiB } }
       show(#d:get_keys(0), #d:get_keys())
       show(d:flush_all())
       show(#d:get_keys(), (d:get_stale("k")))
+      show(pcall(d.get_keys, d, "x"))
+      show(pcall(d.flush_expired, d, {}))
+      show(#d:get_keys(-1), d:flush_expired(-1))
 --- request
 GET /t
 --- response_body_like
@@ -248,13 +251,16 @@ nil,not found
 false,not found,false
 true,nil,false
 false,.*bad "exptime" argument
-false,.*bad "exptime" argument
+true,0
 true,0
 true,true
 2,3,0
 1,1
 
 0,new
+false,bad argument #1 to 'get_keys' \(number expected, got string\)
+false,bad argument #1 to 'flush_expired' \(number expected, got table\)
+0,1
 $
 
 === TEST 7: what a script writes into a dictionary's table does not make it another

@@ -118,8 +118,8 @@ ngx.socket settimeout: expecting 2 arguments (including the object) but seen 1
 ngx.socket settimeout: expecting 4 arguments (including the object) but seen 2
 nilmissing the port number
 0 0
-falsetimeout
 niltimeout
+falsetimeout
 
 === TEST 6: Content-Type keeps its name, however it was written
 --- config
@@ -129,3 +129,281 @@ niltimeout
 GET /t
 --- raw_response_headers_like
 \r\nContent-Type: a/b\r\n
+
+=== TEST 7: a status that was set stands when the phase ends with another good one
+--- config
+- match: { path: /ok }
+  content: { lua: "ngx.status = 404 ngx.header.x_a = 'a' ngx.exit(200)" }
+- match: { path: /created }
+  policies: [ { lua: { access: "ngx.status = 403 ngx.exit(201)" } } ]
+  content: { lua: "ngx.say('never')" }
+- match: { path: /empty }
+  content: { lua: "ngx.status = 404 ngx.exit(204)" }
+- match: { path: /bad }
+  content: { lua: "ngx.status = 404 ngx.exit(409)" }
+- match: { path: /plain }
+  content: { lua: "ngx.exit(201)" }
+--- requests
+GET /ok
+GET /created
+GET /empty
+GET /bad
+GET /plain
+--- error_code: 404 403 204 409 201
+--- response_body_like
+^$
+---8<---
+^$
+---8<---
+^$
+---8<---
+"title":"Conflict"
+---8<---
+^$
+
+=== TEST 8: variables that are there and empty, and those that are not there
+--- config
+- match: { path: /t }
+  content:
+    lua: |
+      local v = ngx.var
+      ngx.say("[", v.arg_a, "][", v.arg_b, "][", v.arg_c, v.arg_C, v.ARG_c, "][", v.http_x_empty, "][", v.http_x_none, "][",
+        v.cookie_e, "][", v.cookie_none, "][", v.args, "]")
+      for _, name in ipairs { "arg_a", "http_x_empty", "cookie_e", "nope" } do
+        local ok, message = pcall(function() v[name] = "x" end)
+        assert(not ok and message:find('variable "' .. name .. '" not found for writing', 1, true), name)
+      end
+      for _, name in ipairs { "query_string", "http_host", "sent_http_location" } do
+        local ok, message = pcall(function() v[name] = "x" end)
+        assert(not ok and message:find('variable "' .. name .. '" not changeable', 1, true), name)
+      end
+      v.args = nil
+      ngx.say("[", v.args, "][", v.is_args, "]")
+--- request
+GET /t?a=&b&C=1&c=2
+--- more_headers
+X-Empty:
+Cookie: e=; none
+--- response_body
+[][nil][111][][nil][][nil][a=&b&C=1&c=2]
+[][]
+
+=== TEST 9: a request field that is set to an empty text is taken away
+--- config
+- match: { path: /t }
+  content:
+    lua: |
+      ngx.req.set_header("X-A", "")
+      ngx.say(ngx.req.get_headers()["X-A"], " ", ngx.var.http_x_a)
+      ngx.say((select(2, pcall(ngx.req.get_headers, "x"))))
+      ngx.say((select(2, pcall(ngx.resp.get_headers, {}))))
+      ngx.say((select(2, pcall(ngx.req.get_uri_args, {}))))
+      ngx.say((select(2, pcall(ngx.req.get_uri_args, 1, "x"))))
+      ngx.say((select(2, pcall(ngx.req.get_post_args, 1, 2))))
+      ngx.say((select(2, pcall(ngx.req.get_body_file, 1))))
+--- request
+GET /t
+--- more_headers
+X-A: 1
+--- response_body
+nil nil
+bad argument #1 to 'get_headers' (number expected, got string)
+bad argument #1 to 'get_headers' (number expected, got table)
+bad argument #1 to 'get_uri_args' (number expected, got table)
+bad argument #2 to 'get_uri_args' (table expected, got string)
+expecting 0 or 1 arguments but seen 2
+expecting 0 arguments but seen 1
+
+=== TEST 10: another body: how much of it stays in memory, when there may be one, what is said of wrong arguments
+--- config
+- match: { path: /t }
+  content:
+    lua: |
+      local req = ngx.req
+      local function say(f, ...) ngx.say((select(2, pcall(f, ...)))) end
+      say(req.set_body_data, "x")
+      req.read_body()
+      req.init_body(4)
+      req.append_body("abcd")
+      req.finish_body()
+      ngx.say(req.get_body_data(), " ", req.get_body_file())
+      req.init_body(4)
+      req.append_body("abcde")
+      req.finish_body()
+      ngx.say(req.get_body_data(), " ", io.open(req.get_body_file()):read("*a"), " ", ngx.var.content_length)
+      say(req.set_body_data)
+      say(req.set_body_data, "a", "b")
+      say(req.set_body_file)
+      say(req.set_body_file, "x", 1)
+      say(req.append_body)
+      say(req.finish_body, 1)
+      say(req.finish_body)
+- match: { path: /discarded }
+  content:
+    lua: |
+      ngx.req.discard_body()
+      ngx.req.read_body()
+      ngx.say(ngx.req.get_body_data())
+      ngx.req.set_body_data("new")
+      ngx.say(ngx.req.get_body_data())
+--- requests
+POST /t
+old
+---8<---
+POST /discarded
+old
+--- response_body
+request body not read yet
+abcd nil
+nil abcde 5
+expecting 1 arguments but seen 0
+expecting 1 arguments but seen 2
+expecting 1 or 2 arguments but seen 0
+bad argument #2 to 'set_body_file' (boolean expected, got number)
+expecting 1 arguments but seen 0
+expecting 0 argument but seen 1
+request_body not initialized
+---8<---
+nil
+new
+
+=== TEST 11: what calls of the wrong kind are told, and where
+--- config
+- match: { path: /t }
+  content:
+    lua: |
+      local function try(code)
+        local ok, message = pcall(loadstring(code, "=line"))
+        ngx.say(ok, " ", message)
+      end
+      try "ngx.encode_args({ a = { {} } })"
+      try "ngx.req.set_uri_args({ [1] = 2 })"
+      try "ngx.location.capture('/', { args = { a = print } })"
+      try "ngx.location.capture('/', { vars = 1 })"
+      try "ngx.location.capture('/', 1)"
+      try "ngx.exec()"
+      try "ngx.exec('/', 1, 2)"
+      try "ngx.exec('/', true)"
+      try "ngx.exec('/', { a = print })"
+      try "ngx.flush(nil)"
+      try "ngx.flush(true, 1)"
+      try "ngx.re.match('a', 'a', 'z')"
+      try "ngx.re.gsub('a', 'a', 'b', 'z')"
+      try "ngx.re.find('a', 'a', nil, 1)"
+      try "ngx.decode_args()"
+      try "ngx.sleep(nil)"
+      try "ngx.socket.connect()"
+      try "ngx.req.socket(1, 2)"
+      try "coroutine.create(1)"
+      try "coroutine.wrap()"
+      try "coroutine.resume(1)"
+      try "coroutine.status(nil)"
+      ngx.sleep(-0.0001)
+--- request
+GET /t
+--- response_body
+false line:1: attempt to use table as query arg value
+false line:1: attempt to use a non-string key in the "args" option table
+false line:1: attempt to use function as query arg value
+false line:1: Bad vars option value
+false line:1: expecting table as the 2nd argument for subrequest 0, but got number
+false line:1: expecting one or two arguments, but got 0
+false line:1: expecting one or two arguments, but got 3
+false line:1: bad argument #2 to 'exec' (string, number, or table expected, but got boolean)
+false line:1: attempt to use function as query arg value
+false line:1: bad argument #1 to 'flush' (boolean expected, got nil)
+false line:1: attempt to pass 2 arguments, but accepted 0 or 1
+false line:1: unknown flag "z" (flags "z")
+false line:1: unknown flag "z" (flags "z")
+false line:1: bad argument #4 to 'find' (table expected, got number)
+false line:1: expecting 1 or 2 arguments but seen 0
+false line:1: bad argument #1 to 'sleep' (number expected, got nil)
+false line:1: ngx.socket connect: expecting 2, 3, or 4 arguments (including the object), but seen 1
+false line:1: expecting zero arguments, but got 2
+false line:1: bad argument #1 to 'create' (Lua function expected)
+false line:1: bad argument #1 to 'wrap' (Lua function expected)
+false line:1: bad argument #1 to 'resume' (coroutine expected)
+false line:1: bad argument #1 to 'status' (coroutine expected)
+
+=== TEST 12: threads and coroutines that have ended, or wait for another
+--- config
+- match: { path: /t }
+  content:
+    lua: |
+      local t = ngx.thread.spawn(function() return 1 end)
+      ngx.say(coroutine.status(t))
+      ngx.say(ngx.thread.wait(t))
+      ngx.say(coroutine.status(t))
+      local outer
+      outer = coroutine.create(function()
+        ngx.say(coroutine.resume(coroutine.create(function()
+          ngx.say(coroutine.status(outer), " ", coroutine.resume(outer))
+        end)))
+        ngx.say(coroutine.resume(outer))
+      end)
+      ngx.say(coroutine.resume(outer))
+      ngx.say(coroutine.resume(outer))
+--- request
+GET /t
+--- response_body
+zombie
+true1
+dead
+normal falsecannot resume normal coroutine
+true
+falsecannot resume running coroutine
+true
+falsecannot resume dead coroutine
+
+=== TEST 13: answers of subrequests have the fields that were set; queries are joined
+--- config
+- match: { path: /t }
+  content:
+    lua: |
+      local r = ngx.location.capture("/sub?", { args = "x=1" })
+      ngx.say(r.body, " ", r.header.content_length)
+      r = ngx.location.capture("/sub?y", { args = { x = 1 } })
+      ngx.say(r.body)
+      for _, path in ipairs { "/refused", "/failed" } do
+        r = ngx.location.capture(path)
+        ngx.say(r.status, " [", r.body, "] ", r.truncated)
+      end
+- { match: { path: /sub }, content: { lua: "ngx.print(ngx.var.args)" } }
+- { match: { path: /refused }, content: { lua: "ngx.exit(403)" } }
+- { match: { path: /failed }, content: { lua: "error('failed')" } }
+--- request
+GET /t
+--- response_body
+x=1 nil
+y&x=1
+403 [] false
+500 [] false
+
+=== TEST 14: the end of an answer without output is text, too
+--- config
+- { match: { path: /t }, content: { lua: "ngx.eof()" } }
+--- request
+GET /t
+--- response_headers
+Content-Type: text/plain
+--- response_body
+
+=== TEST 15: the length of a body in chunks is known when it was read
+--- config
+- match: { path: /t }
+  content:
+    lua: |
+      local before = ngx.var.content_length
+      ngx.req.read_body()
+      ngx.say(before, " ", ngx.var.content_length, " ", ngx.req.get_headers().content_length)
+--- raw_request
+POST /t HTTP/1.1\r
+Host: x\r
+Transfer-Encoding: chunked\r
+\r
+3\r
+abc\r
+0\r
+\r
+--- response_body
+nil 3 nil

@@ -32,7 +32,7 @@ from /sub GET true
       local a, b, c = ngx.location.capture_multi { { "/respond" }, { "/redirect" }, { "/nowhere" } }
       ngx.say(a.status, " ", a.body, " ", a.header["Content-Length"])
       ngx.say(b.status, " ", b.header.location)
-      ngx.say(c.status, " ", c.header.content_type)
+      ngx.say(c.status, " [", c.body, "] ", c.header.content_type)
 - { match: { path: /respond }, respond: { status: 203, body: "fixed" } }
 - { match: { path: /redirect }, redirect: /elsewhere }
 --- request
@@ -40,7 +40,7 @@ GET /t
 --- response_body
 203 fixed 5
 302 /elsewhere
-404 application/problem+json
+404 [] nil
 
 === TEST 3: method, body and arguments
 --- config
@@ -328,10 +328,17 @@ nil
       try(capture, "/sub", { body = {} })
       try(capture, "/sub", { ctx = 1 })
       try(capture, "/sub", { vars = { nothing = 1 } })
-      try(capture, "/sub", { always_forward_body = 1 })
+      try(capture, "/sub", { vars = 1 })
+      try(capture, "/sub", { share_all_vars = 1 })
+      try(capture, "/sub", { copy_all_vars = "x" })
+      try(capture, "/a/../sub")
+      try(capture, nil)
       try(multi)
       try(multi, {})
       try(multi, { "/sub" })
+      try(multi, { {} })
+      try(multi, { { "/sub", {}, 1 } })
+      try(multi, { { "/sub" }, nil, { "/sub" } })
 - { match: { path: /sub }, respond: 200 }
 --- request
 GET /t
@@ -342,14 +349,21 @@ unsafe uri in argument #1: /a/../../b
 unsafe uri in argument #1: /a\x0Ab
 expecting table as the 2nd argument for subrequest 0, but got number
 Bad http request method
-unsupported HTTP method: 77
+failed to adjust the subrequest: -1
 Bad http request body
 Bad ctx option value type number, expected a Lua table
-variable "nothing" cannot be assigned a value (maybe you forgot to define it first?)
-Bad always_forward_body option value
+failed to adjust the subrequest: -1
+Bad vars option value
+Bad share_all_vars option value
+Bad copy_all_vars option value
+unsafe uri in argument #1: /a/../sub
+query argument 0 expecting one or two arguments
 only one argument is expected, but got 0
 at least one subrequest should be specified
-the query array element should be a table
+the query argument 0 is not a table, but a string
+query argument 0 expecting one or two arguments
+query argument 0 expecting one or two arguments
+only array-like tables are allowed
 
 === TEST 15: not where there is no request
 --- config

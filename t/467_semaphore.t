@@ -16,8 +16,8 @@
 GET /t
 --- response_body
 2 true true 0
-falsetimeout
 niltimeout
+falsetimeout
 true 1 true 4
 0
 
@@ -45,7 +45,7 @@ posted: -1
 1 true nil
 2 true nil
 then: -1
-3 nil timeout
+3 false timeout
 
 === TEST 3: across requests
 --- config
@@ -72,7 +72,7 @@ true
 ---8<---
 true
 ---8<---
-falsetimeout
+niltimeout
 
 === TEST 4: a waiter that is killed takes nothing
 --- config

@@ -63,12 +63,15 @@ one\r\ntw\ro\n\nanyrest of it
       sock:send("GET /a HTTP/1.1\r\nHost: a\r\n\r\n")
       ngx.say("l: ", sock:receive("*l"))
       ngx.say("l: ", sock:receive())
-      ngx.say("l: ", sock:receive(nil))
+      ngx.say("l: ", sock:receive("*l"))
       ngx.say("0: [", sock:receive(0), "]")
       ngx.say("any: ", sock:receiveany(3))
       ngx.say("a: ", sock:receive("*a"))
-      local data, err, partial = sock:receive(5)
-      ngx.say("after: ", data, " ", err, " ", partial)
+      ngx.say("a: [", sock:receive("*a"), "]")
+      for _ = 1, 2 do
+        local data, err, partial = sock:receive(5)
+        ngx.say("after: ", data, " ", err, " ", partial)
+      end
 --- request
 GET /t
 --- response_body
@@ -79,6 +82,8 @@ l:
 any: any
 a: rest of it
 
+a: []
+after: nil closed 
 after: nil closed nil
 
 === TEST 3: what has come before the end is the third result
@@ -194,13 +199,25 @@ lua tcp socket read timed out
       ngx.say(pcall(sock.connect, sock, "a", 1, { pool_size = 0 }))
       ngx.say(pcall(sock.connect, sock, "a", 1, { backlog = -1 }))
       ngx.say(pcall(sock.connect, sock, "a", 1, { pool = {} }))
+      ngx.say(sock:receive("*x"))
+      ngx.say(sock:receiveany(0))
+      assert(sock:connect("127.0.0.1", ngx.var.server_port))
       ngx.say(pcall(sock.receive, sock, "*x"))
+      ngx.say(pcall(sock.receive, sock, "l"))
+      ngx.say(pcall(sock.receive, sock, nil))
       ngx.say(pcall(sock.receive, sock, -1))
       ngx.say(pcall(sock.receive, sock, 1, 2))
       ngx.say(pcall(sock.receiveany, sock, 0))
+      ngx.say(pcall(sock.setkeepalive, sock, "x"))
       ngx.say(pcall(sock.send, sock))
       ngx.say(pcall(sock.send, sock, print))
       ngx.say(pcall(sock.send, sock, { a = 1 }))
+      ngx.say(pcall(sock.send, sock, { "a", { true } }))
+      ngx.say(pcall(sock.send, sock, { "a", nil, "b" }))
+      ngx.say(pcall(sock.receiveuntil, sock, "a", { inclusive = 1 }))
+      ngx.say(pcall(sock.settimeout, sock, -1))
+      ngx.say(pcall(ngx.socket.tcp().setoption, ngx.socket.tcp(), "keepalive", true))
+      ngx.say(pcall(ngx.socket.tcp, 1))
       ngx.say(sock:receiveuntil(""))
       ngx.say(pcall(sock.settimeout, sock, 2^40))
 --- request
@@ -220,13 +237,24 @@ truenilmissing the port number
 false.*bad "pool_size" option value: 0\)
 false.*bad "backlog" option value: -1\)
 false.*bad "pool" option type: table\)
+nilclosed
+nilclosed
 false.*\(bad pattern argument: \*x\)
+false.*\(bad pattern argument: l\)
+false.*\(bad pattern argument\)
 false.*\(bad pattern argument\)
 falseexpecting 1 or 2 arguments \(including the object\), but got 3
 false.*\(bad max argument\)
+false.*#1 to 'setkeepalive' \(number expected, got string\)
 falseexpecting 2 arguments \(including the object\), but got 1
 false.*string, number, boolean, nil, or array table expected, got function\)
 false.*\(non-array table found\)
+false.*\(bad data type boolean found\)
+false.*\(bad data type nil found\)
+falsebad "inclusive" option value type: number
+falsebad timeout value
+falsesocket is never created nor connected
+falseexpecting zero arguments, but got 1
 nilpattern is empty
 false.*bad timeout value
 $

@@ -11,7 +11,8 @@
       ngx.say(sock:close())
       sock:settimeout(1000)
       ngx.say(sock:setpeername(os.getenv("DEAD"):match("(.*):(.*)")))
-      ngx.say(sock:send { "a", { 1, true } })
+      ngx.say(pcall(sock.send, sock, { "a", { 1, true } }))
+      ngx.say(sock:send { "a", { 1, "b" } })
       ngx.say(sock:receive())
       ngx.say(sock:close())
       ngx.say(sock:setpeername("unix:/nowhere/at/all.sock"))
@@ -21,6 +22,10 @@
       ngx.say(pcall(sock.setpeername, sock, "127.0.0.1"))
       ngx.say(pcall(sock.send, sock))
       ngx.say(sock:bind("nowhere"))
+      ngx.say(sock:bind("127.0.0.1"))
+      ngx.say(pcall(sock.bind, sock))
+      ngx.say(pcall(sock.settimeout, sock))
+      ngx.say(pcall(sock.receive, sock, 1, 2))
 --- request
 GET /t
 --- response_body_like chomp
@@ -28,6 +33,7 @@ GET /t
 nilclosed
 nilclosed
 1
+false.*\(bad data type boolean found\)
 1
 nilconnection refused
 1
@@ -38,6 +44,10 @@ falsengx.socket.udp setpeername: expecting 2 or 3 arguments \(including the obje
 false.*bad argument #2 to 'setpeername' \(number expected, got no value\)
 falseexpecting 2 arguments \(including the object\), but got 1
 nilbad address
+true
+falseexpecting 2 arguments, but got 1
+falsengx.socket settimeout: expecting at least 2 arguments \(including the object\) but seen 1
+falseexpecting 1 or 2 arguments \(including the object\), but got 3
 $
 
 === TEST 2: another request's

@@ -24,7 +24,7 @@ some--rest
  line
 some
 rest
-nil closed nil
+nil closed 
 nilnilnil
 nilduplicate call
 

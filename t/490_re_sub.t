@@ -58,8 +58,10 @@ invalid capturing variable name found in "costs 5$"
       ngx.say(ngx.re.gsub("a b", "[a-z]", function() return "$0" end))
       ngx.say(ngx.re.gsub("none", "x", function() error("never") end))
       ngx.say(ngx.re.gsub("a,b", ",", function(m) return (ngx.re.gsub(m[0], ",", ";")) end))
-      ngx.say(select(2, pcall(ngx.re.gsub, "a", "a", function() return {} end)))
-      ngx.say(select(2, pcall(ngx.re.gsub, "a", "a", {})))
+      ngx.say(ngx.re.gsub("a", "a", function() return nil end))
+      ngx.say(ngx.re.gsub("a", "a", function() return false end))
+      ngx.say(ngx.re.gsub("a", "a", true))
+      ngx.say(ngx.re.sub("a", "a", setmetatable({}, { __tostring = function() return "[$0]" end })))
 --- request
 GET /t
 --- response_body_like
@@ -68,8 +70,10 @@ a 21
 \$0 \$02
 none0
 a;b1
-string or number expected to be returned by the replace function, but got table
-bad argument #3 to 'gsub' \(string, number, or function expected, got table\)
+nil1
+false1
+true1
+\[a\]1
 
 === TEST 4: a function may wait
 --- config

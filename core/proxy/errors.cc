@@ -18,6 +18,12 @@ void MakeErrorResponse(Exchange& x) {
   response.queued.Clear();
   response.filtered.Clear();
 
+  headers.Remove(http::HeaderId::kContentEncoding);
+  if (x.is_subrequest()) {  // whoever asked for it gets the status
+    response.body = {};
+    return;
+  }
+
   std::string_view title = x.failure.title.empty() ? http::ReasonPhrase(status) : x.failure.title;
   std::string body = "{\"type\":\"about:blank\",\"title\":";
   AppendJsonString(body, title);
@@ -29,7 +35,6 @@ void MakeErrorResponse(Exchange& x) {
   body += ",\"request_id\":";
   AppendJsonString(body, x.RequestId());
   body += "}\n";
-  headers.Remove(http::HeaderId::kContentEncoding);
   headers.Set(x.arena, http::HeaderId::kContentType, "application/problem+json");
   response.body = x.arena.Copy(body);
   if (x.request.framing != http::BodyFraming::kNone && !x.in.body_ended && x.stream != nullptr && status >= 500) {

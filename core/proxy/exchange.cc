@@ -440,6 +440,7 @@ void Exchange::SetMethod(std::string_view method) {
 bool Exchange::Reroute(std::string_view path, std::string_view query) {
   if (!SetPath(path)) return false;
   SetQuery(query);
+  in.query_set = false;
   in.is_internal = true;
   in.jumps++;
   return true;
@@ -452,6 +453,8 @@ void Exchange::RerouteNamed(std::string_view name) {
 }
 
 void Exchange::ScriptExit(int status) {
+  // What has been set stands, as in OpenResty, and has no body; only that there can be none comes before it.
+  if (response.status_set && status >= 200 && status < 300 && status != 204) return;
   response.exited = true;
   if (!response.started) response.head.status = static_cast<uint16_t>(status);
 }

@@ -69,6 +69,7 @@ struct RequestPart {
   bool body_discarded = false;     // by a hook, unread
   bool raw = false;                // a script has taken the connection over: bytes as they are, both ways
   bool is_internal = false;        // by exec or a subrequest: may match internal routes
+  bool query_set = false;          // by a hook
   bool uri_changed = false;  // by a hook: the upstream gets request.path and query instead of the target as received
   uint8_t jumps = 0;
   uint16_t error_status = 0;  // an error page is made: the status it stands for
@@ -87,7 +88,7 @@ struct ResponsePart {
   bool head_filtered = false;  // header filters have run
   bool head_sent = false;      // handed to the stream
   bool ended = false;          // its last byte was handed to the stream
-  bool exited = false;         // a script ended the phase with a status
+  bool exited = false;         // a script ended the phase with a status of its own
   bool status_set = false;     // by a hook, in the head
   bool type_set = false;       // a hook has set Content-Type, or taken it away
   bool from_upstream = false;

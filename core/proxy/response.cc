@@ -143,7 +143,7 @@ void Exchange::SendHead() {
   if (switching) stream->DisableKeepAlive();  // what follows is the script's, through ngx.req.socket(true)
   if (FiltersBody()) {
     head.headers.Remove(http::HeaderId::kContentLength);  // filters may change it
-  } else if (response.from_script && response.input_ended && http::ResponseHasBody(request.method, head.status) &&
+  } else if (response.from_script && response.input_ended && !is_subrequest() && http::ResponseHasBody(request.method, head.status) &&
              head.headers.Find(http::HeaderId::kContentLength) == nullptr) {
     http::HeadWriter digits(arena, 20);
     digits.PutDecimal(response.queued.size());
@@ -211,6 +211,7 @@ OutputStatus Exchange::ScriptFlush(bool wait) {
 OutputStatus Exchange::ScriptEnd() {
   if (response.ended || response.input_ended) return OutputStatus::kEnded;
   if (stream == nullptr) return OutputStatus::kClosed;
+  NameContent();
   response.started = response.from_script = response.input_ended = true;
   if (NeedsFilter()) return OutputStatus::kFilter;
   Pump();

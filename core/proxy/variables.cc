@@ -74,9 +74,9 @@ std::string_view Scheme(Exchange& x) {
 }
 
 // Several fields of a name, joined as one (RFC 9110 5.2).
-std::string_view JoinedHeader(Exchange& x, http::HeaderList& headers, std::string_view name, bool underscores) {
-  std::string_view joined;
-  bool found = false;
+std::optional<std::string_view> JoinedHeader(Exchange& x, http::HeaderList& headers, std::string_view name,
+                                             bool underscores) {
+  std::optional<std::string_view> joined;
   for (const http::Header& header : headers) {
     if (header.name.size() != name.size()) continue;
     bool same = true;
@@ -85,8 +85,8 @@ std::string_view JoinedHeader(Exchange& x, http::HeaderList& headers, std::strin
       same = c == ToLower(name[i]) || (underscores && c == '-' && name[i] == '_');
     }
     if (!same) continue;
-    joined = found ? x.arena.Concat(joined, header.id == HeaderId::kCookie ? "; " : ", ", header.value) : header.value;
-    found = true;
+    joined =
+        joined ? x.arena.Concat(*joined, header.id == HeaderId::kCookie ? "; " : ", ", header.value) : header.value;
   }
   return joined;
 }
@@ -126,14 +126,14 @@ std::optional<std::string_view> Cookie(Exchange& x, std::string_view name) {
   return std::nullopt;
 }
 
-std::string_view UpstreamCookie(Exchange& x, std::string_view name) {
+std::optional<std::string_view> UpstreamCookie(Exchange& x, std::string_view name) {
   for (const http::Header& header : x.upstream.head.headers) {
     if (header.id != HeaderId::kSetCookie) continue;
     std::string_view pair = header.value.substr(0, header.value.find(';'));
     size_t equals = pair.find('=');
     if (equals != std::string_view::npos && Trim(pair.substr(0, equals)) == name) return Trim(pair.substr(equals + 1));
   }
-  return {};
+  return std::nullopt;
 }
 
 // The user name of Basic credentials (RFC 7617), whoever checks them.
@@ -179,8 +179,22 @@ std::string_view DecodedQueryArgument(Exchange& x, std::string_view name) {
   return x.arena.Copy(http::DecodeLenient(*value, http::Plus::kSpace));
 }
 
+// The first argument of that name, in any case, that has a value: as nginx's $arg_NAME.
+std::optional<std::string_view> Argument(std::string_view query, std::string_view name) {
+  while (!query.empty()) {
+    size_t end = std::min(query.find('&'), query.size());
+    std::string_view pair = query.substr(0, end);
+    query.remove_prefix(std::min(end + 1, query.size()));
+    size_t equals = pair.find('=');
+    if (equals != std::string_view::npos && EqualsIgnoreCase(pair.substr(0, equals), name)) {
+      return pair.substr(equals + 1);
+    }
+  }
+  return std::nullopt;
+}
+
 std::optional<std::string_view> PrefixedVariable(Exchange& x, std::string_view name) {
-  if (name.starts_with("arg_")) return http::QueryArgument(x.request.query, name.substr(4));
+  if (name.starts_with("arg_")) return Argument(x.request.query, name.substr(4));
   if (name.starts_with("http_")) return JoinedHeader(x, x.request.headers, name.substr(5), true);
   if (name.starts_with("cookie_")) return Cookie(x, name.substr(7));
   if (name.starts_with("sent_http_")) return JoinedHeader(x, x.response.head.headers, name.substr(10), true);
@@ -188,6 +202,14 @@ std::optional<std::string_view> PrefixedVariable(Exchange& x, std::string_view n
   if (name.starts_with("upstream_http_")) return JoinedHeader(x, x.upstream.head.headers, name.substr(14), true);
   if (name.size() == 1 && IsDigit(name[0])) return x.PathParam(name);
   return std::nullopt;
+}
+
+// As the client has told it; of a body in chunks, once it was read.
+std::string_view ContentLength(Exchange& x) {
+  std::string_view told = x.request.headers.Get(HeaderId::kContentLength);
+  bool counted =
+      told.empty() && x.request.framing == http::BodyFraming::kChunked && x.in.body_state == BodyState::kRead;
+  return counted ? Decimal(x, x.in.BodySize()) : told;
 }
 
 using Reader = std::string_view (*)(Exchange&);
@@ -254,7 +276,7 @@ constexpr Builtin kBuiltins[] = {
     {"connection", [](Exchange& x) { return Decimal(x, x.connection.serial); }},
     {"connection_requests", [](Exchange& x) { return Decimal(x, x.connection.requests); }},
     {"consumer", [](Exchange& x) { return x.identity.consumer; }},
-    {"content_length", [](Exchange& x) { return x.request.headers.Get(HeaderId::kContentLength); }},
+    {"content_length", ContentLength},
     {"content_type", [](Exchange& x) { return x.request.headers.Get(HeaderId::kContentType); }},
     {"document_uri", DecodedPath},
     {"error", [](Exchange& x) { return x.failure.detail; }},
@@ -364,6 +386,12 @@ std::string_view PhaseTime(Exchange& x, std::string_view name) {
 
 }  // namespace
 
+bool IsFamily(std::string_view name) {
+  constexpr std::string_view kPrefixes[] = {"arg_",       "http_",          "cookie_",
+                                            "sent_http_", "upstream_http_", "upstream_cookie_"};
+  return std::ranges::any_of(kPrefixes, [&](std::string_view prefix) { return name.starts_with(prefix); });
+}
+
 std::optional<std::string_view> BuiltinVariable(Exchange& x, std::string_view name) {
   auto found = std::ranges::lower_bound(kBuiltinsToSearch, Builtin{name, nullptr}, Before);
   if (found != kBuiltinsToSearch.end() && found->name == name) return found->read(x);
@@ -381,7 +409,7 @@ std::string_view Evaluate(Exchange& x, const config::Expression& expression) {
     case Kind::kMethod: return x.request.method_text;
     case Kind::kHost: return variable("host");
     case Kind::kPath: return name.empty() ? x.request.path : x.PathParam(name).value_or(std::string_view());
-    case Kind::kHeader: return JoinedHeader(x, x.request.headers, name, false);
+    case Kind::kHeader: return JoinedHeader(x, x.request.headers, name, false).value_or(std::string_view());
     case Kind::kQuery: return DecodedQueryArgument(x, name);
     case Kind::kCookie: return Cookie(x, name).value_or(std::string_view());
     case Kind::kClaim: return Claim(x, name);
@@ -407,8 +435,10 @@ std::string_view Evaluate(Exchange& x, const config::Expression& expression) {
     case Kind::kTlsVersion: return variable("ssl_protocol");
     case Kind::kTlsCipher: return variable("ssl_cipher");
     case Kind::kBuiltin: return variable(name);
-    case Kind::kResponseHeader: return JoinedHeader(x, x.response.head.headers, name, false);
-    case Kind::kUpstreamHeader: return JoinedHeader(x, x.upstream.head.headers, name, false);
+    case Kind::kResponseHeader:
+      return JoinedHeader(x, x.response.head.headers, name, false).value_or(std::string_view());
+    case Kind::kUpstreamHeader:
+      return JoinedHeader(x, x.upstream.head.headers, name, false).value_or(std::string_view());
     case Kind::kPhaseTime: return PhaseTime(x, name);
   }
   return {};

@@ -21,6 +21,9 @@ void DefineVariable(Exchange& exchange, std::string_view name, const config::Tem
 // "upstream_addr", ... nullopt: none of that name.
 std::optional<std::string_view> BuiltinVariable(Exchange& exchange, std::string_view name);
 
+// Whether the name is one of a family's: "http_NAME", "arg_NAME", ... What it stands for may be there and empty.
+bool IsFamily(std::string_view name);
+
 // What may stand in a field: control bytes become spaces (RFC 9110 5.5).
 std::string_view FieldValue(Exchange& exchange, std::string_view value);
 

@@ -112,7 +112,7 @@ Cosocket::Outcome Cosocket::Connect(SocketTarget target, const mg_socket& handle
   if (target_.pool.empty()) {
     target_.pool = target_.host.starts_with("unix:") ? target_.host : fmt::format("{}:{}", target_.host, target_.port);
   }
-  read_closed_ = write_closed_ = false;
+  read_closed_ = write_closed_ = at_end_ = false;
   SocketPool* pool = pools_.Find(target_.pool);
   if (pool == nullptr && target_.pooled) {
     pool = &pools_.Get(target_.pool, target_.pool_size > 0 ? target_.pool_size : conf_.pool_size, target_.backlog);

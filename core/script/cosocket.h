@@ -115,6 +115,7 @@ class Cosocket final : public SocketObject, public net::TransportHandler, privat
   std::unique_ptr<SocketConnection> connection_;
   State state_ = State::kClosed;
   bool read_closed_ = false, write_closed_ = false;
+  bool at_end_ = false;  // all was read up to the end, which nobody was told yet
   bool downstream_ = false, raw_ = false;
   bool starting_ = false;  // inside a call of Lua's: nobody waits yet
 

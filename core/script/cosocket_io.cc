@@ -19,6 +19,13 @@ constexpr size_t kMostUnread = 256 * 1024 * 1024;  // of one answer
 Cosocket::Outcome Cosocket::Receive(Wanted wanted, const mg_socket& handle) {
   has_partial_ = false;
   if (IsBusy(Busy::kConnecting) || IsBusy(Busy::kReading)) return Outcome::kFailed;
+  if (state_ == State::kOpen && at_end_) {  // known to whoever read all; told to others once, as an end
+    received_ = {""};
+    if (wanted.mode == Wanted::Mode::kAll) return Outcome::kDone;
+    at_end_ = false;
+    has_partial_ = true;
+    return Fail("closed");
+  }
   if (state_ != State::kOpen || read_closed_) {
     if (conf_.log_errors) MG_LOG(kError, "attempt to receive data on a closed socket");
     return Fail("closed");
@@ -73,6 +80,7 @@ bool Cosocket::ReadMore() {
 bool Cosocket::ReadEnded() {
   read_closed_ = true;
   if (wanted_.mode == Wanted::Mode::kAll) {
+    at_end_ = true;
     received_ = {inbox_.TakePartial(wanted_, true)};
   } else {
     EndRead("closed");

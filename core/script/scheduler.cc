@@ -346,6 +346,7 @@ void Scheduler::Yielded(Run& run, Coroutine& coroutine) {
 void Scheduler::Ended(Run& run, Coroutine& coroutine, bool well) {
   coroutine.state = Coroutine::State::kDone;
   coroutine.ended_well = well;
+  if (coroutine.light) Mark(coroutine, "zombie");
   if (well && &coroutine == run.main) {
     lua_settop(coroutine.L, 0);
     return;

@@ -80,7 +80,7 @@ ngx.say(sock:receive())
 ngx.thread.kill(reader)
 ngx.say(sock:close(), sock:close())
 )"),
-            "11\n1one!\n1tw\nniltimeout\n1\n19001\nnilsocket busy reading\n1nilclosed\n");
+            "true1\n1one!\n1tw\nniltimeout\n1\n19001\nnilsocket busy reading\n1nilclosed\n");
 }
 
 TEST(UdpSocket, SpeaksToUnixSockets) {

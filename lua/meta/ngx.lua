@@ -485,10 +485,9 @@ function ngx.re.find(subject, regex, options, ctx, nth) end
 ---@param subject string
 ---@param regex string
 ---@param options? string
----@param ctx? { pos: integer }
 ---@return (fun(): table?, string?)? iterator
 ---@return string? err
-function ngx.re.gmatch(subject, regex, options, ctx) end
+function ngx.re.gmatch(subject, regex, options) end
 
 ---Replaces the first match.
 ---@param subject string

@@ -3,7 +3,8 @@
 --
 -- `owners` tells whose a coroutine is: a number, a script's own, made in the context of that serial (0: in init);
 -- false, a script's own that waits somewhere below; "main" and "thread", the scheduler's, never resumed by a script;
--- true, a thread that was waited for or killed. The scheduler marks its own (Scheduler::Mark).
+-- "zombie", a thread that has ended; true, one that was waited for or killed. The scheduler marks its own
+-- (Scheduler::Mark).
 local runtime = ...
 local token, current = runtime.token, runtime.current
 local raw_create, raw_resume, raw_yield = coroutine.create, coroutine.resume, coroutine.yield
@@ -31,28 +32,40 @@ function resumed(co, ok, ...)
       normal[resumer] = true
     end
     return again(co, owner, resumer, raw_yield(...))
+  elseif not ok and raw_status(co) == "normal" then
+    return false, "cannot resume normal coroutine"
   end
   return ok, ...
 end
 
 function coroutine.create(f)
+  if type(f) ~= "function" then
+    error("bad argument #1 to 'create' (Lua function expected)", 2)
+  end
   local co = raw_create(f)
   owners[co] = current.serial
   return co
 end
 local create = coroutine.create
 
+local function check_coroutine(name, co)
+  if type(co) ~= "thread" then
+    error("bad argument #1 to '" .. name .. "' (coroutine expected)", 3)
+  end
+end
+
 function coroutine.status(co)
+  check_coroutine("status", co)
   local owner = owners[co]
   if type(owner) == "number" or owner == nil then
     return raw_status(co)
   elseif owner == true then
     return "dead"
+  elseif owner == "zombie" then
+    return owner
   end
   local status = raw_status(co)
-  if status == "dead" then
-    return owner == "thread" and "zombie" or status
-  elseif status == "suspended" then
+  if status == "suspended" then
     return normal[co] and "normal" or "running"
   end
   return status
@@ -68,6 +81,7 @@ local function refused(co, owner)
 end
 
 function coroutine.resume(co, ...)
+  check_coroutine("resume", co)
   local owner = owners[co]
   if owner == current.serial or owner == 0 or owner == nil then
     return resumed(co, raw_resume(co, ...))
@@ -84,6 +98,9 @@ local function wrapped(ok, ...)
 end
 
 function coroutine.wrap(f)
+  if type(f) ~= "function" then
+    error("bad argument #1 to 'wrap' (Lua function expected)", 2)
+  end
   local co = create(f)
   return function(...)
     return wrapped(resume(co, ...))

@@ -92,15 +92,14 @@ function runtime.disabled()
 end
 local disabled = runtime.disabled
 
--- Lua's own words for an argument of the wrong type; `level` is error's, of the function that was called wrongly.
 -- What threads and timers take: a C function could not wait.
 function runtime.is_lua_function(f)
   return type(f) == "function" and getinfo(f, "S").what ~= "C"
 end
 
+-- Lua's own words for an argument of the wrong type; `level` is error's, of the function that was called wrongly.
 function runtime.bad_argument(number, name, expected, value, level)
-  local got = value == nil and "no value" or type(value)
-  local reason = expected .. " expected, got " .. got
+  local reason = expected .. " expected, got " .. type(value)
   error("bad argument #" .. number .. " to '" .. name .. "' (" .. reason .. ")", level + 1)
 end
 

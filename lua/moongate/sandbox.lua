@@ -232,17 +232,9 @@ function re.find(subject, regex, options, ctx, nth)
   return from, to, message
 end
 
-function re.gmatch(subject, regex, options, ctx)
-  local place = place_of(ctx)
-  local iterate, failed = inner_re.gmatch(text(subject), text(regex), options_of(options), place)
-  if iterate == nil or place == nil then
-    return iterate, failed
-  end
-  return function()
-    local found, message = iterate()
-    ctx.pos = place.pos
-    return found, message
-  end
+function re.gmatch(subject, regex, options)
+  local iterate, message = inner_re.gmatch(text(subject), text(regex), options_of(options))
+  return iterate, message
 end
 
 function re.sub(subject, regex, with, options)

@@ -5,7 +5,8 @@ local C, ffi_string = ffi.C, ffi.string
 local band = require("bit").band
 local current, phase = runtime.current, runtime.phase
 local disabled = runtime.disabled
-local type, tostring, find, sub, concat = type, tostring, string.find, string.sub, table.concat
+local type, tostring, tonumber, floor = type, tostring, tonumber, math.floor
+local find, sub, concat = string.find, string.sub, table.concat
 local gsub, byte, format, clear = string.gsub, string.byte, string.format, require "table.clear"
 local IN_FILE, UNREAD = C.MG_IN_FILE, C.MG_UNREAD
 local out = ffi.new("mg_string")
@@ -25,7 +26,8 @@ local function unescape(text)
   return plain
 end
 
-local function append_argument(parts, key, value)
+-- `level` is error's, of who calls the function of the API.
+local function append_argument(parts, key, value, level)
   local kind = type(value)
   if kind == "boolean" then
     if value then
@@ -34,42 +36,54 @@ local function append_argument(parts, key, value)
   elseif kind == "string" or kind == "number" then
     parts[#parts + 1] = key .. "=" .. escape(tostring(value))
   else
-    error("attempt to use " .. kind .. " as query arg value", 3)
+    error("attempt to use " .. kind .. " as query arg value", level + 2)
   end
 end
 
-function ngx.encode_args(args)
-  if type(args) ~= "table" then
-    runtime.bad_argument(1, "encode_args", "table", args, 2)
-  end
+local function encode(args, level)
   local parts = {}
   for name, value in pairs(args) do
     if type(name) ~= "string" then
-      error("attempt to use a non-string key in the \"args\" option table", 2)
+      error("attempt to use a non-string key in the \"args\" option table", level + 1)
     end
     local key = escape(name)
     if type(value) == "table" then
       for i = 1, #value do
-        append_argument(parts, key, value[i])
+        append_argument(parts, key, value[i], level)
       end
     else
-      append_argument(parts, key, value)
+      append_argument(parts, key, value, level)
     end
   end
   return concat(parts, "&")
 end
+runtime.encode_args = encode
 
--- How many to read at most: nil, or a number.
+function ngx.encode_args(...)
+  local given = select("#", ...)
+  if given ~= 1 then
+    error("expecting 1 argument but seen " .. given, 2)
+  end
+  local args = ...
+  if type(args) ~= "table" then
+    runtime.bad_argument(1, "encode_args", "table", args, 2)
+  end
+  local text = encode(args, 2)
+  return text
+end
+
+-- How many to read at most: nil, or a whole number.
 local function count_argument(number, name, most)
-  if most == nil or type(most) == "number" then
-    return most
+  if most == nil then
+    return nil
   end
   local count = tonumber(most)
   if count == nil then
     runtime.bad_argument(number, name, "number", most, 3)
   end
-  return count
+  return floor(count)
 end
+runtime.count_argument = count_argument
 
 -- The arguments of a query as a table: a name without "=" is true, one that comes again is a list.
 local function decode(query, most, result)
@@ -106,7 +120,12 @@ local function decode(query, most, result)
   return result
 end
 
-function ngx.decode_args(query, most)
+function ngx.decode_args(...)
+  local given = select("#", ...)
+  if given ~= 1 and given ~= 2 then
+    error("expecting 1 or 2 arguments but seen " .. given, 2)
+  end
+  local query, most = ...
   query = runtime.text_argument(1, "decode_args", query)
   return decode(query, count_argument(2, "decode_args", most))
 end
@@ -117,22 +136,31 @@ function ngx.req.get_uri_args(most, result)
   if band(current.phase, REQUEST) == 0 then
     disabled()
   end
+  most = count_argument(1, "get_uri_args", most)
   if result ~= nil then
+    if type(result) ~= "table" then
+      runtime.bad_argument(2, "get_uri_args", "table", result, 2)
+    end
     clear(result)
   end
   if C.mg_request_query(out) ~= 0 then
     return result or {}
   end
-  return decode(ffi_string(out.data, out.size), count_argument(1, "get_uri_args", most), result)
+  return decode(ffi_string(out.data, out.size), most, result)
 end
 
-function ngx.req.set_uri_args(args)
+function ngx.req.set_uri_args(...)
   if band(current.phase, REQUEST) == 0 then
     disabled()
   end
+  local given = select("#", ...)
+  if given ~= 1 then
+    error("expecting 1 argument but seen " .. given, 2)
+  end
+  local args = ...
   local kind = type(args)
   if kind == "table" then
-    args = ngx.encode_args(args)
+    args = encode(args, 2)
   elseif kind == "number" then
     args = tostring(args)
   elseif kind ~= "string" then
@@ -147,10 +175,15 @@ function ngx.req.set_uri_args(args)
   C.mg_request_set_query(args, #args)
 end
 
-function ngx.req.get_post_args(most)
+function ngx.req.get_post_args(...)
   if band(current.phase, REQUEST) == 0 then
     disabled()
   end
+  local given = select("#", ...)
+  if given > 1 then
+    error("expecting 0 or 1 arguments but seen " .. given, 2)
+  end
+  local most = ...
   most = count_argument(1, "get_post_args", most)
   local code = C.mg_request_body(out)
   if code == 0 then

@@ -103,15 +103,26 @@ local function forget_context()
   end
 end
 
-function ngx.exec(uri, args)
+function ngx.exec(...)
   if band(current.phase, ENTRY) == 0 then
     disabled()
   end
-  if type(uri) ~= "string" then
-    runtime.bad_argument(1, "exec", "string", uri, 2)
+  local given = select("#", ...)
+  if given ~= 1 and given ~= 2 then
+    error("expecting one or two arguments, but got " .. given, 2)
   end
+  local uri, args = ...
+  uri = runtime.text_argument(1, "exec", uri)
   if uri == "" then
     error("The uri argument is empty", 2)
+  end
+  local query
+  if type(args) == "table" then
+    query = runtime.encode_args(args, 2)
+  elseif type(args) == "string" or type(args) == "number" then
+    query = tostring(args)
+  elseif args ~= nil then
+    error("bad argument #2 to 'exec' (string, number, or table expected, but got " .. type(args) .. ")", 2)
   end
   if C.mg_response_started() ~= 0 then
     error("attempt to call ngx.exec after sending out response headers", 2)
@@ -124,12 +135,6 @@ function ngx.exec(uri, args)
     end
     forget_context()
     return operation(OP_EXIT)
-  end
-  local query
-  if type(args) == "table" then
-    query = ngx.encode_args(args)
-  elseif args ~= nil then
-    query = tostring(args)
   end
   local mark = string.find(uri, "?", 1, true)
   if mark then

@@ -23,9 +23,9 @@ function ngx.escape_uri(value, kind)
   local text = text_of(value)
   if kind ~= nil and kind ~= 0 and kind ~= 2 then
     if type(kind) ~= "number" then
-      error("\"type\" is not number", 2)
+      error("\"type\" is not a number", 2)
     end
-    error("\"type\" should be 0 or 2, but got " .. kind, 2)
+    error("\"type\" " .. kind .. " out of range", 2)
   end
   C.mg_encode_escape_uri(text, #text, kind or 2, out)
   return (result())
@@ -40,7 +40,7 @@ end
 function ngx.encode_base64(value, no_padding)
   local text = text_of(value)
   if no_padding and type(no_padding) ~= "boolean" then
-    error("boolean argument only", 2)
+    error("bad no_padding: boolean expected, got " .. type(no_padding), 2)
   end
   C.mg_encode_base64(text, #text, 0, no_padding and 0 or 1, out)
   return (result())
@@ -94,23 +94,26 @@ function ngx.hmac_sha1(...)
   end
   local key, value = ...
   local secret = runtime.text_argument(1, "hmac_sha1", key)
-  local text = value == nil and "" or runtime.text_argument(2, "hmac_sha1", value)
+  local text = runtime.text_argument(2, "hmac_sha1", value)
   C.mg_encode_hmac_sha1(secret, #secret, text, #text, out)
   return (result())
 end
 
 function ngx.crc32_short(value)
-  local text = value == nil and "" or runtime.text_argument(1, "crc32_short", value)
+  local text = text_of(value)
   return tonumber(C.mg_encode_crc32(text, #text))
 end
 
 function ngx.crc32_long(value)
-  local text = value == nil and "" or runtime.text_argument(1, "crc32_long", value)
+  local text = text_of(value)
   return tonumber(C.mg_encode_crc32(text, #text))
 end
 
-function ngx.quote_sql_str(value)
-  local text = value == nil and "" or runtime.text_argument(1, "quote_sql_str", value)
+function ngx.quote_sql_str(...)
+  if select("#", ...) ~= 1 then
+    error("expecting one argument", 2)
+  end
+  local text = runtime.text_argument(1, "quote_sql_str", (...))
   C.mg_encode_quote_sql(text, #text, out)
   return (result())
 end

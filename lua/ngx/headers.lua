@@ -99,9 +99,12 @@ local insensitive = {
 local PLENTY = 100
 local plenty = ffi_new("mg_header[?]", PLENTY)
 
--- The table that get_headers answers: `fill(out, most)` is the C call, `most` 0 stands for all.
+-- The table that get_headers answers: `fill(out, most)` is the C call, `most` 0 stands for all. In a tail call of it.
 function runtime.header_table(fill, most, raw)
   local out = plenty
+  if most ~= nil and type(most) ~= "number" then
+    runtime.bad_argument(1, "get_headers", "number", most, 2)
+  end
   if most == nil or most < 0 then
     most = PLENTY
   elseif most == 0 or most > PLENTY then

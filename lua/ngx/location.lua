@@ -39,14 +39,19 @@ local function set_text(to, text)
   to.data, to.size = text, #text
 end
 
+-- Levels of error in here: `fill` is called by the functions of the API themselves.
 local function fill_target(request, kept, index, uri, args)
-  if type(uri) ~= "string" then
-    runtime.bad_argument(1, "capture", "string", uri, 4)
+  if type(uri) == "number" then
+    uri = tostring(uri)
+  elseif uri == nil then
+    error("query argument " .. index - 1 .. " expecting one or two arguments", 4)
+  elseif type(uri) ~= "string" then
+    runtime.bad_argument(1, "capture", "string", uri, 3)
   end
   local query
   local kind = type(args)
   if kind == "table" then
-    query = ngx.encode_args(args)
+    query = runtime.encode_args(args, 4)
   elseif kind == "string" or kind == "number" then
     query = tostring(args)
   elseif kind ~= "nil" then
@@ -56,9 +61,13 @@ local function fill_target(request, kept, index, uri, args)
   if mark then
     local inline = sub(uri, mark + 1)
     uri = sub(uri, 1, mark - 1)
-    query = query and query ~= "" and (inline .. "&" .. query) or inline
+    if query == nil or query == "" then
+      query = inline
+    elseif inline ~= "" then
+      query = inline .. "&" .. query
+    end
   end
-  if sub(uri, 1, 1) ~= "/" or find(uri, "[%z\1-\31\127]") then
+  if sub(uri, 1, 1) ~= "/" or find(uri, "[%z\1-\31\127]") or find(uri .. "/", "/../", 1, true) then
     error("unsafe uri in argument #" .. index .. ": " .. runtime.log_escaped(uri), 4)
   end
   query = query or ""
@@ -72,7 +81,7 @@ local function fill_vars(request, kept, vars)
     return
   end
   if type(vars) ~= "table" then
-    error("Bad vars option value", 4)
+    error("Bad vars option value", 5)
   end
   local count = 0
   for _ in pairs(vars) do
@@ -86,14 +95,15 @@ local function fill_vars(request, kept, vars)
   local i = 0
   for name, value in pairs(vars) do
     if type(name) ~= "string" then
-      error("attempt to use a non-string key in the \"vars\" option table", 4)
+      error("attempt to use a non-string key in the \"vars\" option table", 5)
     end
     local kind = type(value)
-    if kind ~= "string" and kind ~= "number" and kind ~= "boolean" then
-      error("attempt to use bad variable value type " .. kind, 4)
+    if kind ~= "string" and kind ~= "number" then
+      error("attempt to use bad variable value type " .. kind, 5)
     end
     if C.mg_variable_defined(name, #name) == 0 then
-      error('variable "' .. name .. '" cannot be assigned a value (maybe you forgot to define it first?)', 4)
+      runtime.complain(5, 'variable "' .. name .. '" cannot be assigned a value (maybe you forgot to define it first?)')
+      error("failed to adjust the subrequest: -1", 5)
     end
     value = tostring(value)
     kept[#kept + 1], kept[#kept + 2] = name, value
@@ -106,6 +116,14 @@ end
 
 local POST, PUT = ngx.HTTP_POST, ngx.HTTP_PUT
 
+local function flag(options, name)
+  local value = options[name]
+  if value ~= nil and type(value) ~= "boolean" then
+    error("Bad " .. name .. " option value", 5)
+  end
+  return value
+end
+
 local function fill_options(request, kept, options)
   local id = options.method
   if id == nil then
@@ -115,7 +133,8 @@ local function fill_options(request, kept, options)
   end
   local method = methods[id]
   if method == nil then
-    error("unsupported HTTP method: " .. id, 4)
+    runtime.complain(4, "unsupported HTTP method: " .. id)
+    error("failed to adjust the subrequest: -1", 4)
   end
   set_text(request.method, method)
 
@@ -129,12 +148,8 @@ local function fill_options(request, kept, options)
     set_text(request.body, body)
     request.has_body = 1
   end
-  local forward = options.always_forward_body
-  if forward ~= nil and type(forward) ~= "boolean" then
-    error("Bad always_forward_body option value", 4)
-  end
-  request.forward_body = (forward or id == POST or id == PUT) and 1 or 0
-  local share, copy = options.share_all_vars, options.copy_all_vars
+  request.forward_body = (options.always_forward_body or id == POST or id == PUT) and 1 or 0
+  local share, copy = flag(options, "share_all_vars"), flag(options, "copy_all_vars")
   request.variables = share and 2 or copy and 1 or 0
   fill_vars(request, kept, options.vars)
   if options.ctx ~= nil and type(options.ctx) ~= "table" then
@@ -146,7 +161,7 @@ local no_options = {}
 
 local function fill(request, kept, index, uri, options)
   if options ~= nil and type(options) ~= "table" then
-    error("expecting table as the 2nd argument for subrequest " .. index - 1 .. ", but got " .. type(options), 4)
+    error("expecting table as the 2nd argument for subrequest " .. index - 1 .. ", but got " .. type(options), 3)
   end
   options = options or no_options
   fill_target(request, kept, index, uri, options.args)
@@ -202,6 +217,11 @@ function ngx.location.capture_multi(...)
     runtime.bad_argument(1, "capture_multi", "table", list, 2)
   end
   local count = #list
+  for key in pairs(list) do
+    if type(key) ~= "number" or key < 1 or key > count or key % 1 ~= 0 then
+      error("only array-like tables are allowed", 2)
+    end
+  end
   if count == 0 then
     error("at least one subrequest should be specified", 2)
   end
@@ -210,7 +230,9 @@ function ngx.location.capture_multi(...)
   for i = 1, count do
     local each = list[i]
     if type(each) ~= "table" then
-      error("the query array element should be a table", 2)
+      error("the query argument " .. i - 1 .. " is not a table, but a " .. type(each), 2)
+    elseif #each > 2 then
+      error("query argument " .. i - 1 .. " expecting one or two arguments", 2)
     end
     contexts[i - 1] = fill(requests[i - 1], kept, i, each[1], each[2])
   end

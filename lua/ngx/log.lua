@@ -44,7 +44,8 @@ function ngx.log(level, ...)
   if type(level) ~= "number" then
     local number = tonumber(level)
     if number == nil then
-      runtime.bad_argument(1, "log", "number", level, 2)
+      local got = level == nil and "no value" or type(level)
+      error("bad argument #1 to 'log' (number expected, got " .. got .. ")", 2)
     end
     level = number
   end

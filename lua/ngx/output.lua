@@ -148,15 +148,16 @@ function ngx.say(...)
   return write(join("say", count, ...) .. "\n")
 end
 
-function ngx.flush(wait_for_it, ...)
+function ngx.flush(...)
   if band(current.phase, ENTRY) == 0 then
     disabled()
   end
-  local more = select("#", ...)
-  if more > 0 then
-    error("attempt to pass " .. more + 1 .. " arguments, but accepted 0 or 1", 2)
+  local given = select("#", ...)
+  if given > 1 then
+    error("attempt to pass " .. given .. " arguments, but accepted 0 or 1", 2)
   end
-  if wait_for_it ~= nil and type(wait_for_it) ~= "boolean" then
+  local wait_for_it = ...
+  if given == 1 and type(wait_for_it) ~= "boolean" then
     error("bad argument #1 to 'flush' (boolean expected, got " .. type(wait_for_it) .. ")", 2)
   end
   local code = C.mg_output_flush(wait_for_it and 1 or 0)

@@ -80,7 +80,7 @@ local function read_names(entry, count)
   end
 end
 
-local function compile(regex, options)
+local function compile(regex, options, level)
   local by_pattern = old[options]
   local entry = by_pattern ~= nil and by_pattern[regex] or nil
   if entry ~= nil then
@@ -88,13 +88,14 @@ local function compile(regex, options)
     keep(entry, regex, options)
     return entry
   end
-  local bits = parse_options(options, 3)
+  local bits = parse_options(options, level)
   if C.mg_regex_compile(regex, #regex, bits, compiled, out) ~= 0 then
     local message = ffi_string(out.data, out.size)
     return nil, message
   end
   entry = {
     id = compiled.id,
+    regex = regex,
     groups = compiled.groups,
     names = {},
     named = compiled.names > 0,
@@ -110,8 +111,8 @@ local function compile(regex, options)
   return entry
 end
 
--- Called by the functions of the API themselves: an error's level counts on it.
-local function find_compiled(regex, options)
+-- `level` is error's, for an unknown option.
+local function find_compiled(regex, options, level)
   local by_pattern = young[options]
   if by_pattern ~= nil then
     local entry = by_pattern[regex]
@@ -119,7 +120,7 @@ local function find_compiled(regex, options)
       return entry
     end
   end
-  return compile(regex, options)
+  return compile(regex, options, level)
 end
 
 local function failure(number)
@@ -128,22 +129,20 @@ end
 
 -- Captures -----------------------------------------------------------------------------------------------------------
 
--- With D a name may stand for many groups: it has the list of those that took part.
+-- With D a name may stand for many groups: it has the list of those that took part, and is not there if none did.
 local function collect_names(entry, captures)
   local names = entry.names
   for i = 1, #names do
     local name, group = names[i][1], names[i][2]
     if entry.lists then
-      if i == 1 or names[i - 1][1] ~= name then -- in order of their names
-        captures[name] = false
-      end
-      if captures[group] then
-        local list = captures[name]
-        if list then
-          list[#list + 1] = captures[group]
-        else
-          captures[name] = { captures[group] }
-        end
+      local again = i > 1 and names[i - 1][1] == name -- in order of their names
+      local list = again and captures[name] or nil
+      if not captures[group] then
+        captures[name] = list
+      elseif list then
+        list[#list + 1] = captures[group]
+      else
+        captures[name] = { captures[group] }
       end
     else
       captures[name] = captures[group]
@@ -194,17 +193,9 @@ local function start_of(ctx, subject)
   return pos - 1
 end
 
-local function check_ctx(ctx, name)
-  if type(ctx) ~= "table" then
-    runtime.bad_argument(4, name, "table", ctx, 3)
-  end
-end
-
--- The API ------------------------------------------------------------------------------------------------------------
-
-ngx.re = {}
-
-function ngx.re.match(subject, regex, options, ctx, captures)
+-- How each search begins: the subject and the compiled expression, which is nil with what is wrong with it; and where
+-- to begin by `ctx`, nil past the end. A function of the API calls this itself: an error's level counts on it.
+local function begin(subject, regex, options, ctx, name)
   if type(subject) ~= "string" then
     subject = tostring(subject)
   end
@@ -213,10 +204,22 @@ function ngx.re.match(subject, regex, options, ctx, captures)
   end
   local from = 0
   if ctx ~= nil then
-    check_ctx(ctx, "match")
+    if type(ctx) ~= "table" then
+      runtime.bad_argument(4, name, "table", ctx, 3)
+    end
     from = start_of(ctx, subject) -- first: a metamethod may have the expression freed
   end
-  local entry, message = find_compiled(regex, options or "")
+  local entry, message = find_compiled(regex, options or "", 4)
+  return subject, entry, from, message
+end
+
+-- The API ------------------------------------------------------------------------------------------------------------
+
+ngx.re = {}
+
+function ngx.re.match(subject, regex, options, ctx, captures)
+  local entry, from, message
+  subject, entry, from, message = begin(subject, regex, options, ctx, "match")
   if entry == nil then
     return nil, message
   elseif from == nil then
@@ -235,18 +238,8 @@ function ngx.re.match(subject, regex, options, ctx, captures)
 end
 
 function ngx.re.find(subject, regex, options, ctx, nth)
-  if type(subject) ~= "string" then
-    subject = tostring(subject)
-  end
-  if type(regex) ~= "string" then
-    regex = tostring(regex)
-  end
-  local start = 0
-  if ctx ~= nil then
-    check_ctx(ctx, "find")
-    start = start_of(ctx, subject) -- first: a metamethod may have the expression freed
-  end
-  local entry, message = find_compiled(regex, options or "")
+  local entry, start, message
+  subject, entry, start, message = begin(subject, regex, options, ctx, "find")
   if entry == nil then
     return nil, nil, message
   end
@@ -263,7 +256,7 @@ function ngx.re.find(subject, regex, options, ctx, nth)
     end
     local from = ends[2 * nth]
     if from < 0 then
-      return nil
+      return nil, nil
     end
     return from + 1, ends[2 * nth + 1]
   elseif answer == 0 then
@@ -272,35 +265,24 @@ function ngx.re.find(subject, regex, options, ctx, nth)
   return nil, nil, failure(answer)
 end
 
-function ngx.re.gmatch(subject, regex, options, ctx)
-  if type(subject) ~= "string" then
-    subject = tostring(subject)
-  end
-  if type(regex) ~= "string" then
-    regex = tostring(regex)
-  end
+function ngx.re.gmatch(subject, regex, options)
   options = options or ""
-  local known, message = find_compiled(regex, options)
+  local known, from, message
+  subject, known, from, message = begin(subject, regex, options)
   if known == nil then
     return nil, message
   end
-  local from, seen = 0, 0
-  if ctx ~= nil then
-    check_ctx(ctx, "gmatch")
-    from = start_of(ctx, subject)
-  end
+  regex = known.regex
+  local seen = 0
   return function()
     if from == nil or from > #subject then
       return nil
     end
-    local entry = find_compiled(regex, options) -- it may have been freed meanwhile
+    local entry = find_compiled(regex, options, 3) -- it may have been freed meanwhile
     local answer = C.mg_regex_match(entry.id, subject, #subject, from, seen, ends)
     if answer > 0 then
       seen = 1
       from = next_place(entry, subject, ends[0], ends[1])
-      if ctx ~= nil then
-        ctx.pos = ends[1] + 1
-      end
       return collect(entry, subject)
     end
     from = nil
@@ -311,22 +293,11 @@ function ngx.re.gmatch(subject, regex, options, ctx)
   end
 end
 
--- What a function makes of the match.
-local function text_of(value)
-  local kind = type(value)
-  if kind == "string" then
-    return value
-  elseif kind == "number" then
-    return tostring(value)
-  end
-  error("string or number expected to be returned by the replace function, but got " .. kind, 3)
-end
-
 local function replace_by_function(subject, regex, options, with, all)
   local parts, size = {}, 0
   local from, copied, count = 0, 0, 0
   while from <= #subject do
-    local entry = find_compiled(regex, options) -- `with` may have pushed it out
+    local entry = find_compiled(regex, options, 3) -- `with` may have pushed it out
     local answer = C.mg_regex_match(entry.id, subject, #subject, from, count > 0 and 1 or 0, ends)
     if answer < 0 then
       return nil, nil, failure(answer)
@@ -336,7 +307,7 @@ local function replace_by_function(subject, regex, options, with, all)
     count = count + 1
     local first, last = ends[0], ends[1]
     from = next_place(entry, subject, first, last)
-    local text = text_of(with(collect(entry, subject)))
+    local text = tostring((with(collect(entry, subject))))
     parts[size + 1] = sub(subject, copied + 1, first)
     parts[size + 2] = text
     size = size + 2
@@ -352,25 +323,20 @@ local function replace_by_function(subject, regex, options, with, all)
   return concat(parts, "", 1, size + 1), count
 end
 
-local function replace(subject, regex, options, with, all, name)
-  if type(subject) ~= "string" then
-    subject = tostring(subject)
-  end
-  if type(regex) ~= "string" then
-    regex = tostring(regex)
-  end
+-- In a tail call of the functions of the API.
+local function replace(subject, regex, options, with, all)
   options = options or ""
-  local entry, message = find_compiled(regex, options)
+  local kind = type(with)
+  if kind ~= "string" and kind ~= "function" then
+    with = tostring(with) -- first: a metamethod may have the expression freed
+  end
+  local entry, _, message
+  subject, entry, _, message = begin(subject, regex, options)
   if entry == nil then
     return nil, nil, message
   end
-  local kind = type(with)
   if kind == "function" then
-    return replace_by_function(subject, regex, options, with, all)
-  elseif kind == "number" then
-    with = tostring(with)
-  elseif kind ~= "string" then
-    runtime.bad_argument(3, name, "string, number, or function", with, 2)
+    return replace_by_function(subject, entry.regex, options, with, all)
   end
   local count = C.mg_regex_replace(entry.id, subject, #subject, with, #with, all and 1 or 0, out)
   if count > 0 then
@@ -387,9 +353,9 @@ local function replace(subject, regex, options, with, all, name)
 end
 
 function ngx.re.sub(subject, regex, with, options)
-  return replace(subject, regex, options, with, false, "sub")
+  return replace(subject, regex, options, with, false)
 end
 
 function ngx.re.gsub(subject, regex, with, options)
-  return replace(subject, regex, options, with, true, "gsub")
+  return replace(subject, regex, options, with, true)
 end

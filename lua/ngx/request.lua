@@ -8,7 +8,8 @@ local disabled = runtime.disabled
 local type, tostring = type, tostring
 local REQUEST = phase.REQUEST
 local out = ffi.new("mg_string")
-local AGAIN, DECLINED = C.MG_AGAIN, C.MG_DECLINED
+local AGAIN = C.MG_AGAIN
+local IN_MEMORY, ROUTES_SIZE = 0, -1 -- how much of a new body is kept in memory: all, or what the route says
 
 ngx.req = ngx.req or {}
 local req = ngx.req
@@ -63,6 +64,9 @@ end
 local fill_values = runtime.fill_header_values
 
 local function set_header(name, value, add)
+  if value == "" and add == 0 then
+    value = nil -- an empty field is none, as in OpenResty
+  end
   if name == nil then
     error("bad 'name' argument: string expected, got nil", 3)
   elseif type(name) ~= "string" then
@@ -212,6 +216,27 @@ function req.discard_body()
   C.mg_request_discard_body()
 end
 
+-- Raises OpenResty's error unless at most `most` arguments were given.
+local function check_count(given, most, expected)
+  if given > most then
+    error("expecting " .. expected .. " but seen " .. given, 3)
+  end
+end
+
+-- The one argument that must be given, as a text.
+local function only_text(name, given, value)
+  if given ~= 1 then
+    error("expecting 1 arguments but seen " .. given, 3)
+  end
+  local kind = type(value)
+  if kind == "string" then
+    return value
+  elseif kind == "number" then
+    return tostring(value)
+  end
+  error("bad argument #1 to '" .. name .. "' (string expected, got " .. kind .. ")", 3)
+end
+
 function req.get_body_data(most)
   if band(current.phase, BODY) == 0 then
     disabled()
@@ -228,10 +253,11 @@ function req.get_body_data(most)
 end
 
 -- The name of the file that holds the body: it was larger than the route keeps in memory, or a script named one.
-function req.get_body_file()
+function req.get_body_file(...)
   if band(current.phase, BODY) == 0 then
     disabled()
   end
+  check_count(select("#", ...), 0, "0 arguments")
   if C.mg_request_body_file(out) ~= 0 then
     return nil
   end
@@ -239,12 +265,9 @@ function req.get_body_file()
   return name
 end
 
--- Raises what stands against another body.
+-- There may be another body once it is known that there is none, or which.
 local function check_replaceable()
-  local code = C.mg_request_body_ready()
-  if code == DECLINED then
-    error("request body already discarded asynchronously", 3)
-  elseif code ~= 0 then
+  if C.mg_request_body_ready() ~= 0 then
     error("request body not read yet", 3)
   end
 end
@@ -255,62 +278,72 @@ local function check_replaced(code)
   end
 end
 
-function req.set_body_data(data)
+function req.set_body_data(...)
   if band(current.phase, BODY) == 0 then
     disabled()
   end
-  data = runtime.text_argument(1, "set_body_data", data)
+  local data = only_text("set_body_data", select("#", ...), (...))
   check_replaceable()
-  check_replaced(C.mg_request_set_body(data, #data, 0, out))
+  check_replaced(C.mg_request_set_body(data, #data, IN_MEMORY, out))
 end
 
-function req.set_body_file(name, auto_clean)
+function req.set_body_file(...)
   if band(current.phase, BODY) == 0 then
     disabled()
   end
+  local given = select("#", ...)
+  if given ~= 1 and given ~= 2 then
+    error("expecting 1 or 2 arguments but seen " .. given, 2)
+  end
+  local name, auto_clean = ...
   name = runtime.text_argument(1, "set_body_file", name)
+  check_boolean(2, "set_body_file", auto_clean)
   check_replaceable()
   check_replaced(C.mg_request_set_body_file(name, #name, auto_clean and 1 or 0, out))
 end
 
-function req.init_body(size)
+function req.init_body(...)
   if band(current.phase, BODY) == 0 then
     disabled()
   end
+  check_count(select("#", ...), 1, "0 or 1 argument")
+  local size = ...
   if size ~= nil then
     local number = tonumber(size)
     if number == nil then
       runtime.bad_argument(1, "init_body", "number", size, 2)
-    elseif number <= 0 then
+    elseif number < 0 then
       error("bad size argument: " .. number, 2)
     end
+    size = number
   end
-  if C.mg_request_body_ready() == DECLINED then
-    error("request body already discarded asynchronously", 2)
-  end
-  runtime.state().body = {}
+  check_replaceable()
+  runtime.state().body = { size = size }
 end
 
-function req.append_body(piece)
+function req.append_body(...)
   if band(current.phase, BODY) == 0 then
     disabled()
   end
+  local piece = only_text("append_body", select("#", ...), (...))
   local pieces = runtime.state().body
   if pieces == nil then
-    error("request body not initialized", 2)
+    error("request_body not initialized", 2)
   end
-  pieces[#pieces + 1] = runtime.text_argument(1, "append_body", piece)
+  pieces[#pieces + 1] = piece
 end
 
-function req.finish_body()
+function req.finish_body(...)
   if band(current.phase, BODY) == 0 then
     disabled()
   end
+  check_count(select("#", ...), 0, "0 argument")
   local state = runtime.state()
-  if state.body == nil then
-    error("request body not initialized", 2)
+  local pieces = state.body
+  if pieces == nil then
+    error("request_body not initialized", 2)
   end
-  local data = table.concat(state.body)
+  local data = table.concat(pieces)
   state.body = nil
-  check_replaced(C.mg_request_set_body(data, #data, 1, out))
+  check_replaced(C.mg_request_set_body(data, #data, pieces.size or ROUTES_SIZE, out))
 end

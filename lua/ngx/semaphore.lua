@@ -57,7 +57,7 @@ function semaphore.wait(self, seconds)
   if status == C.MG_OK then
     return true
   elseif status == C.MG_DECLINED then
-    return false, "timeout" -- at once; after waiting it is nil, as in OpenResty
+    return nil, "timeout" -- at once; after waiting it is false, as in OpenResty
   end
   return runtime.wait()
 end

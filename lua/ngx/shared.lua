@@ -226,8 +226,10 @@ function dict:expire(key, ttl)
     error('bad "exptime" argument', 2)
   end
   ttl = tonumber(ttl)
-  if ttl == nil or ttl < 0 then
+  if ttl == nil then
     error('bad "exptime" argument', 2)
+  elseif ttl < 0 then
+    ttl = 0 -- never, as in OpenResty
   end
   local status = C.mg_shared_expire(index, key, #key, ttl)
   if status ~= 0 then
@@ -302,21 +304,28 @@ function dict:flush_all()
   C.mg_shared_flush_all(index_of(self, 2))
 end
 
-function dict:flush_expired(most)
-  most = tonumber(most) or 0
-  if most < 0 then
-    error('bad "max_count" argument', 2)
+-- How many at most: 0, or less, stands for all.
+local function count_argument(name, most, usual)
+  if most == nil then
+    return usual
   end
-  return C.mg_shared_flush_expired(index_of(self, 2), most)
+  local count = tonumber(most)
+  if count == nil then
+    runtime.bad_argument(1, name, "number", most, 3)
+  end
+  return count > 0 and count or 0
+end
+
+function dict:flush_expired(most)
+  local index = index_of(self, 2)
+  return C.mg_shared_flush_expired(index, count_argument("flush_expired", most, 0))
 end
 
 function dict:get_keys(most)
-  most = tonumber(most) or 1024
-  if most < 0 then
-    error('bad "max_count" argument', 2)
-  end
+  local index = index_of(self, 2)
+  most = count_argument("get_keys", most, 1024)
   local keys = {}
-  for i = 1, C.mg_shared_keys(index_of(self, 2), most) do
+  for i = 1, C.mg_shared_keys(index, most) do
     C.mg_shared_key(i - 1, out)
     keys[i] = ffi_string(out.data, out.size)
   end

@@ -35,8 +35,11 @@ local function failed(code)
   return nil, text
 end
 
-local function count_error(expected, count)
-  error("expecting " .. expected .. " (including the object), but got " .. count, 3)
+-- How many arguments a method must have been given; `level` is error's, of who calls this.
+local function check_count(count, least, most, expected, level)
+  if count < least or count > most then
+    error("expecting " .. expected .. " (including the object), but got " .. count + 1, (level or 2) + 1)
+  end
 end
 
 local function check_self(self)
@@ -45,38 +48,70 @@ local function check_self(self)
   end
 end
 
--- What a script gives to be sent, as a string.
-local function text_of(name, data)
+-- What a script gives `send`, as a string.
+local function text_to_send(self, ...)
+  check_self(self)
+  check_count(select("#", ...), 1, 1, "2 arguments", 3)
+  local data = ...
   local kind = type(data)
   if kind == "string" then
     return data
   elseif kind == "number" or kind == "boolean" or kind == "nil" then
     return tostring(data)
   elseif kind == "table" then
-    local ok, text = pcall(runtime.flatten, data)
+    local ok, text = pcall(runtime.flatten, data, true)
     if ok then
       return text
     end
-    error("bad argument #1 to '" .. name .. "' (" .. tostring(text) .. ")", 3)
+    error("bad argument #1 to 'send' (" .. tostring(text) .. ")", 3)
   end
-  error("bad argument #1 to '" .. name .. "' (string, number, boolean, nil, or array table expected, got " .. kind ..
-    ")", 3)
+  error("bad argument #1 to 'send' (string, number, boolean, nil, or array table expected, got " .. kind .. ")", 3)
+end
+
+-- A host's name, as a text.
+local function host_of(name, host)
+  if type(host) == "string" then
+    return host
+  elseif type(host) == "number" then
+    return tostring(host)
+  end
+  error("bad argument #1 to '" .. name .. "' (string expected, got " .. type(host) .. ")", 3)
+end
+
+-- The method `bind`, of sockets that `call` binds.
+local function binder(call)
+  return function(self, ...)
+    check_self(self)
+    local count = select("#", ...)
+    if count ~= 1 then
+      error("expecting 2 arguments, but got " .. count + 1, 2)
+    end
+    local address = host_of("bind", (...))
+    local code = call(self[1], address, #address)
+    if code == STALE then
+      error("bad request", 2)
+    end
+    if code ~= OK then
+      return nil, "bad address"
+    end
+    return true
+  end
 end
 
 -- Timeouts ---------------------------------------------------------------------------------------------------------
 
 local function milliseconds(value)
   local time = tonumber(value) or 0
-  if time > LONGEST then
+  if time < 0 or time > LONGEST then
     error("bad timeout value", 3)
   end
-  return time > 0 and floor(time) or 0
+  return floor(time)
 end
 
 -- What datagrams share with this file (socket_udp.lua).
 runtime.sockets = {
-  new_handle = new_handle, message = message, failed = failed, check_self = check_self, text_of = text_of,
-  milliseconds = milliseconds,
+  new_handle = new_handle, message = message, failed = failed, check_self = check_self, check_count = check_count,
+  text_to_send = text_to_send, host_of = host_of, binder = binder, milliseconds = milliseconds,
 }
 
 function methods:settimeout(...)
@@ -158,10 +193,9 @@ function methods.connect(self, ...)
   end
   check_self(self)
   local host, port, options = ...
-  if type(host) == "number" then
-    host = tostring(host)
-  elseif type(host) ~= "string" then
-    error("bad argument #1 to 'connect' (string expected, got " .. (host == nil and "no value" or type(host)) .. ")", 2)
+  host = host_of("connect", host)
+  if host == "unix:" then
+    return nil, 'failed to parse host name "unix:": no path in the unix domain socket'
   end
   if host:sub(1, 5) == "unix:" then
     if type(port) == "table" then
@@ -180,20 +214,13 @@ function methods.connect(self, ...)
   return connect(self, host, number, options, 3)
 end
 
-function methods:bind(address)
-  check_self(self)
-  if type(address) ~= "string" then
-    error("bad argument #1 to 'bind' (string expected, got " .. (address == nil and "no value" or type(address)) .. ")",
-      2)
+methods.bind = binder(C.mg_socket_bind)
+
+-- Before there was a connection, what asks something of it is an error of the script.
+local function check_created(self)
+  if self[1].slot == 0 then
+    error("socket is never created nor connected", 3)
   end
-  local code = C.mg_socket_bind(self[1], address, #address)
-  if code == STALE then
-    error("bad request", 2)
-  end
-  if code ~= OK then
-    return nil, "bad address"
-  end
-  return 1
 end
 
 local function session_of(self, reused)
@@ -217,6 +244,7 @@ function methods:sslhandshake(...)
   if name ~= nil and type(name) ~= "string" then
     error("bad argument #2 to 'sslhandshake' (string expected, got " .. type(name) .. ")", 2)
   end
+  check_created(self)
   check_wait()
   local session = ffi.istype(session_type, reused) and reused or nil
   name = name or ""
@@ -254,12 +282,7 @@ end
 -- Sending and receiving --------------------------------------------------------------------------------------------
 
 function methods:send(...)
-  check_self(self)
-  local count = select("#", ...)
-  if count ~= 1 then
-    count_error("2 arguments", count + 1)
-  end
-  local text = text_of("send", (...))
+  local text = text_to_send(self, ...)
   check_wait()
   local code = C.mg_socket_send(self[1], text, #text, message)
   if code == OK then
@@ -288,33 +311,36 @@ local function received(code)
   return nil, text, partial
 end
 
-local function bad_pattern(pattern)
-  local told = type(pattern) == "string" and ": " .. pattern or ""
-  error("bad argument #1 to 'receive' (bad pattern argument" .. told .. ")", 3)
+-- A socket without a connection says so, whatever it was asked for.
+local function is_open(self)
+  return C.mg_socket_reused(self[1]) ~= CLOSED
+end
+
+local function bad_pattern(self, pattern)
+  if is_open(self) then
+    local told = type(pattern) == "string" and ": " .. pattern or ""
+    error("bad argument #1 to 'receive' (bad pattern argument" .. told .. ")", 3)
+  end
 end
 
 function methods:receive(...)
   check_self(self)
   local count = select("#", ...)
-  if count > 1 then
-    count_error("1 or 2 arguments", count + 1)
-  end
+  check_count(count, 0, 1, "1 or 2 arguments")
   local pattern = ...
   local mode, size = LINE, 0
-  if pattern ~= nil then
-    size = tonumber(pattern)
-    if size ~= nil then
-      size = floor(size)
-      if size ~= size or size < 0 then
-        bad_pattern(pattern)
+  if count == 1 and pattern ~= "*l" then
+    local number = tonumber(pattern)
+    if number ~= nil then
+      number = floor(number)
+      if number ~= number or number < 0 then
+        bad_pattern(self, pattern)
       end
-      mode = SIZE
-    elseif pattern == "*l" or pattern == "l" then
-      size = 0
-    elseif pattern == "*a" or pattern == "a" then
-      mode, size = ALL, 0
+      mode, size = SIZE, number
+    elseif pattern == "*a" then
+      mode = ALL
     else
-      bad_pattern(pattern)
+      bad_pattern(self, pattern)
     end
   end
   check_wait()
@@ -323,13 +349,13 @@ end
 
 function methods:receiveany(...)
   check_self(self)
-  local count = select("#", ...)
-  if count ~= 1 then
-    count_error("2 arguments", count + 1)
-  end
+  check_count(select("#", ...), 1, 1, "2 arguments")
   local most = tonumber((...))
   if most == nil or floor(most) <= 0 then
-    error("bad argument #1 to 'receiveany' (bad max argument)", 2)
+    if is_open(self) then
+      error("bad argument #1 to 'receiveany' (bad max argument)", 2)
+    end
+    most = 1
   end
   check_wait()
   return received(C.mg_socket_receive(self[1], ANY, floor(most), nil, 0, 0, data_place, message))
@@ -337,10 +363,7 @@ end
 
 function methods:receiveuntil(...)
   check_self(self)
-  local count = select("#", ...)
-  if count < 1 or count > 2 then
-    count_error("2 or 3 arguments", count + 1)
-  end
+  check_count(select("#", ...), 1, 2, "2 or 3 arguments")
   local pattern, options = ...
   if type(pattern) == "number" then
     pattern = tostring(pattern)
@@ -353,8 +376,7 @@ function methods:receiveuntil(...)
       error("bad argument #2 to 'receiveuntil' (table expected, got " .. type(options) .. ")", 2)
     end
     if options.inclusive ~= nil and type(options.inclusive) ~= "boolean" then
-      error("bad argument #2 to 'receiveuntil' (bad \"inclusive\" option value type: " .. type(options.inclusive) ..
-        ")", 2)
+      error("bad \"inclusive\" option value type: " .. type(options.inclusive), 2)
     end
     inclusive = options.inclusive and 1 or 0
   end
@@ -392,6 +414,9 @@ function methods:receiveuntil(...)
       return ended(wait())
     elseif code == AGAIN then
       local data, err, partial = wait()
+      if data ~= nil then
+        return data
+      end
       return data, err, partial
     end
     return received(code)
@@ -402,12 +427,12 @@ end
 
 function methods:setkeepalive(...)
   check_self(self)
-  local count = select("#", ...)
-  if count > 2 then
-    count_error("1 to 3 arguments", count + 1)
-  end
+  check_count(select("#", ...), 0, 2, "1 to 3 arguments")
   local timeout, size = ...
-  timeout = timeout == nil and -1 or milliseconds(timeout)
+  if timeout ~= nil then
+    timeout = tonumber(timeout) or runtime.bad_argument(1, "setkeepalive", "number", timeout, 2)
+  end
+  timeout = timeout ~= nil and timeout >= 0 and floor(timeout) or -1
   if size ~= nil then
     size = tonumber(size)
     if size == nil then
@@ -474,6 +499,7 @@ end
 
 function methods:setoption(name, value)
   check_self(self)
+  check_created(self)
   if name == nil then
     return nil, "missing the \"option\" argument"
   elseif value == nil then
@@ -496,6 +522,7 @@ end
 
 function methods:getoption(name)
   check_self(self)
+  check_created(self)
   if name == nil then
     return nil, "missing the \"option\" argument"
   end
@@ -520,10 +547,15 @@ end
 raw_methods.send = methods.send
 local body_meta, raw_meta = { __index = body_methods }, { __index = raw_methods }
 
-function ngx.req.socket(raw)
+function ngx.req.socket(...)
   if band(current.phase, ENTRY) == 0 then
     disabled()
   end
+  local count = select("#", ...)
+  if count > 1 then
+    error("expecting zero arguments, but got " .. count, 2)
+  end
+  local raw = ...
   local handle = new_handle()
   if C.mg_request_socket(handle, raw and 1 or 0, message) ~= OK then
     local text = ffi_string(message.data, message.size)
@@ -532,10 +564,18 @@ function ngx.req.socket(raw)
   return setmetatable({ handle }, raw and raw_meta or body_meta)
 end
 
-function socket.tcp()
+local function check_none(count)
+  if count > 0 then
+    error("expecting zero arguments, but got " .. count, 3)
+  end
+end
+runtime.sockets.check_none = check_none
+
+function socket.tcp(...)
   if current.slot == 0 then
     disabled()
   end
+  check_none(select("#", ...))
   return setmetatable({ new_handle() }, meta)
 end
 socket.stream = socket.tcp
@@ -543,6 +583,10 @@ socket.stream = socket.tcp
 function socket.connect(...)
   if current.slot == 0 then
     disabled()
+  end
+  local count = select("#", ...)
+  if count < 1 or count > 3 then
+    error("ngx.socket connect: expecting 2, 3, or 4 arguments (including the object), but seen " .. count + 1, 2)
   end
   local self = setmetatable({ new_handle() }, meta)
   local ok, err = self:connect(...)

@@ -5,19 +5,23 @@ local C, ffi_string, ffi_new = ffi.C, ffi.string, ffi.new
 local current, disabled = runtime.current, runtime.disabled
 local check_wait, wait = runtime.check_wait, runtime.wait
 local sockets = runtime.sockets
-local text_of, new_handle, milliseconds, message =
-  sockets.text_of, sockets.new_handle, sockets.milliseconds, sockets.message
-local check_self, failed = sockets.check_self, sockets.failed
+local new_handle, milliseconds, message = sockets.new_handle, sockets.milliseconds, sockets.message
+local check_self, check_count, failed = sockets.check_self, sockets.check_count, sockets.failed
 local type, tonumber, select, floor = type, tonumber, select, math.floor
-local OK, AGAIN, STALE = C.MG_OK, C.MG_AGAIN, C.MG_STALE
+local OK, AGAIN = C.MG_OK, C.MG_AGAIN
 local data_place = ffi_new("mg_string")
 local DEFAULT = 65536 -- bytes of a datagram
 
 local methods = {}
 local meta = { __index = methods }
 
-function methods:settimeout(time)
+function methods:settimeout(...)
   check_self(self)
+  local count = select("#", ...)
+  if count < 1 then
+    error("ngx.socket settimeout: expecting at least 2 arguments (including the object) but seen " .. count + 1, 2)
+  end
+  local time = ...
   self[1].read_timeout = milliseconds(time)
 end
 
@@ -28,9 +32,7 @@ function methods:setpeername(...)
     error("ngx.socket.udp setpeername: expecting 2 or 3 arguments (including the object), but seen " .. count + 1, 2)
   end
   local host, port = ...
-  if type(host) ~= "string" then
-    error("bad argument #1 to 'setpeername' (string expected, got " .. type(host) .. ")", 2)
-  end
+  host = sockets.host_of("setpeername", host)
   if host:sub(1, 5) == "unix:" then
     port = 0
   else
@@ -54,28 +56,10 @@ function methods:setpeername(...)
   return failed(code)
 end
 
-function methods:bind(address)
-  check_self(self)
-  if type(address) ~= "string" then
-    error("bad argument #1 to 'bind' (string expected, got " .. type(address) .. ")", 2)
-  end
-  local code = C.mg_udp_bind(self[1], address, #address)
-  if code == STALE then
-    error("bad request", 2)
-  end
-  if code ~= OK then
-    return nil, "bad address"
-  end
-  return 1
-end
+methods.bind = sockets.binder(C.mg_udp_bind)
 
 function methods:send(...)
-  check_self(self)
-  local count = select("#", ...)
-  if count ~= 1 then
-    error("expecting 2 arguments (including the object), but got " .. count + 1, 2)
-  end
-  local text = text_of("send", (...))
+  local text = sockets.text_to_send(self, ...)
   local code = C.mg_udp_send(self[1], text, #text, message)
   if code ~= OK then
     return failed(code)
@@ -83,8 +67,10 @@ function methods:send(...)
   return 1
 end
 
-function methods:receive(size)
+function methods:receive(...)
   check_self(self)
+  check_count(select("#", ...), 0, 1, "1 or 2 arguments")
+  local size = ...
   local most = DEFAULT
   if size ~= nil then
     most = tonumber(size)
@@ -112,9 +98,10 @@ function methods:close()
   return 1
 end
 
-function ngx.socket.udp()
+function ngx.socket.udp(...)
   if current.slot == 0 then
     disabled()
   end
+  sockets.check_none(select("#", ...))
   return setmetatable({ new_handle() }, meta)
 end

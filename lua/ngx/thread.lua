@@ -8,6 +8,11 @@ local OP_SPAWN, OP_JOIN, OP_KILL = C.MG_OP_SPAWN, C.MG_OP_JOIN, C.MG_OP_KILL
 
 ngx.thread = {}
 
+local function is_thread(thread)
+  local owner = runtime.owners[thread]
+  return owner == "thread" or owner == "zombie" or owner == true
+end
+
 local function check()
   if current.slot == 0 then
     error("API disabled in the context of " .. runtime.context_name(), 3)
@@ -43,8 +48,7 @@ function ngx.thread.wait(...)
     if type(thread) ~= "thread" then
       error("bad argument #" .. i .. " to 'wait' (lua thread expected)", 2)
     end
-    local owner = runtime.owners[thread]
-    if owner ~= "thread" and owner ~= true then
+    if not is_thread(thread) then
       error("attempt to wait on a coroutine that is not a user thread", 2)
     end
   end
@@ -56,8 +60,7 @@ function ngx.thread.kill(thread)
   if type(thread) ~= "thread" then
     error("bad argument #1 to 'kill' (lua thread expected)", 2)
   end
-  local owner = runtime.owners[thread]
-  if owner ~= "thread" and owner ~= true then
+  if not is_thread(thread) then
     return nil, "not user thread"
   end
   check()

@@ -3,7 +3,7 @@ local ngx, runtime = ...
 local ffi = require "ffi"
 local C, ffi_string = ffi.C, ffi.string
 local current = runtime.current
-local type, floor, tonumber = type, math.floor, tonumber
+local type, floor, ceil, tonumber = type, math.floor, math.ceil, tonumber
 local out = ffi.new("mg_string")
 local TODAY, LOCAL, UTC, HTTP, COOKIE = 0, 1, 2, 3, 4
 
@@ -72,8 +72,8 @@ function ngx.sleep(...)
   if number == nil then
     runtime.bad_argument(1, "sleep", "number", seconds, 2)
   end
-  if number < 0 or number ~= number then
-    error('invalid sleep duration "' .. floor(number * 1000) .. '"', 2) -- in milliseconds
+  if number <= -0.001 or number ~= number then
+    error('invalid sleep duration "' .. ceil(number * 1000) .. '"', 2) -- in milliseconds
   end
   if current.slot == 0 then
     runtime.disabled()

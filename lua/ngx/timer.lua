@@ -13,8 +13,10 @@ local function start(name, every, delay, callback, ...)
   if seconds == nil then
     runtime.bad_argument(1, name, "number", delay, 3)
   end
-  if seconds < 0 then
+  if every and seconds < 0 then
     error("bad argument #1 to '" .. name .. "' (delay cannot be a negative number)", 3)
+  elseif seconds < 0 then
+    seconds = 0 -- at once, as in OpenResty
   end
   if every and seconds == 0 then
     error("delay cannot be zero", 3)

@@ -47,9 +47,6 @@ ngx.var = setmetatable({}, {
     if kind == "nil" then
       return written(name, C.mg_variable_set(name, #name, nil, 0))
     elseif kind ~= "string" then
-      if kind ~= "number" and kind ~= "boolean" then
-        error("bad value type: " .. kind, 2)
-      end
       value = tostring(value)
     end
     written(name, C.mg_variable_set(name, #name, value, #value))

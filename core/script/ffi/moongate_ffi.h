@@ -200,10 +200,10 @@ int mg_request_body_error(void) MG_NOEXCEPT;
 int mg_request_discard_body(void) MG_NOEXCEPT;
 int mg_request_body(mg_string* out) MG_NOEXCEPT;      /* MG_DECLINED: empty or discarded; MG_UNREAD, MG_IN_FILE */
 int mg_request_body_file(mg_string* out) MG_NOEXCEPT; /* its name; MG_DECLINED: not in a file */
-/* How the body may be replaced: MG_OK, MG_UNREAD, MG_DECLINED: discarded */
+/* Whether the body may be replaced: MG_OK, MG_UNREAD */
 int mg_request_body_ready(void) MG_NOEXCEPT;
-/* `may_file`: in a file, where it is larger than the route keeps in memory */
-int mg_request_set_body(const char* data, size_t size, int may_file, mg_string* error) MG_NOEXCEPT;
+/* What is larger than `in_memory` bytes is kept in a file. 0: nothing is; below: as the route says */
+int mg_request_set_body(const char* data, size_t size, double in_memory, mg_string* error) MG_NOEXCEPT;
 int mg_request_set_body_file(const char* name, size_t size, int clean, mg_string* error) MG_NOEXCEPT;
 
 /* --- variables */

@@ -3,6 +3,7 @@
 
 #include "http/url.h"
 #include "proxy/exchange.h"
+#include "proxy/variables.h"
 #include "script/ffi/fields.h"
 #include "script/program.h"
 #include "script/surface.h"
@@ -33,13 +34,10 @@ std::string EncodeScriptPath(std::string_view path) {
   return encoded;
 }
 
-// ngx.var.args and the like: variables that stand for a part of the request.
-bool SetPart(Exchange& exchange, std::string_view name, std::string_view value) {
-  if (name == "args" || name == "query_string") {
-    exchange.SetQuery(value);
-    return true;
-  }
-  return false;
+// To scripts, a query that one has set is a text even if it is empty.
+void SetScriptQuery(Exchange& exchange, std::string_view query) {
+  exchange.SetQuery(query);
+  exchange.in.query_set = true;
 }
 
 // What the route's path has captured: by name, or by its number from 1. Decoded, in the arena.
@@ -59,6 +57,7 @@ std::optional<std::string_view> Capture(Exchange& exchange, std::string_view nam
 // The fields tell of the body that there is now.
 void BodyReplaced(Exchange& exchange) {
   exchange.in.body_asked = true;
+  exchange.in.body_discarded = false;
   mg::http::HeaderList& headers = exchange.request.headers;
   headers.Remove(mg::http::HeaderId::kTransferEncoding);
   headers.Set(exchange.arena, mg::http::HeaderId::kContentLength,
@@ -72,15 +71,39 @@ bool IsOwn(const Exchange& exchange, std::string_view name) {
   return false;
 }
 
+// The fields that are variables of their own in nginx: others are not known to be variables before they are read.
+bool IsNamedHeader(std::string_view variable) {
+  constexpr std::string_view kNames[] = {
+      "http_cookie",
+      "http_host",
+      "http_referer",
+      "http_user_agent",
+      "http_via",
+      "http_x_forwarded_for",
+      "sent_http_cache_control",
+      "sent_http_connection",
+      "sent_http_content_length",
+      "sent_http_content_type",
+      "sent_http_keep_alive",
+      "sent_http_last_modified",
+      "sent_http_link",
+      "sent_http_location",
+      "sent_http_transfer_encoding",
+  };
+  return std::ranges::find(kNames, variable) != std::end(kNames);
+}
+
 // Names of the gateway's variables may be written in any case.
 bool HasUpper(std::string_view name) {
   return std::ranges::any_of(name, [](char c) { return c >= 'A' && c <= 'Z'; });
 }
 
-// A variable of the gateway without a value is nil to a script, but for two that are texts always; a script's own may
-// be empty.
+// A variable of the gateway without a value is nil to a script, but for some that are texts always; a field, a cookie,
+// an argument and a script's own may be empty.
 bool MayBeEmpty(const Exchange& exchange, std::string_view name) {
-  return name == "is_args" || name == "https" || IsOwn(exchange, name);
+  if (name == "args" || name == "query_string") return exchange.in.query_set;
+  return name == "is_args" || name == "https" || name == "request_completion" || mg::proxy::IsFamily(name) ||
+         IsOwn(exchange, name);
 }
 
 }  // namespace
@@ -152,7 +175,7 @@ int mg_request_query(mg_string* out) noexcept {
 
 int mg_request_set_query(const char* query, size_t size) noexcept {
   if (t_active.exchange == nullptr) return MG_NO_REQUEST;
-  t_active.exchange->SetQuery(View(query, size));
+  SetScriptQuery(*t_active.exchange, View(query, size));
   return MG_OK;
 }
 
@@ -219,15 +242,14 @@ int mg_request_body_file(mg_string* out) noexcept {
 int mg_request_body_ready(void) noexcept {
   if (t_active.exchange == nullptr) return MG_NO_REQUEST;
   const mg::proxy::RequestPart& in = t_active.exchange->in;
-  if (in.body_discarded) return MG_DECLINED;
   return in.body_asked && in.body_state != BodyState::kReading ? MG_OK : MG_UNREAD;
 }
 
-int mg_request_set_body(const char* data, size_t size, int may_file, mg_string* error) noexcept {
+int mg_request_set_body(const char* data, size_t size, double in_memory, mg_string* error) noexcept {
   if (t_active.exchange == nullptr) return MG_NO_REQUEST;
   Exchange& exchange = *t_active.exchange;
-  size_t most = exchange.route->body_buffer;
-  if (may_file != 0 && most != 0 && size > most) {
+  size_t most = in_memory < 0 ? exchange.route->body_buffer : static_cast<size_t>(std::min(in_memory, 1e12));
+  if (most != 0 && size > most) {
     auto file = mg::proxy::BodyFile::Create();
     auto written = file ? (*file)->Append(View(data, size)) : std::unexpected(file.error());
     if (!written) {
@@ -280,8 +302,14 @@ int mg_variable_set(const char* name, size_t size, const char* value, size_t val
   if (t_active.exchange == nullptr) return MG_NO_REQUEST;
   Exchange& exchange = *t_active.exchange;
   std::string_view text = View(name, size);
-  if (SetPart(exchange, text, View(value, value_size))) return MG_OK;
-  if (mg_variable_defined(name, size) == 0) return exchange.GetVariable(text) ? MG_DECLINED : MG_ERROR;
+  if (text == "args") {
+    SetScriptQuery(exchange, View(value, value_size));
+    return MG_OK;
+  }
+  if (mg_variable_defined(name, size) == 0) {
+    bool known = mg::proxy::IsFamily(text) ? IsNamedHeader(text) : exchange.GetVariable(text).has_value();
+    return known ? MG_DECLINED : MG_ERROR;
+  }
   exchange.SetVariable(text, View(value, value_size));
   return MG_OK;
 }

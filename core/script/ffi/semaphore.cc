@@ -25,7 +25,7 @@ class Semaphores::WaitOperation final : public Operation {
  private:
   static void OnDue(void* self) {
     Scheduler::Wake(static_cast<WaitOperation*>(self)->handle_, [](lua_State* L) {
-      lua_pushnil(L);
+      lua_pushboolean(L, 0);
       lua_pushliteral(L, "timeout");
       return 2;
     });
