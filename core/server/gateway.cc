@@ -24,9 +24,7 @@ namespace mg::server {
 // --- OwnSockets
 
 OwnSockets::~OwnSockets() {
-  for (auto& [address, fds] : sockets_) {
-    for (int fd : fds) close(fd);
-  }
+  for (auto& [key, fds] : sockets_) CloseSockets(key, fds);
 }
 
 Result<std::vector<int>> OwnSockets::Open(const config::Listener& listener, int count) {
@@ -42,9 +40,7 @@ void OwnSockets::Keep(const std::vector<config::Listener>& listeners) {
   std::erase_if(sockets_, [&](auto& entry) {
     bool wanted =
         std::ranges::any_of(listeners, [&](const config::Listener& l) { return SocketKey(l) == entry.first; });
-    if (!wanted) {
-      for (int fd : entry.second) close(fd);
-    }
+    if (!wanted) CloseSockets(entry.first, entry.second);
     return !wanted;
   });
 }
@@ -52,6 +48,11 @@ void OwnSockets::Keep(const std::vector<config::Listener>& listeners) {
 std::string SocketKey(const config::Listener& listener) {
   bool local = listener.address.kind == config::Address::Kind::kUnix;
   return local ? "unix:" + listener.address.host : listener.address.text;
+}
+
+void CloseSockets(const std::string& key, const std::vector<int>& fds) {
+  for (int fd : fds) close(fd);
+  if (key.starts_with("unix:")) unlink(key.c_str() + 5);
 }
 
 Result<std::vector<int>> OpenSockets(const config::Listener& listener, int count) {

@@ -47,6 +47,8 @@ std::string SocketKey(const config::Listener& listener);
 
 // Opens the sockets of one listener.
 Result<std::vector<int>> OpenSockets(const config::Listener& listener, int count);
+// For good: a unix socket's file goes, too. `key`: see SocketKey.
+void CloseSockets(const std::string& key, const std::vector<int>& fds);
 
 // Sockets of this process: for the tester, and for `run` without a supervisor. A port of 0 picks a free one.
 class OwnSockets final : public SocketSource {

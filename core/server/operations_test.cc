@@ -132,6 +132,24 @@ TEST_F(Operations, AccessLogIsOpenedAgainOnUsr1) {
   EXPECT_EQ(Text("access.log.1"), "/before\n");
 }
 
+TEST_F(Operations, UnixSocketsGoWithTheirListenerAndWithTheGateway) {
+  std::string old = "- respond: { status: 204 }";
+  Configure(old);
+  Start();
+  EXPECT_TRUE(std::filesystem::exists(folder + "/gateway.sock"));
+  std::ofstream(folder + "/gateway.yaml") << "workers: 1\nlisteners: [\"unix:other.sock\"]\n"
+                                          << "status: { address: \"unix:status.sock\" }\nroutes:\n"
+                                          << old << "\n";
+  kill(pid, SIGHUP);
+  EXPECT_TRUE(Until([&] { return !std::filesystem::exists(folder + "/gateway.sock"); })) << Text("error.log");
+  EXPECT_THAT(Get("other.sock", "/"), StartsWith("HTTP/1.1 204 "));
+  kill(pid, SIGTERM);
+  waitpid(pid, nullptr, 0);
+  pid = -1;
+  EXPECT_FALSE(std::filesystem::exists(folder + "/other.sock"));
+  EXPECT_FALSE(std::filesystem::exists(folder + "/status.sock"));
+}
+
 TEST_F(Operations, NotReadyWhileItDrains) {
   Configure("- respond: { status: 204 }");
   Start();

@@ -37,9 +37,7 @@ class Supervisor {
  public:
   explicit Supervisor(const RunOptions& options) : options_(options) {}
   ~Supervisor() {
-    for (auto& [address, fds] : sockets_) {
-      for (int fd : fds) close(fd);
-    }
+    for (auto& [key, fds] : sockets_) CloseSockets(key, fds);
   }
 
   int Run() {
@@ -174,7 +172,7 @@ class Supervisor {
   void Keep(const std::string& lines) {
     std::erase_if(sockets_, [&](auto& entry) {
       if (("\n" + lines).find("\n" + entry.first + "\n") != std::string::npos) return false;
-      for (int fd : entry.second) close(fd);
+      CloseSockets(entry.first, entry.second);
       return true;
     });
   }

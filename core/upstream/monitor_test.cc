@@ -9,6 +9,7 @@
 #include "http/test_support.h"
 #include "net/test_certificates.h"
 #include "net/test_dns.h"
+#include "net/tls.h"
 
 namespace mg::upstream {
 namespace {
@@ -141,6 +142,52 @@ TEST_F(MonitorTest, APortOfItsOwnAndATlsHandshake) {
   Watch(conf);
   EXPECT_TRUE(Until([&] { return At(0).checked.load(); }));
   EXPECT_TRUE(At(0).unhealthy) << "a server that speaks no TLS";
+}
+
+// Handshakes with whoever comes, and answers nothing.
+struct TlsServer {
+  TlsServer(net::Loop& loop, const net::test::Identity& identity) {
+    config::ListenerTls conf;
+    config::Certificate& certificate = conf.certificates.emplace_back();
+    certificate.cert_pem = identity.cert_pem;
+    certificate.key_pem = identity.key_pem;
+    tls = *net::ServerTls::Make(conf);
+    int fd = *net::OpenListeningSocket(*net::SocketAddress::FromIp("127.0.0.1", 0), 64, net::ReusePort::kNo);
+    address = net::test::AddressOf(fd);
+    listener = std::make_unique<net::Listener>(loop, fd, [this, &loop](int fd_of_peer, const net::SocketAddress&) {
+      peers.push_back(std::make_unique<Peer>(loop));
+      peers.back()->transport.Accept(fd_of_peer, tls->context());
+    });
+    socket = fd;
+  }
+  ~TlsServer() {
+    listener.reset();
+    close(socket);
+  }
+  std::unique_ptr<net::ServerTls> tls;
+  int socket = -1;
+  net::SocketAddress address;
+  std::vector<std::unique_ptr<Peer>> peers;
+  std::unique_ptr<net::Listener> listener;
+};
+
+TEST_F(MonitorTest, AHandshakeIsGoodWhereTheCertificateIs) {
+  net::test::Authority authority, stranger;
+  TlsServer server(loop, authority.Issue("u", "IP:127.0.0.1"));
+  config::Upstream conf = Conf({server.address});
+  conf.active->kind = config::ActiveHealth::Kind::kTls;
+  conf.active->starts_unhealthy = true;
+  conf.active->unhealthy = 1;
+  conf.tls.enabled = true;
+  conf.tls.ca_pem = authority.pem();
+  Watch(conf);
+  EXPECT_TRUE(Until([&] { return !At(0).unhealthy; }));
+  EXPECT_TRUE(Until([&] { return server.peers[0]->connected; }));
+
+  conf.active->starts_unhealthy = false;
+  conf.tls.ca_pem = stranger.pem();
+  Watch(conf);
+  EXPECT_TRUE(Until([&] { return At(0).unhealthy.load(); }));
 }
 
 TEST_F(MonitorTest, AReloadKeepsWhatIsKnownAndWhatIsGoneIsNotAskedAnyMore) {
