@@ -189,11 +189,11 @@ SUCCESS O=Moongate,CN=alice
 --- request
 GET /t
 --- response_body_like
-^nilPEM_read_bio_X509\(\) failed
+^nilPEM_read_bio_X509_AUX\(\) failed
 nild2i_X509_bio\(\) failed
 nilPEM_read_bio_PrivateKey\(\) failed
 nild2i_PrivateKey_bio\(\) failed
-nilPEM_read_bio_X509\(\) failed
+nilPEM_read_bio_X509_AUX\(\) failed
 nild2i_X509_bio\(\) failed
 false.*API disabled in the context of content_by_lua\*
 

@@ -10,7 +10,7 @@ local MOST = 512
 local numbers = ffi_new("uint16_t[?]", MOST)
 local DECLINED = C.MG_DECLINED
 
-local hello = { _VERSION = "0.1.29" }
+local hello = { version = "0.1.29" }
 
 local function text()
   local value = ffi_string(out.data, out.size)
