@@ -177,6 +177,8 @@ GET /plain
         local ok, message = pcall(function() v[name] = "x" end)
         assert(not ok and message:find('variable "' .. name .. '" not changeable', 1, true), name)
       end
+      v.args = ""
+      ngx.say("[", v.args, "][", v.is_args, "]")
       v.args = nil
       ngx.say("[", v.args, "][", v.is_args, "]")
 --- request
@@ -187,6 +189,7 @@ Cookie: e=; none
 --- response_body
 [][nil][111][][nil][][nil][a=&b&C=1&c=2]
 [][]
+[nil][]
 
 === TEST 9: a request field that is set to an empty text is taken away
 --- config
@@ -281,6 +284,8 @@ new
       try "ngx.location.capture('/', { args = { a = print } })"
       try "ngx.location.capture('/', { vars = 1 })"
       try "ngx.location.capture('/', 1)"
+      try "ngx.location.capture({})"
+      try "ngx.socket.tcp().send()"
       try "ngx.exec()"
       try "ngx.exec('/', 1, 2)"
       try "ngx.exec('/', true)"
@@ -307,6 +312,8 @@ false line:1: attempt to use a non-string key in the "args" option table
 false line:1: attempt to use function as query arg value
 false line:1: Bad vars option value
 false line:1: expecting table as the 2nd argument for subrequest 0, but got number
+false line:1: bad argument #1 to 'capture' (string expected, got table)
+false line:1: bad argument #1 (a socket expected, got nil): call it with a colon
 false line:1: expecting one or two arguments, but got 0
 false line:1: expecting one or two arguments, but got 3
 false line:1: bad argument #2 to 'exec' (string, number, or table expected, but got boolean)
@@ -553,3 +560,25 @@ ngx.req.read_body(): API disabled in the context of ngx.timer
 ngx.req.socket(): API disabled in the context of ngx.timer
 ngx.location.capture('/'): API disabled in the context of ngx.timer
 ngx.redirect('/'): API disabled in the context of ngx.timer
+
+=== TEST 21: neither exec nor a subrequest leads above a folder
+--- config
+- { match: { path: /exec }, content: { lua: "ngx.exec('/a/../b')" } }
+- { match: { path: /capture }, content: { lua: "ngx.say((select(2, pcall(ngx.location.capture, '/a/..'))))" } }
+- { match: { path: /b }, respond: { body: b } }
+--- requests
+GET /exec
+GET /capture
+--- error_code: 500 200
+--- response_body_like
+a policy failed
+---8<---
+unsafe uri in argument #1: /a/\.\.
+
+=== TEST 22: what cjson.safe is given may be anything
+--- config
+- { match: { path: /t }, content: { lua: "ngx.say(require('cjson.safe').decode(nil))" } }
+--- request
+GET /t
+--- response_body
+nilbad argument #1 to 'decode' (string expected, got nil)

@@ -404,7 +404,7 @@ API disabled in the current context
 API disabled in the context of ssl_certificate_by_lua*
 API disabled in the current context
 API disabled in the context of ssl_certificate_by_lua*
-API disabled in the context of ssl_certificate_by_lua*
+API disabled in the current context
 
 === TEST 19: what is no certificate and no key; a pointer of a library's own
 --- gateway

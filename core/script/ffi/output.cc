@@ -139,11 +139,11 @@ int mg_response_headers(mg_header* out, int most) noexcept {
   // What the protocol says beside them, as far as it is known.
   bool upgraded = exchange.response.head.status == 101;
   if (headers.Find(mg::http::HeaderId::kConnection) == nullptr) {
-    add("Connection", upgraded ? "upgrade" : exchange.request.keep_alive ? "keep-alive" : "close");
+    add("connection", upgraded ? "upgrade" : exchange.request.keep_alive ? "keep-alive" : "close");
   }
   bool unsized = headers.Find(mg::http::HeaderId::kContentLength) == nullptr && exchange.request.minor > 0 &&
                  mg::http::ResponseHasBody(exchange.request.method, exchange.response.head.status);
-  if (exchange.response.started && !HeadOpen(exchange) && unsized) add("Transfer-Encoding", "chunked");
+  if (exchange.response.started && !HeadOpen(exchange) && unsized) add("transfer-encoding", "chunked");
   return count;
 }
 

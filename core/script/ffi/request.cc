@@ -288,6 +288,7 @@ int mg_variable_set(const char* name, size_t size, const char* value, size_t val
   std::string_view text = View(name, size);
   if (text == "args") {
     SetScriptQuery(exchange, View(value, value_size));
+    if (value == nullptr) exchange.in.query_set = false;
     return MG_OK;
   }
   if (mg_variable_defined(name, size) == 0) {
