@@ -60,16 +60,15 @@ end
 runtime.encode_args = encode
 
 function ngx.encode_args(...)
-  local given = select("#", ...)
-  if given ~= 1 then
-    error("expecting 1 argument but seen " .. given, 2)
-  end
-  local args = ...
-  if type(args) ~= "table" then
+  local args, more = ...
+  if type(args) ~= "table" or more ~= nil then
+    local given = select("#", ...)
+    if given ~= 1 then
+      error("expecting 1 argument but seen " .. given, 2)
+    end
     runtime.bad_argument(1, "encode_args", "table", args, 2)
   end
-  local text = encode(args, 2)
-  return text
+  return encode(args, 1)
 end
 
 -- How many to read at most: nil, or a whole number.

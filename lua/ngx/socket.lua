@@ -386,6 +386,9 @@ function methods:receiveuntil(...)
   local met = false -- a reader by pieces has come to the pattern: the next call says so
   local function ended(data, err, partial, at_pattern)
     met = at_pattern or false
+    if data ~= nil then
+      return data
+    end
     return data, err, partial
   end
   return function(size)

@@ -45,6 +45,7 @@ extern "C" {
 int mg_output_write(const char* data, size_t size) noexcept {
   if (t_active.exchange == nullptr) return MG_NO_REQUEST;
   Exchange& exchange = *t_active.exchange;
+  if (exchange.in.raw) return MG_RAW;
   if (HeaderOnly(exchange)) return MG_HEADER_ONLY;
   exchange.NameContent();
   return CodeOf(exchange.ScriptOutput(View(data, size)));
@@ -52,6 +53,7 @@ int mg_output_write(const char* data, size_t size) noexcept {
 
 int mg_output_head(void) noexcept {
   if (t_active.exchange == nullptr) return MG_NO_REQUEST;
+  if (t_active.exchange->in.raw) return MG_RAW;
   t_active.exchange->NameContent();
   return CodeOf(t_active.exchange->ScriptSendHead());
 }
@@ -59,6 +61,7 @@ int mg_output_head(void) noexcept {
 int mg_output_flush(int wait) noexcept {
   if (t_active.exchange == nullptr) return MG_NO_REQUEST;
   Exchange& exchange = *t_active.exchange;
+  if (exchange.in.raw) return MG_RAW;
   if (HeaderOnly(exchange)) return MG_HEADER_ONLY;
   if (exchange.response.ended || exchange.response.input_ended) return MG_ENDED;
   bool output = !exchange.response.queued.empty() || exchange.BodyBytesSent() > 0;
@@ -89,7 +92,9 @@ int mg_response_head_sent(void) noexcept {
          t_active.coroutine->run->phase != MG_PHASE_HEADER_FILTER;
 }
 int mg_response_ended(void) noexcept {
-  return t_active.exchange != nullptr && (t_active.exchange->response.ended || t_active.exchange->response.input_ended);
+  if (t_active.exchange == nullptr) return MG_OK;
+  if (t_active.exchange->in.raw) return MG_RAW;
+  return t_active.exchange->response.ended || t_active.exchange->response.input_ended ? MG_ENDED : MG_OK;
 }
 
 int mg_response_header(const char* name, size_t size, mg_string* values, int most) noexcept {

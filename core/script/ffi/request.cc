@@ -175,6 +175,7 @@ int mg_request_set_path(const char* path, size_t size) noexcept {
 int mg_request_read_body(int can_wait) noexcept {
   if (t_active.exchange == nullptr) return MG_NO_REQUEST;
   t_active.exchange->in.body_asked = true;
+  if (t_active.exchange->in.body_state == BodyState::kPulled) return MG_OK;  // a socket has it
   switch (t_active.exchange->ReadBody()) {
     case HookStatus::kDone: return MG_OK;
     case HookStatus::kSuspended:
