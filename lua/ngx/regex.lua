@@ -346,7 +346,7 @@ local function replace(subject, regex, options, with, all)
     return subject, 0
   elseif count == C.MG_REGEX_TEMPLATE then
     local reason = ffi_string(out.data, out.size)
-    ngx.log(ngx.ERR, reason)
+    runtime.complain(2, reason)
     return nil, nil, "failed to compile the replacement template"
   end
   return nil, nil, failure(count)
