@@ -140,8 +140,8 @@ GET /t
 GET /u
 --- error_code: 500 500
 --- error_log
-(content phase): an error that is a table
-(content phase): an error that is a nil
+(content phase): lua entry thread aborted: runtime error: an error that is a table
+(content phase): lua entry thread aborted: runtime error: an error that is a nil
 
 === TEST 13: an error in the log phase costs no other policy its line
 --- config

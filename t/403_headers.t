@@ -219,18 +219,18 @@ attempt to set ngx.header.HEADER after sending out response headers: Late
 --- request
 GET /t
 --- wait: 0.05
---- grep_error_log: API disabled in the context of ngx.timer
+--- grep_error_log regex: API disabled in the (current context|context of ngx.timer)
 --- grep_error_log_out
+API disabled in the current context
+API disabled in the current context
+API disabled in the current context
+API disabled in the current context
+API disabled in the current context
+API disabled in the current context
+API disabled in the current context
+API disabled in the current context
+API disabled in the current context
+API disabled in the current context
 API disabled in the context of ngx.timer
-API disabled in the context of ngx.timer
-API disabled in the context of ngx.timer
-API disabled in the context of ngx.timer
-API disabled in the context of ngx.timer
-API disabled in the context of ngx.timer
-API disabled in the context of ngx.timer
-API disabled in the context of ngx.timer
-API disabled in the context of ngx.timer
-API disabled in the context of ngx.timer
-API disabled in the context of ngx.timer
-API disabled in the context of ngx.timer
-API disabled in the context of ngx.timer
+API disabled in the current context
+API disabled in the current context

@@ -58,12 +58,13 @@ upstreams: { one: { targets: ["${UPSTREAM}"] } }
         ngx.log(ngx.ERR, "seen ", v.status, " ", v.sent_http_x_mine, " ", v.upstream_http_x_up, " ", v.upstream_cookie_id, " ",
           v.upstream_status, " ", v.body_bytes_sent, " ", tonumber(v.bytes_sent) > 5, " ",
           v.upstream_addr:match("^127%.0%.0%.1:%d+$") ~= nil, " ", v.upstream_response_time:match("^%d+%.%d%d%d$") ~= nil, " ",
-          v.upstream_connect_time ~= nil, " ", v.upstream_header_time ~= nil, " ", v.request_completion)
+          v.upstream_connect_time ~= nil, " ", v.upstream_header_time ~= nil, " ", v.request_completion,
+          " ", v.upstream_response_length)
   upstream: one
 --- request
 GET /t
 --- error_log
-seen 200 1 a, b 7 200 6 true true true true true OK
+seen 200 1 a, b 7 200 6 true true true true true OK 6
 
 === TEST 3: none of them before there is an upstream
 --- config

@@ -204,7 +204,7 @@ x
 true nil 11
 true nil other
 nil
-open() "/no/such/file" failed (2: No such file or directory)
+stat() "/no/such/file" failed
 "/dev" is not a regular file
 
 === TEST 10: such a file goes to the upstream, again when that fails

@@ -105,4 +105,4 @@ GET /t
 - { match: { path: /t }, content: { lua: "ngx.say(pcall(function() return ngx.arg[1] end))" } }
 --- request
 GET /t
---- response_body_like: false.*API disabled in the context of content_by_lua\*
+--- response_body_like: false.*API disabled in the current context

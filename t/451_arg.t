@@ -115,4 +115,4 @@ hello!
 GET /t
 --- error_log
 phase body_filter
-API disabled in the context of log_by_lua*
+API disabled in the current context

@@ -177,6 +177,8 @@ GET /plain
         local ok, message = pcall(function() v[name] = "x" end)
         assert(not ok and message:find('variable "' .. name .. '" not changeable', 1, true), name)
       end
+      v.args = ""
+      ngx.say("[", v.args, "][", v.is_args, "]")
       v.args = nil
       ngx.say("[", v.args, "][", v.is_args, "]")
 --- request
@@ -187,6 +189,7 @@ Cookie: e=; none
 --- response_body
 [][nil][111][][nil][][nil][a=&b&C=1&c=2]
 [][]
+[nil][]
 
 === TEST 9: a request field that is set to an empty text is taken away
 --- config
@@ -281,6 +284,8 @@ new
       try "ngx.location.capture('/', { args = { a = print } })"
       try "ngx.location.capture('/', { vars = 1 })"
       try "ngx.location.capture('/', 1)"
+      try "ngx.location.capture({})"
+      try "ngx.socket.tcp().send()"
       try "ngx.exec()"
       try "ngx.exec('/', 1, 2)"
       try "ngx.exec('/', true)"
@@ -307,6 +312,8 @@ false line:1: attempt to use a non-string key in the "args" option table
 false line:1: attempt to use function as query arg value
 false line:1: Bad vars option value
 false line:1: expecting table as the 2nd argument for subrequest 0, but got number
+false line:1: bad argument #1 to 'capture' (string expected, got table)
+false line:1: bad argument #1 (a socket expected, got nil): call it with a colon
 false line:1: expecting one or two arguments, but got 0
 false line:1: expecting one or two arguments, but got 3
 false line:1: bad argument #2 to 'exec' (string, number, or table expected, but got boolean)
@@ -407,3 +414,171 @@ abc\r
 \r
 --- response_body
 nil 3 nil
+
+=== TEST 16: a redirection by a script says so to those that do not follow it
+--- config
+- { match: { path: /t }, content: { lua: "ngx.header.content_type = 'a/b' return ngx.redirect('/x')" } }
+- { match: { path: /gone }, content: { lua: "ngx.header.location = '/x' ngx.exit(301)" } }
+- { match: { path: /own }, content: { lua: "ngx.status = 302 ngx.header.location = '/x' ngx.say('mine')" } }
+- { match: { path: /same }, content: { lua: "ngx.exit(304)" } }
+--- requests
+GET /t
+GET /gone
+GET /own
+GET /same
+HEAD /t
+--- error_code: 302 301 302 304 302
+--- response_headers
+Content-Type: text/html
+Location: /x
+---8<---
+Content-Type: text/html
+---8<---
+Content-Type: text/plain
+---8<---
+!Content-Type
+---8<---
+Content-Type: text/html
+--- response_body_like
+302 Found
+---8<---
+301 Moved Permanently
+---8<---
+^mine$
+---8<---
+^$
+---8<---
+^$
+
+=== TEST 17: a length that is none
+--- config
+- match: { path: /t }
+  content:
+    lua: |
+      local said = {}
+      for i, length in ipairs { "abc", -5, 5.5 } do
+        local _, message = pcall(function() ngx.header["Content-Length"] = length end)
+        said[i] = message:gsub("^.-:%d+: ", "") .. "\n"
+      end
+      ngx.print(said)
+--- request
+GET /t
+--- response_body
+failed to set header
+failed to set header
+failed to set header
+
+=== TEST 18: what the protocol adds is among the fields of the response
+--- config
+- match: { path: /t }
+  content:
+    lua: |
+      local function show()
+        local h = ngx.resp.get_headers()
+        ngx.say(h.connection, " ", h.transfer_encoding, " ", h.content_type)
+      end
+      show()
+      show()
+--- request
+GET /t
+--- response_body
+close nil nil
+close chunked text/plain
+
+=== TEST 19: a path that a script sets is decoded already
+--- upstream: echo
+--- config
+- match: { path: /t }
+  policies: [ { lua: { access: 'ngx.req.set_uri("/a%20b%zz c") ngx.header.x_uri = ngx.var.uri' } } ]
+  upstream: "http://${UPSTREAM}"
+--- request
+GET /t
+--- response_headers
+X-Uri: /a%20b%zz c
+--- upstream_requests_like
+^GET /a%2520b%25zz%20c HTTP
+
+=== TEST 20: what is said where there is no request
+--- gateway
+lua: { shared_dicts: { d: 1MiB }, init: init.lua, init_worker: worker.lua }
+--- user_files
+>>> calls.lua
+local calls = {
+  "ngx.say('x')", "ngx.exit(0)", "ngx.sleep(0)", "ngx.thread.spawn(function() end)", "ngx.timer.at(0, function() end)",
+  "return ngx.var.uri", "ngx.var.a = 1", "return ngx.ctx.a", "return ngx.status", "ngx.status = 1",
+  "return ngx.header.a", "ngx.header.a = 1", "return ngx.headers_sent", "return ngx.is_subrequest", "return ngx.arg[1]",
+  "ngx.req.get_headers()", "ngx.req.set_header('a', 'b')", "ngx.req.get_method()", "ngx.req.set_uri('/')",
+  "ngx.req.get_uri_args()", "ngx.req.get_body_data()", "ngx.req.read_body()", "ngx.req.init_body()",
+  "ngx.resp.get_headers()", "ngx.req.socket()", "ngx.location.capture('/')", "ngx.redirect('/')",
+}
+return function(except, from)
+  local said = {}
+  for i = from or 1, #calls do
+    local code = calls[i]
+    local ok, message = pcall(loadstring(code, "=line"))
+    message = ok and "fine" or message:gsub("^line:1: ", "")
+    if message ~= except then table.insert(said, code .. ": " .. message) end
+  end
+  return table.concat(said, "\n")
+end
+>>> init.lua
+ngx.shared.d:set("init", require("calls")("no request found"))
+>>> worker.lua
+ngx.shared.d:set("worker", require("calls")("API disabled in the current context"))
+--- config
+- match: { path: /t }
+  content:
+    lua: |
+      ngx.say(ngx.shared.d:get("init"))
+      ngx.say("--")
+      ngx.say(ngx.shared.d:get("worker"))
+      ngx.say("--")
+      ngx.timer.at(0, function() ngx.shared.d:set("timer", require("calls")("API disabled in the current context", 3)) end)
+      ngx.sleep(0.01)
+      ngx.say(ngx.shared.d:get("timer"))
+--- request
+GET /t
+--- response_body
+ngx.timer.at(0, function() end): no request
+--
+ngx.say('x'): API disabled in the context of init_worker_by_lua*
+ngx.exit(0): API disabled in the context of init_worker_by_lua*
+ngx.sleep(0): fine
+ngx.thread.spawn(function() end): fine
+ngx.timer.at(0, function() end): fine
+return ngx.ctx.a: fine
+ngx.req.read_body(): API disabled in the context of init_worker_by_lua*
+ngx.req.socket(): API disabled in the context of init_worker_by_lua*
+ngx.location.capture('/'): API disabled in the context of init_worker_by_lua*
+ngx.redirect('/'): API disabled in the context of init_worker_by_lua*
+--
+ngx.sleep(0): fine
+ngx.thread.spawn(function() end): fine
+ngx.timer.at(0, function() end): fine
+return ngx.ctx.a: fine
+ngx.req.read_body(): API disabled in the context of ngx.timer
+ngx.req.socket(): API disabled in the context of ngx.timer
+ngx.location.capture('/'): API disabled in the context of ngx.timer
+ngx.redirect('/'): API disabled in the context of ngx.timer
+
+=== TEST 21: neither exec nor a subrequest leads above a folder
+--- config
+- { match: { path: /exec }, content: { lua: "ngx.exec('/a/../b')" } }
+- { match: { path: /capture }, content: { lua: "ngx.say((select(2, pcall(ngx.location.capture, '/a/..'))))" } }
+- { match: { path: /b }, respond: { body: b } }
+--- requests
+GET /exec
+GET /capture
+--- error_code: 500 200
+--- response_body_like
+a policy failed
+---8<---
+unsafe uri in argument #1: /a/\.\.
+
+=== TEST 22: what cjson.safe is given may be anything
+--- config
+- { match: { path: /t }, content: { lua: "ngx.say(require('cjson.safe').decode(nil))" } }
+--- request
+GET /t
+--- response_body
+nilbad argument #1 to 'decode' (string expected, got nil)

@@ -193,7 +193,7 @@ GET /t
 attempt to index local 'x' \(a nil value\)
 false 7
 --- error_log
-in a light thread
+lua user thread aborted: runtime error: 
 attempt to index local 'x'
 
 === TEST 8: the error of the entry thread ends the others

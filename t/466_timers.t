@@ -160,9 +160,8 @@ sum 6
     lua: |
       ngx.timer.at(0, function()
         for name, f in pairs {
-          var = function() return ngx.var.uri end, say = function() ngx.say("x") end,
-          header = function() return ngx.header.x end, body = ngx.req.read_body, redirect = ngx.redirect,
-          exec = ngx.exec, on_abort = ngx.on_abort,
+          say = function() ngx.say("x") end, body = ngx.req.read_body, redirect = ngx.redirect, exec = ngx.exec,
+          on_abort = ngx.on_abort, socket = ngx.req.socket, capture = ngx.location.capture,
         } do
           local ok, message = pcall(f, "x")
           if ok or not message:find("API disabled in the context of ngx.timer", 1, true) then

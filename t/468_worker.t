@@ -225,7 +225,7 @@ GET /t
 true,1,x,true,0.5
 true
 true,nil,false,a.b,nil
-true,eA==,nil,false,.*API disabled.*
+true,eA==,nil,false,no request found
 7
 false,thread pool not found
 false,in the thread

@@ -13,7 +13,7 @@ GET /t
 GET /ok
 --- error_code: 500 200
 --- error_log
-policy "lua" (access phase): time limit of 30 ms exceeded at
+policy "lua" (access phase): lua entry thread aborted: runtime error: time limit of 30 ms exceeded at
 
 === TEST 2: it cannot be swallowed
 --- gateway
@@ -24,7 +24,7 @@ lua: { limits: { cpu: 30ms } }
 GET /t
 --- error_code: 500
 --- error_log
-(content phase): time limit of 30 ms exceeded
+(content phase): lua entry thread aborted: runtime error: time limit of 30 ms exceeded
 
 === TEST 3: waiting costs nothing
 --- gateway

@@ -130,7 +130,7 @@ GET /t
 GET /t?loop=1
 --- error_code: 200 500
 --- error_log
-policy "mine" (access phase): time limit of 20 ms exceeded at
+policy "mine" (access phase): lua entry thread aborted: runtime error: time limit of 20 ms exceeded at
 
 === TEST 9: timers, and their end
 --- gateway

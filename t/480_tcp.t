@@ -399,7 +399,7 @@ lua: { init: { lua: "print(pcall(ngx.socket.tcp))" } }
 --- request
 GET /t
 --- error_log
-API disabled in the context of init_by_lua*
+no request found
 
 === TEST 12: names, and addresses of the other family
 --- redis

@@ -14,7 +14,9 @@
       ngx.say(data, " ", err, " ", partial)
       ngx.say(sock.send, sock.close, sock.connect)
       ngx.say(ngx.req.socket())
-      ngx.say(pcall(ngx.req.read_body))
+      ngx.say(ngx.req.socket(true))
+      ngx.req.read_body()
+      ngx.say(ngx.req.get_body_data())
 --- request
 POST /t
 hello line
@@ -26,7 +28,9 @@ some
 rest
 nil closed 
 nilnilnil
+nilrequest body already exists
 nilduplicate call
+nil
 
 === TEST 2: chunks that come one by one
 --- config
@@ -117,7 +121,7 @@ GET /t HTTP/1.1\r\nHost: a\r\n\r\nraw line\r\n
 raw line
 --- connection_closed
 --- error_log
-say: seen eof
+say: raw request socket acquired
 
 === TEST 8: raw behind a head that was flushed
 --- config
@@ -205,3 +209,25 @@ POST /t
 abcdef
 --- response_body_like
 Content-Length: 0
+
+=== TEST 11: what is printed has no way once the connection was taken over
+--- config
+- match: { path: /t }
+  content:
+    lua: |
+      local sock = assert(ngx.req.socket(true))
+      local said = {}
+      for i, f in ipairs { ngx.say, ngx.print, ngx.flush, ngx.eof, ngx.send_headers } do
+        local ok, err = f()
+        said[i] = tostring(ok) .. " " .. err
+      end
+      local body = table.concat(said, "\n") .. "\n"
+      sock:send("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: " .. #body .. "\r\n\r\n" .. body)
+--- request
+GET /t
+--- response_body
+nil raw request socket acquired
+nil raw request socket acquired
+nil raw request socket acquired
+nil raw request socket acquired
+nil raw request socket acquired

@@ -103,7 +103,7 @@ lua: { limits: { cpu: 30ms } }
 GET /t
 --- error_code: 500
 --- error_log
-policy "lua" (access phase): time limit of 30 ms exceeded at
+policy "lua" (access phase): lua entry thread aborted: runtime error: time limit of 30 ms exceeded at
 
 === TEST 5: the function of gsub may wait, and search itself meanwhile
 --- config

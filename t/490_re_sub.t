@@ -131,6 +131,10 @@ n- -2
       show(re.split("no", ","))
       show(re.split("", ","))
       show(re.split(",a,", ","))
+      show(re.split("a,,", ","))
+      show(re.split("a,,", "(,)"))
+      show(re.split("a,,", ",", nil, nil, 9))
+      ngx.say(#re.split(",,", ","), #re.split("", ","), #re.split("", ",", nil, nil, 3))
       show(re.split("美好", "", "u"))
       show(re.split("a", "(,"))
       ngx.say(select(2, pcall(re.opt, "x", 1)))
@@ -148,7 +152,11 @@ true abnilZ
 <a\|b\|c>
 <no>
 <>
-<\|a\|>
+<\|a>
+<a>
+<a\|,\|\|,>
+<a\|\|>
+000
 <美\|好>
 pcre_compile\(\) failed: missing closing parenthesis in "\(,"
 unrecognized option name

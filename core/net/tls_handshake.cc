@@ -97,7 +97,10 @@ Result<ChainPtr> ParseChain(std::string_view text, TlsFormat format) {
                          : PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr));
     if (next == nullptr) {
       bool ended = !der && !first && ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
-      if (!ended) return Refuse(der ? "d2i_X509_bio() failed" : "PEM_read_bio_X509() failed");
+      if (!ended)
+        return Refuse(der     ? "d2i_X509_bio() failed"
+                      : first ? "PEM_read_bio_X509_AUX() failed"
+                              : "PEM_read_bio_X509() failed");
       ERR_clear_error();
       break;
     }

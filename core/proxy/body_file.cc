@@ -10,6 +10,8 @@
 #include <cstdlib>
 #include <system_error>
 
+#include "base/log.h"
+
 namespace mg::proxy {
 
 namespace {
@@ -30,7 +32,11 @@ Result<std::unique_ptr<BodyFile>> BodyFile::Create() {
 
 Result<std::unique_ptr<BodyFile>> BodyFile::Open(const std::string& path, bool remove) {
   int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);  // a pipe that nobody writes must not hold the loop
-  if (fd < 0) return Fail(ErrorCode::kSystem, Reason("open()", path, errno));
+  if (fd < 0) {
+    int number = errno;
+    MG_LOG(kError, "{}", Reason("open()", path, number));
+    return Fail(ErrorCode::kSystem, fmt::format("{} \"{}\" failed", number == ENOENT ? "stat()" : "open()", path));
+  }
   struct stat status {};
   if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode)) {
     close(fd);

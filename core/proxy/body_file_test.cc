@@ -49,8 +49,7 @@ TEST(BodyFile, OpensWhatThereIsAndRemovesItWhereAsked) {
 }
 
 TEST(BodyFile, TellsWhyItCannotBeOpened) {
-  EXPECT_EQ(BodyFile::Open("/no/such/file", false).error().message,
-            "open() \"/no/such/file\" failed (2: No such file or directory)");
+  EXPECT_EQ(BodyFile::Open("/no/such/file", false).error().message, "stat() \"/no/such/file\" failed");
   EXPECT_EQ(BodyFile::Open("/tmp", true).error().message, "\"/tmp\" is not a regular file");
 }
 

@@ -42,6 +42,16 @@ void MakeErrorResponse(Exchange& x) {
   }
 }
 
+void MakeRedirectNote(Exchange& x) {
+  uint16_t status = x.response.head.status;
+  bool redirect = (status >= 301 && status <= 303) || status == 307 || status == 308;
+  if (!redirect || x.is_subrequest()) return;
+  x.response.head.headers.Set(x.arena, http::HeaderId::kContentType, "text/html");
+  if (!http::ResponseHasBody(x.request.method, status)) return;
+  std::string what = std::to_string(status) + " " + std::string(http::ReasonPhrase(status));
+  x.response.queued.Append("<!DOCTYPE html>\n<title>" + what + "</title>\n<h1>" + what + "</h1>\n");
+}
+
 bool TurnToErrorPage(Exchange& x) {
   if (x.in.error_status != 0 || x.is_subrequest()) return false;  // an error page that fails is not replaced again
   auto status = static_cast<uint16_t>(x.failure.status);

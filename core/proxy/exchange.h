@@ -115,6 +115,7 @@ struct Attempt {
   bool stale = false;    // its connection had waited, and was closed before it could answer
   bool listed = true;    // at one of the upstream's targets; false: at an address of a hook's choosing
   bool counted = false;  // the target counts it as active
+  uint64_t body_bytes = 0;  // of the answer's body, as it came
   Nanoseconds began = 0, connected = 0, sent = 0, first_byte = 0, ended = 0;  // sent: the end of a streamed body
   std::string_view address;                                                   // in the arena
   upstream::Pass pass;                                                        // of the circuit breakers

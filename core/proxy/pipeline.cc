@@ -333,6 +333,7 @@ Next Exchange::AfterHook(HookStatus status, Step next) {
     }
     return FailWith(*this, response.head.status, {});
   }
+  if (response.exited) MakeRedirectNote(*this);
   return Go(*this, Step::kHeaderFilter);
 }
 

@@ -44,6 +44,8 @@ void EditResponseHeaders(Exchange& exchange);
 
 // errors.cc: fills exchange.response with the answer that exchange.failure describes.
 void MakeErrorResponse(Exchange& exchange);
+// A script has ended the request with a redirection: gives it a line of text for those that do not follow it.
+void MakeRedirectNote(Exchange& exchange);
 // error_pages: turns to the route that answers for the failure, if there is one.
 bool TurnToErrorPage(Exchange& exchange);
 

@@ -16,6 +16,7 @@ constexpr size_t kOutputAtOnce = 32 * 1024;  // of script output collected befor
 
 void Exchange::OnResponseBody(std::string_view data, http::End end) {
   bool last = end == http::End::kYes;
+  upstream.attempt().body_bytes += data.size();
   if (!last && !upstream.tunnel) deadline.SetAfter(upstream.timeouts.between.count());
   if (last) EndAttempt(AttemptEnd::kSucceeded);
   response.input_ended = last;
@@ -49,6 +50,7 @@ std::optional<net::IoResult> Exchange::RelayResponseBody(net::Transport& from, s
   std::optional<net::IoResult> moved = stream->Relay(from, size);
   if (!moved || moved->bytes == 0) return moved;
   deadline.SetAfter(upstream.timeouts.between.count());
+  upstream.attempt().body_bytes += moved->bytes;
   body_bytes_sent_ += moved->bytes;
   if (stream->pending() > 0 && upstream.lease) PauseUpstream();
   return moved;

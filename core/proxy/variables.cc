@@ -360,6 +360,8 @@ constexpr Builtin kBuiltins[] = {
     {"upstream_attempts", [](Exchange& x) { return Decimal(x, x.upstream.count); }},
     {"upstream_connect_time", [](Exchange& x) { return UpstreamTime(x, &Attempt::connected); }},
     {"upstream_header_time", [](Exchange& x) { return UpstreamTime(x, &Attempt::first_byte); }},
+    {"upstream_response_length",
+     [](Exchange& x) { return OverAttempts(x, [&](const Attempt& a) { return Decimal(x, a.body_bytes); }); }},
     {"upstream_response_time", [](Exchange& x) { return UpstreamTime(x, &Attempt::ended); }},
     {"upstream_status", UpstreamStatus},
     {"uri", DecodedPath},

@@ -112,6 +112,10 @@ int EncodeCall(lua_State* L) {
 int DecodeCall(lua_State* L) {
   Options& options = OptionsOf(L);
   luaL_argcheck(L, lua_gettop(L) == 1, 1, "expected 1 argument");
+  if (options.safe && lua_isstring(L, 1) == 0) {
+    lua_pushfstring(L, "bad argument #1 to 'decode' (string expected, got %s)", luaL_typename(L, 1));
+    return Answer(L, false, true);
+  }
   size_t size;
   const char* text = luaL_checklstring(L, 1, &size);
   return Answer(L, Decode(L, options, {text, size}), options.safe);

@@ -98,6 +98,19 @@ Context& Program::ContextOf(Exchange& exchange, VmKind kind) {
 HookStatus Program::Run(Exchange& exchange, Phase phase) { return StartRun(exchange, phase, {}); }
 
 namespace {
+
+// How a run ended by an error, in OpenResty's words.
+std::string_view WhatFailed(uint32_t phase, bool light) {
+  if (light) return "lua user thread aborted: runtime error: ";
+  switch (phase) {
+    case MG_PHASE_SET: return "failed to run set_by_lua*: ";
+    case MG_PHASE_BALANCER: return "failed to run balancer_by_lua*: ";
+    case MG_PHASE_HEADER_FILTER: return "failed to run header_filter_by_lua*: ";
+    case MG_PHASE_BODY_FILTER: return "failed to run body_filter_by_lua*: ";
+    case MG_PHASE_LOG: return "failed to run log_by_lua*: ";
+    default: return "lua entry thread aborted: runtime error: ";
+  }
+}
 HookStatus HandshakeStatus(Ending ending, int status) {
   bool fine = status >= 0 && status < 300;  // ngx.exit(403) refuses as ngx.exit(ngx.ERROR) does
   bool refused = ending == Ending::kError || (ending == Ending::kExit && !fine);
@@ -399,8 +412,7 @@ void Program::OnError(const struct Run& run, const Coroutine& coroutine, const s
   if (run.context->kind == Context::Kind::kRequest) {
     where = "policy \"" + where + "\" (" + std::string(proxy::PhaseName(PhaseOf(code.phase))) + " phase)";
   }
-  if (coroutine.light) where += ", in a light thread";
-  MG_LOG(kError, "{}: {}", where, text);
+  MG_LOG(kError, "{}: {}{}", where, WhatFailed(code.phase, coroutine.light), text);
   proxy::Count(loop_->counters.hook_errors);
   const Vm& vm = *UnitOf(run.context->vm)->vm;
   bool timed_out = vm.stopped() == Stopped::kTime;

@@ -355,7 +355,7 @@ TEST_F(UntrustedTest, LimitsOfOnePolicy) {
                  {}, "lua: { limits: { cpu: 20s } }\n"),
             "");
   EXPECT_EQ(Fetch("/").status, 500);
-  EXPECT_NE(log.text.find("policy \"lua\" (access phase): time limit of 5 ms exceeded at test.yaml:7"),
+  EXPECT_NE(log.text.find("policy \"lua\" (access phase): lua entry thread aborted: runtime error: time limit of 5 ms exceeded at test.yaml:7"),
             std::string::npos)
       << log.text;
 }

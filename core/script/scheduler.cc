@@ -148,7 +148,11 @@ Coroutine& Scheduler::TakeSlot() {
 // `as` null: as dead, which allocates nothing (a script's call may have led here).
 void Scheduler::Mark(Coroutine& coroutine, const char* as) {
   lua_State* L = vm_.state();
-  vm_.PushRuntime("owners");
+  if (owners_ref_ == LUA_NOREF) {
+    vm_.PushRuntime("owners");
+    owners_ref_ = luaL_ref(L, LUA_REGISTRYINDEX);
+  }
+  lua_rawgeti(L, LUA_REGISTRYINDEX, owners_ref_);
   lua_rawgeti(L, LUA_REGISTRYINDEX, coroutine.ref);
   if (as != nullptr) {
     lua_pushstring(L, as);

@@ -122,6 +122,7 @@ class Scheduler {
   std::vector<Coroutine*> idle_;        // with a state that can run again
   std::vector<Coroutine*> free_slots_;  // without one
   size_t live_contexts_ = 0;
+  int owners_ref_ = LUA_NOREF;                  // of coroutines.lua's table, once it was needed
   Nanoseconds last_set_at_ = 0, set_then_ = 0;  // timers set in this turn
 };
 

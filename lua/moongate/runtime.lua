@@ -85,12 +85,20 @@ function runtime.context_name()
   return (runtime.phase_names[bits] or "unknown") .. "_by_lua*"
 end
 
--- Raises OpenResty's error, as if in the caller of the caller, unless the phase is one of the mask's. In the wrappers
--- of calls: `if band(current.phase, MASK) == 0 then disabled() end`.
+-- Raises OpenResty's error for a call in a phase where it is not to be had, as if in the caller of the caller. In the
+-- wrappers of calls: `if band(current.phase, MASK) == 0 then disabled() end`.
 function runtime.disabled()
+  if current.phase == phase.INIT then
+    error("no request found", 3)
+  end
   error("API disabled in the context of " .. runtime.context_name(), 3)
 end
 local disabled = runtime.disabled
+
+-- The same for what can be called in any phase that has a request; `level` is error's, of who calls this (2).
+function runtime.no_request(level)
+  error(current.phase == phase.INIT and "no request found" or "API disabled in the current context", (level or 2) + 1)
+end
 
 -- What threads and timers take: a C function could not wait.
 function runtime.is_lua_function(f)

@@ -4,7 +4,7 @@ local ffi = require "ffi"
 local C, ffi_string = ffi.C, ffi.string
 local band = require("bit").band
 local current, phase = runtime.current, runtime.phase
-local disabled = runtime.disabled
+local no_request = runtime.no_request
 local type, tostring, tonumber, floor = type, tostring, tonumber, math.floor
 local find, sub, concat = string.find, string.sub, table.concat
 local gsub, byte, format, clear = string.gsub, string.byte, string.format, require "table.clear"
@@ -60,16 +60,15 @@ end
 runtime.encode_args = encode
 
 function ngx.encode_args(...)
-  local given = select("#", ...)
-  if given ~= 1 then
-    error("expecting 1 argument but seen " .. given, 2)
-  end
-  local args = ...
-  if type(args) ~= "table" then
+  local args, more = ...
+  if type(args) ~= "table" or more ~= nil then
+    local given = select("#", ...)
+    if given ~= 1 then
+      error("expecting 1 argument but seen " .. given, 2)
+    end
     runtime.bad_argument(1, "encode_args", "table", args, 2)
   end
-  local text = encode(args, 2)
-  return text
+  return encode(args, 1)
 end
 
 -- How many to read at most: nil, or a whole number.
@@ -134,7 +133,7 @@ local REQUEST = phase.REQUEST
 
 function ngx.req.get_uri_args(most, result)
   if band(current.phase, REQUEST) == 0 then
-    disabled()
+    no_request()
   end
   most = count_argument(1, "get_uri_args", most)
   if result ~= nil then
@@ -151,7 +150,7 @@ end
 
 function ngx.req.set_uri_args(...)
   if band(current.phase, REQUEST) == 0 then
-    disabled()
+    no_request()
   end
   local given = select("#", ...)
   if given ~= 1 then
@@ -177,7 +176,7 @@ end
 
 function ngx.req.get_post_args(...)
   if band(current.phase, REQUEST) == 0 then
-    disabled()
+    no_request()
   end
   local given = select("#", ...)
   if given > 1 then

@@ -143,7 +143,8 @@ function ngx.exec(...)
     query = query and query ~= "" and (inline .. "&" .. query) or inline
   end
   query = query or ""
-  if C.mg_control_exec(uri, #uri, query, #query) ~= 0 then
+  local climbs = string.find(uri .. "/", "/../", 1, true) ~= nil
+  if climbs or C.mg_control_exec(uri, #uri, query, #query) ~= 0 then
     error("unsafe uri: " .. uri, 2)
   end
   forget_context()

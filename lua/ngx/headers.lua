@@ -4,7 +4,7 @@ local ffi = require "ffi"
 local C, ffi_string, ffi_new = ffi.C, ffi.string, ffi.new
 local band = require("bit").band
 local current, phase = runtime.current, runtime.phase
-local disabled = runtime.disabled
+local no_request = runtime.no_request
 local type, tostring, lower, gsub, find = type, tostring, string.lower, string.gsub, string.find
 local REQUEST = phase.REQUEST
 local LATE = C.MG_LATE
@@ -13,14 +13,14 @@ local LATE = C.MG_LATE
 
 function runtime.getters.status()
   if band(current.phase, REQUEST) == 0 then
-    error("API disabled in the context of " .. runtime.context_name(), 3)
+    no_request(3)
   end
   return C.mg_response_status()
 end
 
 function runtime.setters.status(value)
   if band(current.phase, REQUEST) == 0 then
-    error("API disabled in the context of " .. runtime.context_name(), 3)
+    no_request(3)
   end
   local status = tonumber(value)
   if status == nil then
@@ -153,7 +153,7 @@ end
 ngx.header = setmetatable({}, {
   __index = function(_, name)
     if band(current.phase, REQUEST) == 0 then
-      disabled()
+      no_request()
     end
     name = dashed(tostring(name))
     local count = C.mg_response_header(name, #name, found, MOST_VALUES)
@@ -177,7 +177,7 @@ ngx.header = setmetatable({}, {
   end,
   __newindex = function(_, name, value)
     if band(current.phase, REQUEST) == 0 then
-      disabled()
+      no_request()
     end
     name = dashed(tostring(name))
     if value == "" then
@@ -187,6 +187,8 @@ ngx.header = setmetatable({}, {
     local code = C.mg_response_set_header(name, #name, values, count, 0)
     if code == LATE then
       complain_late(name)
+    elseif code ~= 0 then
+      error("failed to set header", 2)
     end
   end,
 })
@@ -198,7 +200,7 @@ end
 
 function ngx.resp.get_headers(most, raw)
   if band(current.phase, REQUEST) == 0 then
-    disabled()
+    no_request()
   end
   return runtime.header_table(fill_response, most, raw)
 end
@@ -206,7 +208,7 @@ end
 -- Adds a field beside those of its name (a single one of its kind, as Content-Type, is replaced).
 function ngx.resp.add_header(name, value)
   if band(current.phase, REQUEST) == 0 then
-    disabled()
+    no_request()
   end
   name = dashed(tostring(name))
   local values, count = fill_values(value)

@@ -46,7 +46,7 @@ local function fill_target(request, kept, index, uri, args)
   elseif uri == nil then
     error("query argument " .. index - 1 .. " expecting one or two arguments", 4)
   elseif type(uri) ~= "string" then
-    runtime.bad_argument(1, "capture", "string", uri, 3)
+    runtime.bad_argument(1, "capture", "string", uri, 4)
   end
   local query
   local kind = type(args)
@@ -229,7 +229,9 @@ function ngx.location.capture_multi(...)
   local requests, kept, contexts = ffi_new("mg_subrequest[?]", count), {}, {}
   for i = 1, count do
     local each = list[i]
-    if type(each) ~= "table" then
+    if each == nil then
+      error("only array-like tables are allowed", 2)
+    elseif type(each) ~= "table" then
       error("the query argument " .. i - 1 .. " is not a table, but a " .. type(each), 2)
     elseif #each > 2 then
       error("query argument " .. i - 1 .. " expecting one or two arguments", 2)

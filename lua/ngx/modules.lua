@@ -91,7 +91,7 @@ package.loaded["resty.core.ctx"] = {
   _VERSION = VERSION,
   get_ctx_table = function(ctx)
     if current.slot == 0 then
-      error("API disabled in the context of " .. runtime.context_name(), 2)
+      runtime.no_request()
     end
     local state = runtime.state()
     if state.ctx == nil then

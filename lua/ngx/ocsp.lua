@@ -7,7 +7,7 @@ local current, phase = runtime.current, runtime.phase
 local out = ffi_new("mg_string")
 local DECLINED = C.MG_DECLINED
 
-local ocsp = { _VERSION = "0.1.29" }
+local ocsp = { version = "0.1.29" }
 
 local function text()
   local value = ffi_string(out.data, out.size)

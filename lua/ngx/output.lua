@@ -10,7 +10,7 @@ local type, tostring, concat = type, tostring, table.concat
 local null = ngx.null
 local ENTRY = phase.ENTRY
 local AGAIN, FILTER, CLOSED, ENDED, DECLINED = C.MG_AGAIN, C.MG_FILTER, C.MG_CLOSED, C.MG_ENDED, C.MG_DECLINED
-local HEADER_ONLY = C.MG_HEADER_ONLY
+local HEADER_ONLY, RAW = C.MG_HEADER_ONLY, C.MG_RAW
 local OP_FILTER, OP_END = C.MG_OP_FILTER, C.MG_OP_END
 
 -- The greatest index of an array, which may have holes: they are written as "nil".
@@ -95,6 +95,7 @@ local reasons = {
   [ENDED] = "seen eof",
   [DECLINED] = "nothing to flush",
   [HEADER_ONLY] = "header only",
+  [RAW] = "raw request socket acquired",
 }
 
 -- What a call of mg_output_* that was not MG_OK ends with.
@@ -181,8 +182,9 @@ function ngx.eof(...)
   if select("#", ...) > 0 then
     error("no argument is expected", 2)
   end
-  if C.mg_response_ended() ~= 0 then
-    return nil, "seen eof"
+  local code = C.mg_response_ended()
+  if code ~= 0 then
+    return nil, reasons[code]
   end
   if operation(OP_END) then
     return 1
@@ -204,7 +206,7 @@ end
 local REQUEST = phase.REQUEST
 function runtime.getters.headers_sent()
   if band(current.phase, REQUEST) == 0 then
-    error("API disabled in the context of " .. runtime.context_name(), 3)
+    runtime.no_request(3)
   end
   return C.mg_response_head_sent() ~= 0
 end

@@ -39,7 +39,7 @@ setmetatable(ngx, {
 
 function getters.ctx()
   if current.slot == 0 then
-    error("API disabled in the context of " .. runtime.context_name(), 3)
+    runtime.no_request(3)
   end
   local ctx = runtime.context_table()
   return ctx
@@ -47,14 +47,14 @@ end
 
 function getters.is_subrequest()
   if band(current.phase, phase.REQUEST) == 0 then
-    error("API disabled in the context of " .. runtime.context_name(), 3)
+    runtime.no_request(3)
   end
   return C.mg_request_is_subrequest() ~= 0
 end
 
 function setters.ctx(value)
   if current.slot == 0 then
-    error("API disabled in the context of " .. runtime.context_name(), 3)
+    runtime.no_request(3)
   end
   if type(value) ~= "table" then
     error("ctx should be a table while getting a " .. type(value), 3)
@@ -67,7 +67,10 @@ local BODY_FILTER = phase.BODY_FILTER
 ngx.arg = setmetatable({}, {
   __index = function(_, index)
     if band(current.phase, BODY_FILTER) == 0 then
-      disabled()
+      if current.phase == phase.SET then
+        return nil -- a chunk of a variable has no arguments
+      end
+      runtime.no_request()
     end
     local state = runtime.state()
     if index == 1 then

@@ -37,7 +37,8 @@ local function after(subject, options, place)
 end
 
 -- Splits where the expression matches, at most into `max` pieces; the first group's text stands between them. An empty
--- match splits neither before the first character of a piece nor behind the last.
+-- match splits neither before the first character of a piece nor behind the last. As in Perl, there is nothing in an
+-- empty text, and without a `max` no empty piece at the end.
 function re.split(subject, regex, options, ctx, max, res)
   if type(subject) ~= "string" then
     subject = tostring(subject)
@@ -78,8 +79,15 @@ function re.split(subject, regex, options, ctx, max, res)
       start = behind
     end
   end
-  res[count + 1] = sub(subject, start)
-  res[count + 2] = nil
+  if subject ~= "" then
+    count = count + 1
+    res[count] = sub(subject, start)
+  end
+  while max <= 0 and count > 0 and res[count] == "" do
+    res[count] = nil
+    count = count - 1
+  end
+  res[count + 1] = nil
   return res
 end
 

@@ -4,7 +4,7 @@ local ffi = require "ffi"
 local C, ffi_string = ffi.C, ffi.string
 local band = require("bit").band
 local current, phase = runtime.current, runtime.phase
-local disabled = runtime.disabled
+local disabled, no_request = runtime.disabled, runtime.no_request
 local type, tostring = type, tostring
 local REQUEST = phase.REQUEST
 local out = ffi.new("mg_string")
@@ -27,7 +27,7 @@ end
 
 function req.get_method()
   if band(current.phase, REQUEST) == 0 then
-    disabled()
+    no_request()
   end
   C.mg_request_method(out)
   local method = ffi_string(out.data, out.size)
@@ -36,7 +36,7 @@ end
 
 function req.set_method(id)
   if band(current.phase, REQUEST) == 0 then
-    disabled()
+    no_request()
   end
   if type(id) ~= "number" then
     error("bad method number", 2)
@@ -56,7 +56,7 @@ end
 
 function req.get_headers(most, raw)
   if band(current.phase, REQUEST) == 0 then
-    disabled()
+    no_request()
   end
   return runtime.header_table(fill_request, most, raw)
 end
@@ -82,28 +82,28 @@ end
 
 function req.set_header(name, value)
   if band(current.phase, REQUEST) == 0 then
-    disabled()
+    no_request()
   end
   set_header(name, value, 0)
 end
 
 function req.add_header(name, value)
   if band(current.phase, REQUEST) == 0 then
-    disabled()
+    no_request()
   end
   set_header(name, value, 1)
 end
 
 function req.clear_header(name)
   if band(current.phase, REQUEST) == 0 then
-    disabled()
+    no_request()
   end
   set_header(name, nil, 0)
 end
 
 function req.raw_header(without_line)
   if band(current.phase, REQUEST) == 0 then
-    disabled()
+    no_request()
   end
   C.mg_request_raw_header(without_line and 1 or 0, out)
   local text = ffi_string(out.data, out.size)
@@ -114,7 +114,7 @@ end
 
 function req.http_version()
   if band(current.phase, REQUEST) == 0 then
-    disabled()
+    no_request()
   end
   local version = C.mg_request_http_version()
   if version == 0 then
@@ -125,14 +125,14 @@ end
 
 function req.start_time()
   if band(current.phase, REQUEST) == 0 then
-    disabled()
+    no_request()
   end
   return C.mg_request_start_time()
 end
 
 function req.is_internal()
   if band(current.phase, REQUEST) == 0 then
-    disabled()
+    no_request()
   end
   return C.mg_request_is_internal() ~= 0
 end
@@ -152,7 +152,9 @@ function req.set_uri(...)
     error("expecting 1, 2 or 3 arguments but seen " .. given, 2)
   end
   local uri, jump, binary = ...
-  if band(current.phase, SET_URI) == 0 then
+  if band(current.phase, REQUEST) == 0 then
+    no_request()
+  elseif band(current.phase, SET_URI) == 0 then
     disabled()
   end
   uri = runtime.text_argument(1, "set_uri", uri)
@@ -181,7 +183,7 @@ end
 -- The extension of the path's file name: "" when it has none; at most `most` characters of it.
 function req.get_uri_ext(most)
   if band(current.phase, REQUEST) == 0 then
-    disabled()
+    no_request()
   end
   local extension = string.match(ngx.var.uri, "%.([^./]*)$") or ""
   return string.sub(extension, 1, most or 255)
@@ -210,8 +212,8 @@ function req.read_body()
 end
 
 function req.discard_body()
-  if band(current.phase, BODY) == 0 then
-    disabled()
+  if band(current.phase, REQUEST) == 0 then
+    no_request()
   end
   C.mg_request_discard_body()
 end
@@ -238,8 +240,8 @@ local function only_text(name, given, value)
 end
 
 function req.get_body_data(most)
-  if band(current.phase, BODY) == 0 then
-    disabled()
+  if band(current.phase, REQUEST) == 0 then
+    no_request()
   end
   if C.mg_request_body(out) ~= 0 then
     return nil
@@ -254,8 +256,8 @@ end
 
 -- The name of the file that holds the body: it was larger than the route keeps in memory, or a script named one.
 function req.get_body_file(...)
-  if band(current.phase, BODY) == 0 then
-    disabled()
+  if band(current.phase, REQUEST) == 0 then
+    no_request()
   end
   check_count(select("#", ...), 0, "0 arguments")
   if C.mg_request_body_file(out) ~= 0 then
@@ -279,8 +281,8 @@ local function check_replaced(code)
 end
 
 function req.set_body_data(...)
-  if band(current.phase, BODY) == 0 then
-    disabled()
+  if band(current.phase, REQUEST) == 0 then
+    no_request()
   end
   local data = only_text("set_body_data", select("#", ...), (...))
   check_replaceable()
@@ -288,8 +290,8 @@ function req.set_body_data(...)
 end
 
 function req.set_body_file(...)
-  if band(current.phase, BODY) == 0 then
-    disabled()
+  if band(current.phase, REQUEST) == 0 then
+    no_request()
   end
   local given = select("#", ...)
   if given ~= 1 and given ~= 2 then
@@ -303,8 +305,8 @@ function req.set_body_file(...)
 end
 
 function req.init_body(...)
-  if band(current.phase, BODY) == 0 then
-    disabled()
+  if band(current.phase, REQUEST) == 0 then
+    no_request()
   end
   check_count(select("#", ...), 1, "0 or 1 argument")
   local size = ...
@@ -322,8 +324,8 @@ function req.init_body(...)
 end
 
 function req.append_body(...)
-  if band(current.phase, BODY) == 0 then
-    disabled()
+  if band(current.phase, REQUEST) == 0 then
+    no_request()
   end
   local piece = only_text("append_body", select("#", ...), (...))
   local pieces = runtime.state().body
@@ -334,8 +336,8 @@ function req.append_body(...)
 end
 
 function req.finish_body(...)
-  if band(current.phase, BODY) == 0 then
-    disabled()
+  if band(current.phase, REQUEST) == 0 then
+    no_request()
   end
   check_count(select("#", ...), 0, "0 argument")
   local state = runtime.state()

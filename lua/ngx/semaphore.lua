@@ -48,7 +48,7 @@ function semaphore.wait(self, seconds)
     error("no negative number", 2)
   end
   if current.slot == 0 then
-    error("API disabled in the current context", 2)
+    runtime.no_request()
   end
   if seconds > 0 then
     runtime.check_wait()

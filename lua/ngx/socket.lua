@@ -42,15 +42,15 @@ local function check_count(count, least, most, expected, level)
   end
 end
 
-local function check_self(self)
+local function check_self(self, level)
   if type(self) ~= "table" or not istype(new_handle, self[1]) then
-    error("bad argument #1 (a socket expected, got " .. type(self) .. "): call it with a colon", 3)
+    error("bad argument #1 (a socket expected, got " .. type(self) .. "): call it with a colon", (level or 2) + 1)
   end
 end
 
 -- What a script gives `send`, as a string.
 local function text_to_send(self, ...)
-  check_self(self)
+  check_self(self, 3)
   check_count(select("#", ...), 1, 1, "2 arguments", 3)
   local data = ...
   local kind = type(data)
@@ -386,6 +386,9 @@ function methods:receiveuntil(...)
   local met = false -- a reader by pieces has come to the pattern: the next call says so
   local function ended(data, err, partial, at_pattern)
     met = at_pattern or false
+    if data ~= nil then
+      return data
+    end
     return data, err, partial
   end
   return function(size)

@@ -12,7 +12,7 @@ local out, family = ffi_new("mg_string"), ffi_new("int[1]")
 local DECLINED = C.MG_DECLINED
 
 local ssl = {
-  _VERSION = "0.1.29",
+  version = "0.1.29",
   SSL3_VERSION = 0x0300,
   TLS1_VERSION = 0x0301,
   TLS1_1_VERSION = 0x0302,

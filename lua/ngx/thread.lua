@@ -15,7 +15,7 @@ end
 
 local function check()
   if current.slot == 0 then
-    error("API disabled in the context of " .. runtime.context_name(), 3)
+    error("no request found", 3)
   end
   if not runtime.can_wait() then
     error("attempt to yield across C-call boundary", 3)

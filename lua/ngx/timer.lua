@@ -7,7 +7,7 @@ ngx.timer = {}
 
 local function start(name, every, delay, callback, ...)
   if current.slot == 0 then
-    error("API disabled in the context of " .. runtime.context_name(), 3)
+    error("no request", 3)
   end
   local seconds = tonumber(delay)
   if seconds == nil then

@@ -4,7 +4,7 @@ local ffi = require "ffi"
 local C, ffi_string = ffi.C, ffi.string
 local band = require("bit").band
 local current, phase = runtime.current, runtime.phase
-local disabled = runtime.disabled
+local no_request = runtime.no_request
 local type, tostring = type, tostring
 local REQUEST = phase.REQUEST
 local out = ffi.new("mg_string")
@@ -22,7 +22,7 @@ end
 ngx.var = setmetatable({}, {
   __index = function(_, name)
     if band(current.phase, REQUEST) == 0 then
-      disabled()
+      no_request()
     end
     local kind = type(name)
     if kind == "number" then
@@ -38,7 +38,7 @@ ngx.var = setmetatable({}, {
   end,
   __newindex = function(_, name, value)
     if band(current.phase, REQUEST) == 0 then
-      disabled()
+      no_request()
     end
     if type(name) ~= "string" then
       error("bad variable name", 2)

@@ -97,6 +97,7 @@ enum {
   MG_HEADER_ONLY = -16, /* the response has no body */
   MG_UNREAD = -17,      /* the request's body was not read */
   MG_IN_FILE = -18,     /* the request's body is in a file */
+  MG_RAW = -19,         /* a script has taken the connection over */
 
   MG_NIL = 0,
   MG_BOOLEAN = 1,
@@ -173,7 +174,7 @@ int mg_response_status(void) MG_NOEXCEPT; /* 0: none yet */
 int mg_response_set_status(int status) MG_NOEXCEPT;
 int mg_response_started(void) MG_NOEXCEPT; /* output was made: status and fields are fixed */
 int mg_response_head_sent(void) MG_NOEXCEPT;
-int mg_response_ended(void) MG_NOEXCEPT;
+int mg_response_ended(void) MG_NOEXCEPT; /* MG_ENDED, MG_RAW: nothing more can be said; MG_OK */
 /* The values of a field, at most `most`; how many there are. */
 int mg_response_header(const char* name, size_t size, mg_string* values, int most) MG_NOEXCEPT;
 /* Replaces all fields of that name (or, with `add`, comes beside them); no values: removes them. */

@@ -45,6 +45,7 @@ extern "C" {
 int mg_output_write(const char* data, size_t size) noexcept {
   if (t_active.exchange == nullptr) return MG_NO_REQUEST;
   Exchange& exchange = *t_active.exchange;
+  if (exchange.in.raw) return MG_RAW;
   if (HeaderOnly(exchange)) return MG_HEADER_ONLY;
   exchange.NameContent();
   return CodeOf(exchange.ScriptOutput(View(data, size)));
@@ -52,6 +53,7 @@ int mg_output_write(const char* data, size_t size) noexcept {
 
 int mg_output_head(void) noexcept {
   if (t_active.exchange == nullptr) return MG_NO_REQUEST;
+  if (t_active.exchange->in.raw) return MG_RAW;
   t_active.exchange->NameContent();
   return CodeOf(t_active.exchange->ScriptSendHead());
 }
@@ -59,6 +61,7 @@ int mg_output_head(void) noexcept {
 int mg_output_flush(int wait) noexcept {
   if (t_active.exchange == nullptr) return MG_NO_REQUEST;
   Exchange& exchange = *t_active.exchange;
+  if (exchange.in.raw) return MG_RAW;
   if (HeaderOnly(exchange)) return MG_HEADER_ONLY;
   if (exchange.response.ended || exchange.response.input_ended) return MG_ENDED;
   bool output = !exchange.response.queued.empty() || exchange.BodyBytesSent() > 0;
@@ -89,7 +92,9 @@ int mg_response_head_sent(void) noexcept {
          t_active.coroutine->run->phase != MG_PHASE_HEADER_FILTER;
 }
 int mg_response_ended(void) noexcept {
-  return t_active.exchange != nullptr && (t_active.exchange->response.ended || t_active.exchange->response.input_ended);
+  if (t_active.exchange == nullptr) return MG_OK;
+  if (t_active.exchange->in.raw) return MG_RAW;
+  return t_active.exchange->response.ended || t_active.exchange->response.input_ended ? MG_ENDED : MG_OK;
 }
 
 int mg_response_header(const char* name, size_t size, mg_string* values, int most) noexcept {
@@ -115,6 +120,10 @@ int mg_response_set_header(const char* name, size_t size, const mg_string* value
   }
   bool single = mg::script::TakesOneValue(field);
   if (single && count > 1) all = all.last(1);
+  if (count > 0 && mg::EqualsIgnoreCase(field, "content-length") &&
+      !mg::ParseDecimal<uint64_t>(View(all[0].data, all[0].size))) {
+    return MG_ERROR;
+  }
   mg::script::ReplaceFields(exchange.response.head.headers, exchange.arena, field, all,
                             add != 0 && !single ? mg::script::Keep::kYes : mg::script::Keep::kNo);
   return MG_OK;
@@ -122,7 +131,25 @@ int mg_response_set_header(const char* name, size_t size, const mg_string* value
 
 int mg_response_headers(mg_header* out, int most) noexcept {
   if (t_active.exchange == nullptr) return 0;
-  return mg::script::ListFields(t_active.exchange->response.head.headers, out, most);
+  const Exchange& exchange = *t_active.exchange;
+  const mg::http::HeaderList& headers = exchange.response.head.headers;
+  int count = mg::script::ListFields(headers, out, most);
+  auto add = [&](std::string_view name, std::string_view value) {
+    if (count < most) {
+      Give(&out[count].name, name);
+      Give(&out[count].value, value);
+    }
+    count++;
+  };
+  // What the protocol says beside them, as far as it is known.
+  bool upgraded = exchange.response.head.status == 101;
+  if (headers.Find(mg::http::HeaderId::kConnection) == nullptr) {
+    add("connection", upgraded ? "upgrade" : exchange.request.keep_alive ? "keep-alive" : "close");
+  }
+  bool unsized = headers.Find(mg::http::HeaderId::kContentLength) == nullptr && exchange.request.minor > 0 &&
+                 mg::http::ResponseHasBody(exchange.request.method, exchange.response.head.status);
+  if (exchange.response.started && !HeadOpen(exchange) && unsized) add("transfer-encoding", "chunked");
+  return count;
 }
 
 int mg_filter_output(const char* data, size_t size) noexcept {

@@ -18,22 +18,6 @@ using mg::script::View;
 
 namespace {
 
-// A path as a script writes it, in any characters: what may not stand in one is encoded, a percent sign that encodes
-// nothing too.
-std::string EncodeScriptPath(std::string_view path) {
-  std::string encoded;
-  for (size_t i = 0; i < path.size(); i++) {
-    bool triplet =
-        path[i] == '%' && i + 2 < path.size() && mg::HexDigit(path[i + 1]) >= 0 && mg::HexDigit(path[i + 2]) >= 0;
-    if (triplet) {
-      encoded += '%';
-    } else {
-      encoded += mg::http::EncodePath(path.substr(i, 1));
-    }
-  }
-  return encoded;
-}
-
 // To scripts, a query that one has set is a text even if it is empty.
 void SetScriptQuery(Exchange& exchange, std::string_view query) {
   exchange.SetQuery(query);
@@ -183,7 +167,7 @@ int mg_request_set_path(const char* path, size_t size) noexcept {
   if (t_active.exchange == nullptr) return MG_NO_REQUEST;
   std::string_view text = View(path, size);
   if (text.empty() || text[0] != '/') return MG_ERROR;
-  if (!t_active.exchange->SetPath(EncodeScriptPath(text))) return MG_ERROR;
+  if (!t_active.exchange->SetPath(mg::http::EncodePath(text))) return MG_ERROR;
   t_active.exchange->in.is_internal = true;
   return MG_OK;
 }
@@ -191,6 +175,7 @@ int mg_request_set_path(const char* path, size_t size) noexcept {
 int mg_request_read_body(int can_wait) noexcept {
   if (t_active.exchange == nullptr) return MG_NO_REQUEST;
   t_active.exchange->in.body_asked = true;
+  if (t_active.exchange->in.body_state == BodyState::kPulled) return MG_OK;  // a socket has it
   switch (t_active.exchange->ReadBody()) {
     case HookStatus::kDone: return MG_OK;
     case HookStatus::kSuspended:
@@ -304,6 +289,7 @@ int mg_variable_set(const char* name, size_t size, const char* value, size_t val
   std::string_view text = View(name, size);
   if (text == "args") {
     SetScriptQuery(exchange, View(value, value_size));
+    if (value == nullptr) exchange.in.query_set = false;
     return MG_OK;
   }
   if (mg_variable_defined(name, size) == 0) {

@@ -84,7 +84,7 @@ const char* WhyNot(const mg::proxy::Exchange& exchange, bool raw) {
   using mg::proxy::BodyState;
   const auto& in = exchange.in;
   if (exchange.stream == nullptr) return "client aborted";
-  if (in.raw || in.body_state == BodyState::kPulled) return "duplicate call";
+  if (in.raw || (raw && in.body_state == BodyState::kPulled)) return "duplicate call";
   if (in.body_state == BodyState::kReading) return "pending request body reading in some other thread";
   if (raw) {
     const auto& response = exchange.response;

@@ -30,7 +30,7 @@ int FailWith(mg_string* error, std::string text) {
   return MG_ERROR;
 }
 
-int NoTls(mg_string* error) { return FailWith(error, "bad ssl conn"); }
+int NoTls(mg_string* error) { return FailWith(error, "bad request"); }
 
 // A result as the call's answer.
 int Outcome(const mg::Result<void>& result, mg_string* error) {

@@ -26,12 +26,13 @@ mg::Nanoseconds NanosecondsOf(double seconds) {
   return static_cast<mg::Nanoseconds>(std::min(seconds, kLongest) * 1e9);
 }
 
-// One of the three forms of RFC 9110 5.6.7; -1: none of them.
+// One of the three forms of RFC 9110 5.6.7, with or without its time zone; -1: none of them.
 double ParseHttpTime(const std::string& text) {
-  for (const char* form : {"%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %d %H:%M:%S %Y"}) {
+  for (const char* form : {"%a, %d %b %Y %H:%M:%S", "%A, %d-%b-%y %H:%M:%S", "%a %b %d %H:%M:%S %Y"}) {
     tm parts{};
     const char* end = strptime(text.c_str(), form, &parts);
-    if (end == nullptr || *end != '\0') continue;
+    std::string_view rest = end == nullptr ? "x" : end;
+    if (!rest.empty() && rest != " GMT") continue;
     int day = parts.tm_mday;
     time_t time = timegm(&parts);
     return parts.tm_mday == day ? static_cast<double>(time) : -1;  // no 31st of February

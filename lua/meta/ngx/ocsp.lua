@@ -1,6 +1,6 @@
 ---@meta ngx.ocsp
 -- OCSP of the certificate that a handshake shows: docs/ngx/ssl.md.
-local ocsp = { _VERSION = "0.1.29" }
+local ocsp = { version = "0.1.29" }
 
 ---The responder's URL; the chain is the leaf and its issuer.
 ---@param der string

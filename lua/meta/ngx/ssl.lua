@@ -1,7 +1,7 @@
 ---@meta ngx.ssl
 -- Within the TLS handshake: docs/ngx/ssl.md.
 local ssl = {
-  _VERSION = "0.1.29",
+  version = "0.1.29",
   SSL3_VERSION = 0x0300,
   TLS1_VERSION = 0x0301,
   TLS1_1_VERSION = 0x0302,

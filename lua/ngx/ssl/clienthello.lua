@@ -3,14 +3,14 @@ local runtime = require "moongate.runtime"
 local ffi = require "ffi"
 local C, ffi_string, ffi_new = ffi.C, ffi.string, ffi.new
 local current, phase = runtime.current, runtime.phase
-local disabled = runtime.disabled
+local disabled = runtime.no_request
 local CLIENT_HELLO = phase.SSL_CLIENT_HELLO
 local out = ffi_new("mg_string")
 local MOST = 512
 local numbers = ffi_new("uint16_t[?]", MOST)
 local DECLINED = C.MG_DECLINED
 
-local hello = { _VERSION = "0.1.29" }
+local hello = { version = "0.1.29" }
 
 local function text()
   local value = ffi_string(out.data, out.size)

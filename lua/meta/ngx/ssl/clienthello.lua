@@ -1,6 +1,6 @@
 ---@meta ngx.ssl.clienthello
 -- What a client says first: docs/ngx/ssl.md.
-local clienthello = { _VERSION = "0.1.29" }
+local clienthello = { version = "0.1.29" }
 
 ---See docs/ngx/ssl.md.
 ---@return string?
