@@ -11,6 +11,7 @@
 #include <ctime>
 #include <map>
 
+#include "base/sanitizer.h"
 #include "faults/rig.h"
 
 namespace mg::faults {
@@ -119,6 +120,7 @@ bool Here(Socket& client) {
 }
 
 TEST(Capacity, TenThousandIdleConnections) {
+  if (kUnderAsan) GTEST_SKIP() << "AddressSanitizer tells no memory";
   constexpr size_t kIdle = 10'000;
   rlimit before{};
   getrlimit(RLIMIT_NOFILE, &before);
@@ -160,6 +162,7 @@ TEST(Capacity, TenThousandIdleConnections) {
 }
 
 TEST(Capacity, DescriptorsRunOut) {
+  if (kUnderAsan) GTEST_SKIP() << "AddressSanitizer opens files of its own";
   Listening upstream;
   GatewayProcess gateway(upstream.address());
   Socket first = Socket::To(gateway.address());

@@ -11,8 +11,6 @@ namespace {
 constexpr int kReadsAtOnce = 16;            // then other connections get their turn,
 constexpr size_t kBytesAtOnce = 1'048'576;  // or when so many bytes came
 constexpr size_t kRelayLeast = 128 * 1024;  // below this a body is cheaper copied
-
-iovec Piece(std::string_view text) { return {const_cast<char*>(text.data()), text.size()}; }
 }  // namespace
 
 H1Client::H1Client(net::Loop& loop, const ParseLimits& limits) : transport_(loop, *this), limits_(limits) {}

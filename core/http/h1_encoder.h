@@ -1,11 +1,12 @@
 // Writes HTTP/1.1 heads and chunk framing. The caller has decided what is in the head; this only spells it.
 #pragma once
 
+#include <sys/uio.h>
+
 #include <cstddef>
 #include <cstdint>
-#include <string_view>
-
 #include <cstring>
+#include <string_view>
 
 #include "base/arena.h"
 #include "base/result.h"
@@ -48,5 +49,8 @@ void PutStatusLine(HeadWriter& writer, int status, std::string_view reason);
 
 // "1f4\r\n" into `to` (at least 18 bytes); returns its length.
 size_t EncodeChunkSize(size_t size, char* to);
+
+// A text as one piece of what is to be written.
+inline iovec Piece(std::string_view text) { return {const_cast<char*>(text.data()), text.size()}; }
 
 }  // namespace mg::http

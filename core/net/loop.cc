@@ -57,6 +57,7 @@ Loop::~Loop() {
   impl_->posted.clear();
   dying_.clear();
   while (!destroy_.empty()) std::exchange(destroy_, {}).clear();
+  kept_.clear();
   for (Timer* timer : heap_) timer->slot_ = kNotInHeap;
   event_del(&impl_->wake);
   event_del(&impl_->alarm);

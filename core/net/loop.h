@@ -78,6 +78,11 @@ class Loop {
   // Destroys it when the tasks that are deferred by now have run: at the end of this turn, or, from within a deferred
   // task, of the next where tasks wait for that. On the loop's thread.
   void DestroyLater(std::unique_ptr<Deferred> object);
+  // Keeps an object that waits for an event of its own, with no owner left, until LetGo or the loop's end.
+  void Keep(std::shared_ptr<void> object) { kept_.push_back(std::move(object)); }
+  void LetGo(const void* object) {
+    std::erase_if(kept_, [object](const std::shared_ptr<void>& kept) { return kept.get() == object; });
+  }
 
   // Monotonic time, read at most once a turn (Refresh reads it anew).
   Nanoseconds Now() {
@@ -128,6 +133,7 @@ class Loop {
   std::unique_ptr<char[]> read_buffer_;
   std::vector<Timer*> heap_;
   std::vector<std::unique_ptr<Deferred>> destroy_, dying_;  // dying_: given up before the turn's deferred tasks
+  std::vector<std::shared_ptr<void>> kept_;
   std::vector<std::function<void()>> deferred_, deferred_now_;
   Nanoseconds firing_ = 0;  // the time FireTimers works at; 0 outside it
   struct Impl;

@@ -49,6 +49,10 @@ class ClientTls {
   std::unique_ptr<Impl> impl_;
 };
 
+// Reads the system's trust anchors, unless they are known, so that the first connection that verifies with them does
+// not wait for it on a loop. Blocks, some milliseconds.
+void ReadSystemTrust();
+
 // What a handshake agreed on and the client's certificate says, for expressions and the access log.
 struct TlsInfo {
   std::string_view version, cipher, alpn, server_name;  // valid as long as the connection

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "net/tls.h"
 #include "script/policy_set.h"
 #include "script/program.h"
 
@@ -80,6 +81,7 @@ std::vector<proxy::PhaseMask> MasksOf(const Plan& plan) {
 std::unique_ptr<proxy::HookPrograms> BuildPrograms(const config::Config& config, const BuildOptions& options,
                                                    config::FileSource& files, config::Diagnostics& diagnostics) {
   if (!HasScripts(config)) return nullptr;
+  if (config.lua.socket.ca_pem.empty()) net::ReadSystemTrust();  // for cosockets
   auto conf = std::make_shared<const config::Lua>(config.lua);
   auto chunks = std::make_shared<Chunks>(&files, config.lua.path, options.bytecode);
   chunks->Collect(options.texts);

@@ -172,7 +172,7 @@ void Child::OnReady(int, short, void* self) {
     child->exited_ = true;
     child->Close(kIn);
     if (child->lanes_[kEnd].waits) child->TellEnd();
-    child->self_.reset();
+    child->loop_.LetGo(child.get());
     return;
   }
   child->Progress(watch->stream);
@@ -342,7 +342,7 @@ void Child::Drop() {
   for (Stream stream : {kIn, kOut, kErr}) Close(stream);
   if (exited_) return;
   kill(pid_, SIGKILL);
-  self_ = shared_from_this();
+  loop_.Keep(shared_from_this());  // dropped, not reaped yet
 }
 
 // --- those of a VM

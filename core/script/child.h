@@ -83,7 +83,6 @@ class Child : public std::enable_shared_from_this<Child> {
     Child* child;
     Stream stream;
   } watches_[4]{};
-  std::shared_ptr<Child> self_;  // dropped, not reaped yet
 };
 
 }  // namespace mg::script

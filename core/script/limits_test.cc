@@ -1,14 +1,11 @@
 // Runaway scripts are stopped, whatever they do, in their request alone. How long it takes is never asserted.
+#include "base/sanitizer.h"
 #include "script/test_support.h"
 
 namespace mg::script {
 namespace {
 
-#if defined(__SANITIZE_THREAD__)
-#define MG_SKIP_UNDER_TSAN() GTEST_SKIP() << "TSan defers the signals that stop scripts"
-#else
-#define MG_SKIP_UNDER_TSAN() (void)0
-#endif
+constexpr const char* kSignalsComeLate = "TSan defers the signals that stop scripts";
 
 constexpr const char* kLimits = "lua: { limits: { cpu: 20ms, growth: 16MiB, memory: 128MiB } }\n";
 
@@ -79,7 +76,7 @@ const Runaway kRunaways[] = {
 class Runaways : public ScriptTest, public ::testing::WithParamInterface<Runaway> {};
 
 TEST_P(Runaways, AreStopped) {
-  MG_SKIP_UNDER_TSAN();
+  if (kUnderTsan) GTEST_SKIP() << kSignalsComeLate;
   ASSERT_EQ(Load(Chunk("access", GetParam().code), {}, kLimits), "");
   for (int i = 1; i <= 3; i++) {
     log.text.clear();
@@ -111,7 +108,7 @@ std::string Indented(std::string_view code) {
 // All kinds in one VM, one after the other in an order that changes: each run is stopped, once, and nothing else is,
 // neither what runs right after it nor a request that waits meanwhile. MG_INTERRUPTS=10000 for the long form.
 TEST_F(ScriptTest, NoInterruptIsMissedOrMisdirected) {
-  MG_SKIP_UNDER_TSAN();
+  if (kUnderTsan) GTEST_SKIP() << kSignalsComeLate;
   const char* wanted = std::getenv("MG_INTERRUPTS");
   const uint64_t count = wanted != nullptr ? std::stoull(wanted) : 500;
   std::string routes =
@@ -148,7 +145,7 @@ TEST_F(ScriptTest, NoInterruptIsMissedOrMisdirected) {
 class RunawayPhases : public ScriptTest, public ::testing::WithParamInterface<const char*> {};
 
 TEST_P(RunawayPhases, AreStoppedInEachPhase) {
-  MG_SKIP_UNDER_TSAN();
+  if (kUnderTsan) GTEST_SKIP() << kSignalsComeLate;
   ASSERT_EQ(Load(Chunk(GetParam(), "if ngx.var.uri == '/run' then while true do end end"), {}, kLimits), "");
   Fetch("/run");
   size_t at = log.text.find(std::string("(") + GetParam() + " phase): ");
@@ -161,7 +158,7 @@ INSTANTIATE_TEST_SUITE_P(Phases, RunawayPhases,
                          ::testing::Values("rewrite", "access", "header_filter", "body_filter", "log"));
 
 TEST_F(ScriptTest, TheBudgetIsOfEachRunNotOfTheRequest) {
-  MG_SKIP_UNDER_TSAN();
+  if (kUnderTsan) GTEST_SKIP() << kSignalsComeLate;
   // Far more than one budget in all, in runs far below it.
   ASSERT_EQ(Load("- match: { path: /* }\n  content:\n    lua: |\n"
                  "      for i = 1, 400 do\n"
@@ -176,7 +173,7 @@ TEST_F(ScriptTest, TheBudgetIsOfEachRunNotOfTheRequest) {
 }
 
 TEST_F(ScriptTest, EachPolicyHasItsOwnBudget) {
-  MG_SKIP_UNDER_TSAN();
+  if (kUnderTsan) GTEST_SKIP() << kSignalsComeLate;
   ASSERT_EQ(Load("- match: { path: /* }\n  policies:\n"
                  "  - lua: { access: \"ngx.ctx.first = true\" }\n"
                  "  - lua: { access: \"while true do end\" }\n"
@@ -188,7 +185,7 @@ TEST_F(ScriptTest, EachPolicyHasItsOwnBudget) {
 }
 
 TEST_F(ScriptTest, ATimerIsStoppedToo) {
-  MG_SKIP_UNDER_TSAN();
+  if (kUnderTsan) GTEST_SKIP() << kSignalsComeLate;
   ASSERT_EQ(Load("- match: { path: /* }\n  content: { lua: \"ngx.timer.at(0, function() while true do end end) "
                  "ngx.say('x')\" }\n",
                  {}, kLimits),
@@ -212,7 +209,7 @@ const Runaway kHogs[] = {
 class Hogs : public ScriptTest, public ::testing::WithParamInterface<Runaway> {};
 
 TEST_P(Hogs, AreRefused) {
-  MG_SKIP_UNDER_TSAN();
+  if (kUnderTsan) GTEST_SKIP() << kSignalsComeLate;
   ASSERT_EQ(Load(Chunk("access", GetParam().code), {}, "lua: { limits: { cpu: 2s, growth: 16MiB, memory: 64MiB } }\n"),
             "");
   for (int i = 0; i < 5; i++) {

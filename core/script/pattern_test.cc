@@ -1,5 +1,6 @@
 // Lua's patterns: the same as LuaJIT's own functions say, on random patterns and subjects; and an end to those without.
 #include "script/pattern.h"
+#include "base/sanitizer.h"
 
 #include <algorithm>
 #include <luajit-2.1/lua.hpp>
@@ -147,9 +148,7 @@ const char* const kEndless[] = {
 class EndlessPattern : public ScriptTest, public ::testing::WithParamInterface<const char*> {};
 
 TEST_P(EndlessPattern, IsStoppedInItsRequestAlone) {
-#if defined(__SANITIZE_THREAD__)
-  GTEST_SKIP() << "TSan defers the signals that stop scripts";
-#endif
+  if (kUnderTsan) GTEST_SKIP() << "TSan defers the signals that stop scripts";
   ASSERT_EQ(Load("- match: { path: /ok }\n"
                  "  content: { lua: \"ngx.say(('a b'):gsub('%a', '<%0>'))\" }\n"
                  "- match: { path: /* }\n  content:\n    lua: |\n      local s = ('a'):rep(10000)\n      " +

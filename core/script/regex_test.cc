@@ -1,6 +1,7 @@
 // Regular expressions: replacement templates, and searches without end that are stopped. How long it takes is never
 // asserted.
 #include "script/regex.h"
+#include "base/sanitizer.h"
 
 #include "script/ffi/moongate_ffi.h"
 #include "script/limits.h"
@@ -63,9 +64,7 @@ const char* const kEndless[] = {
 class EndlessSearch : public ScriptTest, public ::testing::WithParamInterface<const char*> {};
 
 TEST_P(EndlessSearch, IsStoppedInItsRequestAlone) {
-#if defined(__SANITIZE_THREAD__)
-  GTEST_SKIP() << "TSan defers the signals that stop scripts";
-#endif
+  if (kUnderTsan) GTEST_SKIP() << "TSan defers the signals that stop scripts";
   ASSERT_EQ(Load("- match: { path: /ok }\n"
                  "  content: { lua: \"ngx.say(ngx.re.gsub('a b', '[a-z]', '<$0>', 'jo'))\" }\n"
                  "- match: { path: /* }\n  content:\n    lua: |\n      local s = ('a'):rep(1000000) .. '!'\n      " +

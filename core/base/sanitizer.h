@@ -1,0 +1,18 @@
+// Which sanitizer this build runs under: for tests that cannot hold there.
+#pragma once
+
+namespace mg {
+
+#ifdef __SANITIZE_ADDRESS__
+constexpr bool kUnderAsan = true;  // memory is not told truly, and the sanitizer needs descriptors of its own
+#else
+constexpr bool kUnderAsan = false;
+#endif
+
+#ifdef __SANITIZE_THREAD__
+constexpr bool kUnderTsan = true;  // signals come late
+#else
+constexpr bool kUnderTsan = false;
+#endif
+
+}  // namespace mg
