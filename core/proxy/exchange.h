@@ -259,6 +259,8 @@ class Exchange final : public http::StreamHandler, public http::ClientHandler {
   OutputStatus ScriptOutput(std::string_view data);
   OutputStatus ScriptSendHead();
   OutputStatus ScriptFlush(bool wait);
+  // What a script sends to an HTTP/1.0 client is kept back, so that its length can be told; not without end.
+  bool Collects() const;
   OutputStatus ScriptEnd();
   // Sends what was made through the filters to the client. kSuspended: a filter waits, HookProgram::OutputDrained
   // tells. kFailed: a filter failed, the response was cut.

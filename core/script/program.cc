@@ -402,6 +402,7 @@ SchedulerOwner::Filtered Program::EndOutput(Context& context) {
 void Program::OnWait(Context& context) {
   Exchange* exchange = context.exchange;
   if (exchange == nullptr || !exchange->response.from_script || exchange->response.queued.empty()) return;
+  if (exchange->Collects()) return;
   exchange->RunOutputFilters();
 }
 
