@@ -1,6 +1,6 @@
 #include "script/profiler.h"
-#include "base/sanitizer.h"
 
+#include "base/sanitizer.h"
 #include "script/test_support.h"
 
 namespace mg::script {
