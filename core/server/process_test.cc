@@ -297,7 +297,7 @@ TEST_F(Process, WhatCannotBeServedIsRefusedWithTheReason) {
 }
 
 TEST_F(Process, WithoutDescriptorsItServesWhatItHasAndReloadsLater) {
-  if (kUnderAsan) GTEST_SKIP() << "AddressSanitizer opens files of its own";
+  if (kUnderAsan || kUnderTsan) GTEST_SKIP() << "sanitizers open files of their own";
   Start(64);
   std::vector<std::unique_ptr<Connection>> clients;
   Connection first(port);
