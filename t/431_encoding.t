@@ -53,6 +53,7 @@ try %search% %again%
     lua: |
       local encode = ngx.encode_args
       ngx.say(encode({ foo = 3 }), " ", encode({ ["b r"] = "hello world" }), " ", encode({ baz = { 32, "hello", true, false } }))
+      ngx.say(encode({ a = { 1, nil, 3 } }), " ", encode({ a = { x = 1 } }))
       ngx.say("[", encode({ a = {} }), encode({ a = false }), encode({}), "] ", encode({ a = true }), " ", encode({ a = "" }))
       ngx.say((select(2, pcall(encode))))
       ngx.say((select(2, pcall(encode, "a=b"))))
@@ -64,6 +65,7 @@ try %search% %again%
 GET /t
 --- response_body
 foo=3 b%20r=hello%20world baz=32&baz=hello&baz
+a=1&a=3 a=1
 [] a a=
 expecting 1 argument but seen 0
 bad argument #1 to 'encode_args' (table expected, got string)

@@ -582,3 +582,24 @@ unsafe uri in argument #1: /a/\.\.
 GET /t
 --- response_body
 nilbad argument #1 to 'decode' (string expected, got nil)
+
+=== TEST 23: log lines name the script's own functions alone, at the script's own lines
+--- config
+- match: { path: /t }
+  content:
+    lua: |
+      ngx.timer.at(0, loadstring('ngx.log(ngx.ERR, "from a timer")', "=timer"))
+      ngx.sleep(0.005)
+      loadstring('ngx.re.sub("a", "a", "$name")', "=sub")()
+      ngx.socket.tcp():send("x")
+      ngx.socket.tcp():receive()
+      loadstring('ngx.exec("@nowhere")', "=exec")()
+--- request
+GET /t
+--- error_code: 500
+--- error_log
+[lua] timer:1: from a timer
+[lua] sub:1: attempt to use named capturing variable "name" (named captures not supported yet)
+attempt to send data on a closed socket
+attempt to receive data on a closed socket
+[lua] exec:1: could not find named location "@nowhere"

@@ -189,3 +189,19 @@ GET /t
 --- error_code: 204
 --- error_log
 from init_worker
+
+=== TEST 10: one without a delay goes off when the handler yields
+--- config
+- match: { path: /t }
+  content:
+    lua: |
+      local seen = {}
+      ngx.timer.at(0, function() table.insert(seen, "timer") end)
+      table.insert(seen, "set")
+      ngx.sleep(0)
+      table.insert(seen, "slept")
+      ngx.say(table.concat(seen, " "))
+--- request
+GET /t
+--- response_body
+set timer slept

@@ -79,6 +79,8 @@ nilpcre_compile() failed: two named subpatterns have the same name (PCRE2_DUPNAM
       ngx.say(tostring(ngx.re.match("1234, hello", "[0-9]+", "", ctx)), " ", ctx.pos)
       ctx.pos = 100
       ngx.say(tostring(ngx.re.match("1234", "[0-9]*", "", ctx)), " ", ctx.pos)
+      ngx.say(ngx.re.match("1234", "", "", { pos = 6 }))
+      ngx.say(ngx.re.find("1234", "", "", { pos = 6 }))
       -- a lexer
       local place, tokens = { pos = 1 }, {}
       local text = "x1 = 42+y"
@@ -95,6 +97,8 @@ GET /t
 234 5
 nil 5
 nil 100
+nilpcre_exec() failed: -24
+nilnilpcre_exec() failed: -24
 name = number + name
 bad argument #4 to 'match' (table expected, got number)
 

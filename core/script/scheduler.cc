@@ -576,9 +576,10 @@ Nanoseconds Scheduler::DueIn(Nanoseconds duration) {
   return now + duration + ++set_then_;
 }
 
-// For no time at all: when everybody else who is ready has had a turn.
+// For no time at all: when everybody else who is ready has had a turn, and what was set to go off at once has.
 void Scheduler::Sleep(Nanoseconds duration) {
-  if (duration == 0) {
+  bool set_before = set_then_ != 0 && last_set_at_ == loop_.Now();
+  if (duration == 0 && !set_before) {
     loop_.Defer([handle = BeginWait(nullptr)] { Wake(handle); });
     return;
   }

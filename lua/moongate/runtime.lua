@@ -295,14 +295,15 @@ end
 
 -- (from, id, premature): `from` is every runner's first argument.
 function runtime.fire(_, id, premature)
-  local entry = timers[id]
-  if entry == nil then
+  local timer = timers[id]
+  if timer == nil then
     return
   end
-  if not entry.every or premature then
+  if not timer.every or premature then
     timers[id] = nil
   end
-  entry.callback(premature, unpack(entry, 1, entry.count))
+  local entry = timer.callback -- the name that log lines do not tell
+  entry(premature, unpack(timer, 1, timer.count))
 end
 
 -- Loading ------------------------------------------------------------------------------------------------------------

@@ -48,8 +48,8 @@ local function encode(args, level)
     end
     local key = escape(name)
     if type(value) == "table" then
-      for i = 1, #value do
-        append_argument(parts, key, value[i], level)
+      for _, each in pairs(value) do
+        append_argument(parts, key, each, level)
       end
     else
       append_argument(parts, key, value, level)

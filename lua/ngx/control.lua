@@ -129,7 +129,7 @@ function ngx.exec(...)
   end
   if string.byte(uri) == 64 then -- "@": a route by its name; the URI and its arguments stay
     if C.mg_control_exec_named(string.sub(uri, 2), #uri - 1) ~= 0 then
-      ngx.log(ngx.ERR, 'could not find named location "', uri, '"')
+      runtime.complain(2, 'could not find named location "' .. uri .. '"')
       C.mg_control_exit(500)
       return operation(OP_EXIT)
     end

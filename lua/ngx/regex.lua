@@ -123,6 +123,8 @@ local function find_compiled(regex, options, level)
   return compile(regex, options, level)
 end
 
+local BAD_OFFSET = -24 -- PCRE's, of a search that would begin behind the subject
+
 local function failure(number)
   return "pcre_exec() failed: " .. number
 end
@@ -223,7 +225,7 @@ function ngx.re.match(subject, regex, options, ctx, captures)
   if entry == nil then
     return nil, message
   elseif from == nil then
-    return nil
+    return nil, failure(BAD_OFFSET)
   end
   local answer = C.mg_regex_match(entry.id, subject, #subject, from, 0, ends)
   if answer > 0 then
@@ -247,7 +249,7 @@ function ngx.re.find(subject, regex, options, ctx, nth)
   if not (nth >= 0 and nth <= entry.groups) then
     return nil, nil, "nth out of bound"
   elseif start == nil then
-    return nil
+    return nil, nil, failure(BAD_OFFSET)
   end
   local answer = C.mg_regex_match(entry.id, subject, #subject, start, 0, ends)
   if answer > 0 then
@@ -346,7 +348,7 @@ local function replace(subject, regex, options, with, all)
     return subject, 0
   elseif count == C.MG_REGEX_TEMPLATE then
     local reason = ffi_string(out.data, out.size)
-    ngx.log(ngx.ERR, reason)
+    runtime.complain(2, reason)
     return nil, nil, "failed to compile the replacement template"
   end
   return nil, nil, failure(count)

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/log.h"
 #include "proxy/exchange.h"
 #include "script/cosocket.h"
 #include "script/program.h"
@@ -19,6 +20,12 @@ constexpr double kLargest = 1e12;  // of a size that a script gives
 Cosocket* FindTcp(const mg_socket& handle) {
   SocketObject* found = SocketObject::Find(handle.slot, handle.generation);
   return found != nullptr && found->kind() == SocketObject::Kind::kTcp ? static_cast<Cosocket*>(found) : nullptr;
+}
+
+// What is asked of a socket that never had a connection.
+void LogUnconnected(const mg_socket& handle, const char* what) {
+  if (handle.slot == 0 && t_active.vm->conf().socket.log_errors)
+    MG_LOG(kError, "attempt to {} data on a closed socket", what);
 }
 
 // The socket, when it belongs to who runs. Else `code` says what it is, and `error` that it is closed.
@@ -164,6 +171,7 @@ int mg_socket_certificate(mg_socket* handle, void* chain, void* key) noexcept {
 
 int mg_socket_send(mg_socket* handle, const char* data, size_t size, mg_string* error) noexcept {
   int code = MG_OK;
+  LogUnconnected(*handle, "send");
   Cosocket* socket = Own(*handle, code, error);
   if (socket == nullptr) return code;
   return StatusOf(socket->Send(View(data, size), *handle), *socket, error);
@@ -173,6 +181,7 @@ int mg_socket_receive(mg_socket* handle, int mode, double size, const char* patt
                       mg_string* data, mg_string* error) noexcept {
   int code = MG_OK;
   *data = {};
+  LogUnconnected(*handle, "receive");
   Cosocket* socket = Own(*handle, code, error);
   if (socket == nullptr) return code;
   Wanted wanted{static_cast<Wanted::Mode>(mode), SizeOf(size), std::string(View(pattern, pattern_size)),
