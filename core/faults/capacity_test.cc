@@ -120,7 +120,7 @@ bool Here(Socket& client) {
 }
 
 TEST(Capacity, TenThousandIdleConnections) {
-  if (kUnderAsan) GTEST_SKIP() << "AddressSanitizer tells no memory";
+  if (kUnderAsan || kUnderTsan) GTEST_SKIP() << "sanitizers tell no memory";
   constexpr size_t kIdle = 10'000;
   rlimit before{};
   getrlimit(RLIMIT_NOFILE, &before);

@@ -4,6 +4,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <utility>
 
 #include "base/result.h"
@@ -12,6 +13,12 @@
 namespace mg::net {
 
 namespace {
+
+// OpenSSL and splice write to sockets without MSG_NOSIGNAL.
+void IgnoreSigpipe() {
+  struct sigaction now {};
+  if (sigaction(SIGPIPE, nullptr, &now) == 0 && now.sa_handler == SIG_DFL) std::signal(SIGPIPE, SIG_IGN);
+}
 
 event_base* MakeBase() {
   event_config* conf = event_config_new();
@@ -36,6 +43,7 @@ Loop::Loop(int index)
       index_(index),
       read_buffer_(std::make_unique_for_overwrite<char[]>(kReadSize)),
       impl_(std::make_unique<Impl>()) {
+  IgnoreSigpipe();
   impl_->thread = pthread_self();
   impl_->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
   MG_CHECK(impl_->wake_fd >= 0);

@@ -5,8 +5,6 @@
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
-#include <csignal>
-
 #include "base/log.h"
 #include "net/tls_errors.h"
 
@@ -34,11 +32,6 @@ int NoPassphrase(char*, int, int, void* asked) {
   return -1;
 }
 
-void IgnoreSigpipe() {
-  struct sigaction now {};
-  if (sigaction(SIGPIPE, nullptr, &now) == 0 && now.sa_handler == SIG_DFL) std::signal(SIGPIPE, SIG_IGN);
-}
-
 void WarnOfDates(X509* certificate, const std::string& label) {
   if (X509_cmp_current_time(X509_get0_notAfter(certificate)) < 0)
     MG_LOG(kWarn, "{}: the certificate has expired", label);
@@ -50,7 +43,6 @@ void WarnOfDates(X509* certificate, const std::string& label) {
 }  // namespace
 
 Result<ContextPtr> NewTlsContext(const SSL_METHOD* method, int min_version) {
-  IgnoreSigpipe();
   ERR_clear_error();
   ContextPtr context(SSL_CTX_new(method));
   SSL_CTX* ctx = context.get();

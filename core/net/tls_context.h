@@ -22,8 +22,7 @@ using StorePtr = std::unique_ptr<X509_STORE, Freeing<X509_STORE_free>>;
 using X509Ptr = std::unique_ptr<X509, Freeing<X509_free>>;
 using SessionPtr = std::unique_ptr<SSL_SESSION, Freeing<SSL_SESSION_free>>;
 
-// A context with the project's versions, ciphers, groups and modes. Ignores SIGPIPE from then on: OpenSSL writes to
-// sockets without MSG_NOSIGNAL.
+// A context with the project's versions, ciphers, groups and modes.
 Result<ContextPtr> NewTlsContext(const SSL_METHOD* method, int min_version);
 
 // Loads a chain (leaf first) and its key; the labels name them in errors and in the warning about the dates.
