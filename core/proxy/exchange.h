@@ -18,6 +18,7 @@
 #include "proxy/loop_context.h"
 #include "proxy/phase.h"
 #include "proxy/snapshot.h"
+#include "proxy/trace.h"
 #include "route/matcher.h"
 #include "upstream/pool.h"
 
@@ -220,7 +221,8 @@ class Exchange final : public http::StreamHandler, public http::ClientHandler {
   TimingPart timing;
   ScriptPart script;
   Failure failure;
-  uint8_t depth = 0;  // of subrequests within each other; 0: a client's own request
+  std::unique_ptr<Trace> trace;  // null: nobody wants one
+  uint8_t depth = 0;             // of subrequests within each other; 0: a client's own request
 
   const Snapshot& snapshot() const { return *generation->snapshot; }
 

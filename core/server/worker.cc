@@ -19,6 +19,7 @@
 #include "config/load.h"
 #include "net/tls.h"
 #include "observe/line_writer.h"
+#include "proxy/trace.h"
 #include "script/profiler.h"
 #include "server/control_socket.h"
 #include "server/file_watch.h"
@@ -279,9 +280,15 @@ class Worker {
     if (line == "status")
       return fmt::format("ok\ngeneration {}\nfiles {}\n", gateway_->generation(), live_files_.size());
     if (line == "generations") return "ok\n" + gateway_->Generations();
+    if (line == "trace arm") return AnswerOf(proxy::Traces::Get().Arm(MonotonicNow()));
+    if (line.starts_with("trace take ")) return AnswerOf(proxy::Traces::Get().Take(line.substr(11), MonotonicNow()));
     if (line == "profile take") return "ok\n" + script::Profiler::Get().Take();
     if (line.starts_with("profile start ")) return StartProfile(line.substr(14));
-    return "error\nknown are: reload, stop, quit, status, generations, profile\n";
+    return "error\nknown are: reload, stop, quit, status, generations, profile, trace\n";
+  }
+
+  static std::string AnswerOf(const Result<std::string>& result) {
+    return result ? "ok\n" + *result : "error\n" + result.error().message + "\n";
   }
 
   // "SECONDS ROUTE".
