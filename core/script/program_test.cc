@@ -228,6 +228,27 @@ TEST_F(ScriptTest, WhatAReplacedGenerationStillDoesEndsWithTheDrain) {
   EXPECT_NE(log.text.find("lua.drain is over: 1 timers, 0 worker chunks and 0 log phases"), std::string::npos);
 }
 
+// The same for a log phase that waits, and for a timer whose light thread does.
+TEST_F(ScriptTest, TheDrainEndsWaitingLogPhasesAndLightThreads) {
+  ASSERT_EQ(Load("- match: { path: /* }\n  policies:\n  - lua:\n      log: |\n"
+                 "        ngx.log(ngx.ERR, 'log begun')\n        ngx.sleep(60)\n"
+                 "  content:\n    lua: |\n"
+                 "      ngx.timer.at(0, function()\n"
+                 "        local t = ngx.thread.spawn(function() ngx.log(ngx.ERR, 'thread begun') ngx.sleep(60) end)\n"
+                 "        ngx.thread.wait(t)\n      end)\n      ngx.say('x')\n",
+                 {}, "lua: { drain: 50ms }\n"),
+            "");
+  EXPECT_EQ(Fetch().body, "x\n");
+  ASSERT_TRUE(RunUntil([&] {
+    return log.text.find("log begun") != std::string::npos && log.text.find("thread begun") != std::string::npos;
+  })) << log.text;
+  ASSERT_EQ(Load("- match: { path: /* }\n  respond: { body: new }\n"), "");
+  ASSERT_EQ(context.retired.size(), 1u);
+  EXPECT_TRUE(RunUntil([&] { return context.retired.empty(); })) << log.text;
+  EXPECT_NE(log.text.find("lua.drain is over: 1 timers, 0 worker chunks and 1 log phases"), std::string::npos)
+      << log.text;
+}
+
 // A timer that ends by itself lets go of its generation.
 TEST_F(ScriptTest, AReplacedGenerationGoesWithItsLastTimer) {
   ASSERT_EQ(Load(Content("ngx.timer.at(0, function() ngx.log(ngx.ERR, 'begun') ngx.sleep(0.02) end) ngx.say('x')")),

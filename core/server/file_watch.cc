@@ -57,8 +57,8 @@ bool FileWatch::Watch(const std::vector<std::string>& files, const std::vector<s
     if (slash == std::string::npos) continue;
     names_in(Unescape(pattern.substr(0, slash))).patterns.push_back(pattern.substr(slash + 1));
   }
-  for (auto& [folder, watch] : folders_) {
-    if (!folders.contains(folder)) inotify_rm_watch(fd_, watch);
+  for (auto& [folder, watch] : folders_) {  // one folder of two spellings has one watch
+    if (!names_.contains(watch)) inotify_rm_watch(fd_, watch);
   }
   folders_ = std::move(folders);
   return is_new;
