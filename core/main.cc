@@ -11,7 +11,8 @@ int main(int argc, char** argv) {
   static constexpr server::Verb kVerbs[] = {
       {"run", "-c FILE", "run the gateway in the foreground", server::RunGateway},
       {"check", "[--strict] -c FILE", "check a configuration and everything it names", server::RunCheck},
-      {"explain", "METHOD URL [-H ...] -c FILE", "tell which route would answer, and why", server::RunExplain},
+      {"explain", "METHOD URL [-H ...] [--trace] -c FILE", "tell which route would answer, and why",
+       server::RunExplain},
       {"reload", "-c FILE", "make the running gateway take its files anew", server::RunReload},
       {"stop", "-c FILE", "stop the running gateway", server::RunStop},
       {"generations", "-c FILE", "what the running gateway has not let go of, and what holds it",

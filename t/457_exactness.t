@@ -603,3 +603,62 @@ GET /t
 attempt to send data on a closed socket
 attempt to receive data on a closed socket
 [lua] exec:1: could not find named location "@nowhere"
+
+=== TEST 24: to an HTTP/1.0 client output is collected, and its length told
+--- config
+- match: { path: /t }
+  content:
+    lua: |
+      ngx.say("x")
+      ngx.say(ngx.headers_sent, " ", select(2, ngx.flush(true)))
+      ngx.status, ngx.header.x_late = 201, "1"
+      ngx.sleep(0.001)
+      ngx.say("y")
+- match: { path: /sized }
+  content:
+    lua: |
+      ngx.header.content_length = 7
+      ngx.say("x")
+      ngx.say(ngx.headers_sent)
+      ngx.flush(true)
+- match: { path: /large }
+  content: { lua: 'for i = 1, 5 do ngx.print(("x"):rep(10000)) end ngx.print(tostring(ngx.headers_sent))' }
+- match: { path: /filtered }
+  policies: [ { lua: { header_filter: "ngx.header.x_seen = ngx.status" } } ]
+  content: { lua: 'ngx.say("x") ngx.flush(true) ngx.status = 202 ngx.say("y")' }
+--- requests
+GET /t HTTP/1.0
+---8<---
+GET /sized HTTP/1.0
+---8<---
+GET /filtered HTTP/1.0
+---8<---
+GET /large HTTP/1.0
+--- more_headers
+Connection: keep-alive
+--- error_code: 201 200 202 200
+--- response_headers
+Content-Length: 20
+X-Late: 1
+---8<---
+Content-Length: 7
+---8<---
+Content-Length: 4
+X-Seen: 202
+---8<---
+!Content-Length
+--- response_body_like
+^x
+false buffering
+y
+$
+---8<---
+^x
+true
+$
+---8<---
+^x
+y
+$
+---8<---
+^x{50000}true$

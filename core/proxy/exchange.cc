@@ -60,6 +60,7 @@ void Exchange::Reset() {
   timing = {};
   script = {};
   failure = {};
+  trace.reset();
   depth = 0;
   variables = nullptr;
   phase_times = nullptr;

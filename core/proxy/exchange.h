@@ -18,6 +18,7 @@
 #include "proxy/loop_context.h"
 #include "proxy/phase.h"
 #include "proxy/snapshot.h"
+#include "proxy/trace.h"
 #include "route/matcher.h"
 #include "upstream/pool.h"
 
@@ -220,7 +221,8 @@ class Exchange final : public http::StreamHandler, public http::ClientHandler {
   TimingPart timing;
   ScriptPart script;
   Failure failure;
-  uint8_t depth = 0;  // of subrequests within each other; 0: a client's own request
+  std::unique_ptr<Trace> trace;  // null: nobody wants one
+  uint8_t depth = 0;             // of subrequests within each other; 0: a client's own request
 
   const Snapshot& snapshot() const { return *generation->snapshot; }
 
@@ -259,6 +261,8 @@ class Exchange final : public http::StreamHandler, public http::ClientHandler {
   OutputStatus ScriptOutput(std::string_view data);
   OutputStatus ScriptSendHead();
   OutputStatus ScriptFlush(bool wait);
+  // What a script sends to an HTTP/1.0 client is kept back, so that its length can be told; not without end.
+  bool Collects() const;
   OutputStatus ScriptEnd();
   // Sends what was made through the filters to the client. kSuspended: a filter waits, HookProgram::OutputDrained
   // tells. kFailed: a filter failed, the response was cut.

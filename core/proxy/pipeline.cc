@@ -52,6 +52,8 @@ namespace {
 
 Next ServerRewrite(Exchange& x) {
   const Snapshot& snapshot = x.snapshot();
+  if (Traces::Get().Armed(x.context.loop.Now())) [[unlikely]]
+    BeginTrace(x);
   RemoveNamedFields(x.request.headers);
   if (!snapshot.KeepsIdentity(x.listener)) snapshot.identity_headers.Strip(x.request.headers);
   for (const auto& [name, value] : snapshot.vars) DefineVariable(x, name, value);
@@ -247,6 +249,8 @@ Next Log(Exchange& x) {
   if (x.is_subrequest()) return Go(x, Step::kFinish);
   if (x.generation == nullptr) RejoinGeneration(x);
   x.timing.ended = x.context.loop.Now();
+  if (x.trace) [[unlikely]]
+    x.trace->Answered();
   x.deadline.Cancel();
   x.total.Cancel();
   WriteAccessLog(x);
@@ -262,6 +266,8 @@ Next Log(Exchange& x) {
 Next Finish(Exchange& x) {
   LoopContext& context = x.context;
   Generation& generation = *x.generation;
+  if (x.trace) [[unlikely]]
+    EndTrace(x);
   if (generation.program) generation.program->Release(x);
   generation.live--;
   bool retired = generation.retired;

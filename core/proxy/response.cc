@@ -145,7 +145,8 @@ void Exchange::SendHead() {
   if (switching) stream->DisableKeepAlive();  // what follows is the script's, through ngx.req.socket(true)
   if (FiltersBody()) {
     head.headers.Remove(http::HeaderId::kContentLength);  // filters may change it
-  } else if (response.from_script && response.input_ended && !is_subrequest() && http::ResponseHasBody(request.method, head.status) &&
+  } else if (response.from_script && response.input_ended && !is_subrequest() &&
+             http::ResponseHasBody(request.method, head.status) &&
              head.headers.Find(http::HeaderId::kContentLength) == nullptr) {
     http::HeadWriter digits(arena, 20);
     digits.PutDecimal(response.queued.size());
@@ -186,6 +187,7 @@ OutputStatus Exchange::ScriptOutput(std::string_view data) {
   if (stream == nullptr) return OutputStatus::kClosed;
   response.started = response.from_script = true;
   response.queued.Append(data);
+  if (Collects() && response.queued.size() < kOutputAtOnce) return OutputStatus::kOk;
   if (NeedsFilter()) return OutputStatus::kFilter;
   if (response.queued.size() >= kOutputAtOnce) Pump();
   return OutputStatus::kOk;
@@ -198,6 +200,11 @@ OutputStatus Exchange::ScriptSendHead() {
   if (NeedsFilter()) return OutputStatus::kFilter;
   Pump();
   return OutputStatus::kOk;
+}
+
+bool Exchange::Collects() const {
+  return request.minor == 0 && response.from_script && !response.head_sent && !response.input_ended && !in.raw &&
+         !is_subrequest() && response.head.headers.Find(http::HeaderId::kContentLength) == nullptr;
 }
 
 OutputStatus Exchange::ScriptFlush(bool wait) {

@@ -1,4 +1,6 @@
 // From a configuration to programs: modules, schemas, chunks, and where their errors point.
+#include "base/encoding.h"
+#include "net/test_certificates.h"
 #include "script/test_support.h"
 
 namespace mg::script {
@@ -79,6 +81,44 @@ TEST_F(ScriptTest, GlobalsAreStrictForScriptsOnly) {
             "");
   Fetch();
   EXPECT_NE(log.text.find("test.yaml:5: global 'oops' is written here"), std::string::npos) << log.text;
+}
+
+TEST_F(ScriptTest, OcspResponsesAreTakenForWhatTheySay) {
+  net::test::Authority authority, stranger("Another CA");
+  net::test::Identity own = authority.Issue("own", ""), other = authority.Issue("other", "");
+  std::string good = authority.Ocsp(own);
+  auto text = [](const std::string& bytes) { return "\"" + HexEncode(bytes) + "\""; };
+  std::string data =
+      "return { chain = " + text(own.cert_pem + authority.pem()) + ", leaf = " + text(own.cert_pem) + ", { 'good', " +
+      text(good) + "}, { 'revoked', " + text(authority.Ocsp(own, V_OCSP_CERTSTATUS_REVOKED)) + "}, { 'unknown', " +
+      text(authority.Ocsp(own, V_OCSP_CERTSTATUS_UNKNOWN)) + "}, { 'expired', " +
+      text(authority.Ocsp(own, V_OCSP_CERTSTATUS_GOOD, -3600)) + "}, { 'other', " + text(authority.Ocsp(other)) +
+      "}, { 'stranger', " + text(stranger.Ocsp(own)) + "}, { 'cut', " + text(good.substr(0, good.size() / 2)) + "} }";
+  ASSERT_EQ(Load("- match: { path: /* }\n  content: content.lua\n", {{"/lua/data.lua", data}, {"/conf/content.lua", R"(
+local ssl, ocsp, data = require "ngx.ssl", require "ngx.ocsp", require "data"
+local function bytes(hex) return (hex:gsub("%x%x", function(digits) return string.char(tonumber(digits, 16)) end)) end
+local chain = assert(ssl.cert_pem_to_der(bytes(data.chain)))
+for _, case in ipairs(data) do
+  ngx.say(case[1], ": ", ocsp.validate_ocsp_response(bytes(case[2]), chain))
+end
+ngx.say("no issuer: ", ocsp.validate_ocsp_response(bytes(data[1][2]), assert(ssl.cert_pem_to_der(bytes(data.leaf)))))
+local request = assert(ocsp.create_ocsp_request(chain))
+ngx.say("request: ", #request > 0 and request:byte(1) == 0x30, " ", ocsp.create_ocsp_request(chain, 8) == nil)
+ngx.say("responder: ", ocsp.get_ocsp_responder_from_der_chain(chain))
+)"}},
+                 "lua: { path: [/lua] }\n"),
+            "");
+  EXPECT_EQ(Fetch().body,
+            "good: true\n"
+            "revoked: nilcertificate status \"revoked\" in the OCSP response\n"
+            "unknown: nilcertificate status \"unknown\" in the OCSP response\n"
+            "expired: nilOCSP_check_validity() failed\n"
+            "other: nilcertificate status not found in the OCSP response\n"
+            "stranger: nilOCSP_basic_verify() failed\n"
+            "cut: nild2i_OCSP_RESPONSE() failed\n"
+            "no issuer: nilno issuer certificate in chain\n"
+            "request: true true\n"
+            "responder: nil\n");
 }
 
 TEST_F(ScriptTest, StrictGlobalsCanBeOff) {

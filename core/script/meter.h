@@ -16,6 +16,7 @@
 
 #include "base/ticks.h"
 #include "observe/metrics.h"
+#include "proxy/trace.h"
 
 namespace mg::script {
 
@@ -32,10 +33,11 @@ class Meter {
  public:
   void SetShard(observe::MetricsShard* shard) { shard_ = shard; }
 
-  // Around a resume: the function of that policy begins (`is_new`), or goes on.
-  void Begin(const std::vector<PolicySeries>& series, uint32_t policy, bool is_new) {
+  // Around a resume: the function of that policy begins (`is_new`), or goes on. `traced` may be null.
+  void Begin(const std::vector<PolicySeries>& series, uint32_t policy, bool is_new, proxy::TracedRun* traced) {
     if (shard_ == nullptr) return;
     series_ = &series;
+    traced_ = traced;
     policy_ = policy;
     if (is_new) CountRun();
     since_ = Ticks::Now();
@@ -54,12 +56,18 @@ class Meter {
     Charge(Ticks::Now());
     series_ = nullptr;
   }
+  // What was begun has no end: LuaJIT has thrown.
+  void Forget() { series_ = nullptr; }
 
  private:
   void CountRun() {
     if (policy_ < series_->size()) shard_->Add((*series_)[policy_].runs);
+    if (traced_ != nullptr) [[unlikely]]
+      traced_->Began(policy_);
   }
   void Charge(uint64_t now) {
+    if (traced_ != nullptr) [[unlikely]]
+      traced_->Used(policy_, Ticks::ToNanoseconds(now - since_));
     // Past the last policy: what the runner does itself is the last one's.
     if (series_->empty()) return;
     size_t policy = std::min<size_t>(policy_, series_->size() - 1);
@@ -68,6 +76,7 @@ class Meter {
 
   observe::MetricsShard* shard_ = nullptr;
   const std::vector<PolicySeries>* series_ = nullptr;  // null: not in a measured run
+  proxy::TracedRun* traced_ = nullptr;
   uint32_t policy_ = 0;
   uint64_t since_ = 0;
 };

@@ -29,7 +29,7 @@ struct MeterTest : ::testing::Test {
 
 TEST_F(MeterTest, ChargesEachPolicyWithItsOwnTime) {
   meter.SetShard(&registry.NewShard());
-  meter.Begin(series, 0, true);
+  meter.Begin(series, 0, true, nullptr);
   Spin(2'000'000);
   meter.Switch(1);
   Spin(5'000'000);
@@ -42,9 +42,9 @@ TEST_F(MeterTest, ChargesEachPolicyWithItsOwnTime) {
 
 TEST_F(MeterTest, GoingOnAfterAWaitIsNoNewRun) {
   meter.SetShard(&registry.NewShard());
-  meter.Begin(series, 1, true);
+  meter.Begin(series, 1, true, nullptr);
   meter.End();
-  meter.Begin(series, 1, false);
+  meter.Begin(series, 1, false, nullptr);
   meter.End();
   meter.End();
   EXPECT_EQ(Runs(0), 0u);
@@ -52,7 +52,7 @@ TEST_F(MeterTest, GoingOnAfterAWaitIsNoNewRun) {
 }
 
 TEST_F(MeterTest, WithoutAShardNothingIsCounted) {
-  meter.Begin(series, 0, true);
+  meter.Begin(series, 0, true, nullptr);
   meter.Switch(1);
   meter.End();
   EXPECT_EQ(Runs(0) + Runs(1), 0u);

@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "proxy/handshake.h"
+#include "script/phases.h"
 #include "script/surface.h"
 
 namespace mg::script {
@@ -23,20 +24,6 @@ Group GroupOf(Phase phase) {
     case Phase::kBodyFilter: return Group::kFilter;
     case Phase::kLog: return Group::kLog;
     default: return Group::kEntry;
-  }
-}
-
-Phase PhaseOf(uint32_t bit) {
-  switch (bit) {
-    case MG_PHASE_SERVER_REWRITE: return Phase::kServerRewrite;
-    case MG_PHASE_SET: return Phase::kSet;
-    case MG_PHASE_REWRITE: return Phase::kRewrite;
-    case MG_PHASE_ACCESS: return Phase::kAccess;
-    case MG_PHASE_BALANCER: return Phase::kBalance;
-    case MG_PHASE_HEADER_FILTER: return Phase::kHeaderFilter;
-    case MG_PHASE_BODY_FILTER: return Phase::kBodyFilter;
-    case MG_PHASE_LOG: return Phase::kLog;
-    default: return Phase::kContent;
   }
 }
 
@@ -402,6 +389,7 @@ SchedulerOwner::Filtered Program::EndOutput(Context& context) {
 void Program::OnWait(Context& context) {
   Exchange* exchange = context.exchange;
   if (exchange == nullptr || !exchange->response.from_script || exchange->response.queued.empty()) return;
+  if (exchange->Collects()) return;
   exchange->RunOutputFilters();
 }
 

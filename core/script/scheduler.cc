@@ -1,5 +1,9 @@
 #include "script/scheduler.h"
 
+#include <fmt/format.h>
+
+#include "proxy/exchange.h"
+#include "script/phases.h"
 #include "script/surface.h"
 
 extern "C" void lua_resetthread(lua_State* L, lua_State* thread) __attribute__((weak));  // OpenResty's LuaJIT has it
@@ -12,6 +16,24 @@ thread_local uint32_t t_next_id = 1;
 thread_local uint32_t t_next_serial = 1;
 
 constexpr size_t kIdleCoroutines = 1024;
+
+// Null: nobody wants to know.
+proxy::TracedRun* TracedOf(const Run& run) {
+  const proxy::Exchange* exchange = run.context->exchange;
+  if (exchange == nullptr || !exchange->trace) [[likely]]
+    return nullptr;
+  return &exchange->trace->RunOf(run.code, PhaseOf(run.code->phase), run.code->names);
+}
+
+std::string DecisionOf(const Run& run) {
+  switch (run.ending) {
+    case Ending::kExit:
+      return run.status < 0 ? "ended with ngx.ERROR" : fmt::format("ended with status {}", run.status);
+    case Ending::kExec: return "went to another route";
+    case Ending::kError: return "failed";
+    default: return run.code->phase == MG_PHASE_CONTENT ? "made the answer" : "passed on";
+  }
+}
 
 }  // namespace
 
@@ -260,6 +282,8 @@ bool Scheduler::Drive(Run& run) {
 // After Drive has answered true.
 Scheduler::Outcome Scheduler::Finish(Run& run) {
   Outcome outcome{true, run.ending, run.status};
+  if (proxy::TracedRun* traced = TracedOf(run)) [[unlikely]]
+    traced->Ended(run.main != nullptr ? run.main->policy : run.code->steps - 1, DecisionOf(run));
   DropCoroutines(run);
   run.code = nullptr;
   vm_.CollectIfNeeded();
@@ -295,7 +319,9 @@ void Scheduler::Resume(Run& run, Coroutine& coroutine) {
   t_active.coroutine = &coroutine;
   t_active.exchange = context.exchange;
   bool fresh = std::exchange(coroutine.fresh, false);
-  if (!run.code->series.empty()) vm_.meter().Begin(run.code->series, coroutine.policy, fresh);
+  proxy::TracedRun* traced = TracedOf(run);
+  if (!run.code->series.empty() || traced != nullptr)
+    vm_.meter().Begin(run.code->series, coroutine.policy, fresh, traced);
   int status = vm_.Resume(coroutine.L, coroutine.arguments, run.code->BudgetOf(coroutine.policy));
   vm_.meter().End();
   t_active = before;
@@ -309,6 +335,7 @@ void Scheduler::Resume(Run& run, Coroutine& coroutine) {
 
 void Scheduler::Panic(Run& run, Coroutine& coroutine) {
   vm_.Condemn();
+  vm_.meter().Forget();
   coroutine.state = Coroutine::State::kDone;
   coroutine.ended_well = false;
   if (run.ending == Ending::kNone) owner_.OnError(run, coroutine, "a Lua error outside of Lua (its stack is full?)");
@@ -334,6 +361,8 @@ void Scheduler::Yielded(Run& run, Coroutine& coroutine) {
         coroutine.early = nullptr;
         WakeNow(coroutine, push);
       } else {
+        if (proxy::TracedRun* traced = TracedOf(run)) [[unlikely]]
+          traced->Waits(coroutine.policy);
         owner_.OnWait(*run.context);
       }
       return;
@@ -359,6 +388,8 @@ void Scheduler::Ended(Run& run, Coroutine& coroutine, bool well) {
     if (coroutine.light) lua_pushvalue(coroutine.L, -1);  // one for ngx.thread.wait
     std::string text = vm_.ErrorText(coroutine.L);
     if (run.ending == Ending::kNone) owner_.OnError(run, coroutine, text);
+    if (proxy::TracedRun* traced = TracedOf(run)) [[unlikely]]
+      traced->Failed(coroutine.policy, text);
     if (&coroutine == run.main) {
       // In the log phase one policy's error does not cost the next its log line.
       if (run.code->phase == MG_PHASE_LOG) {

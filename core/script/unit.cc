@@ -3,6 +3,7 @@
 #include <map>
 
 #include "net/tls_handshake.h"
+#include "script/phases.h"
 #include "script/value_to_lua.h"
 
 namespace mg::script {
@@ -12,27 +13,6 @@ using proxy::Phase;
 bool IsReversed(Phase phase) { return phase == Phase::kHeaderFilter || phase == Phase::kBodyFilter; }
 
 namespace {
-
-uint32_t BitOf(Phase phase) {
-  switch (phase) {
-    case Phase::kServerRewrite: return MG_PHASE_SERVER_REWRITE;
-    case Phase::kSet: return MG_PHASE_SET;
-    case Phase::kRewrite: return MG_PHASE_REWRITE;
-    case Phase::kAccess: return MG_PHASE_ACCESS;
-    case Phase::kContent: return MG_PHASE_CONTENT;
-    case Phase::kBalance: return MG_PHASE_BALANCER;
-    case Phase::kHeaderFilter: return MG_PHASE_HEADER_FILTER;
-    case Phase::kBodyFilter: return MG_PHASE_BODY_FILTER;
-    default: return MG_PHASE_LOG;
-  }
-}
-
-Phase PhaseOf(uint32_t bit) {
-  for (size_t phase = 0; phase < kPhases; phase++) {
-    if (BitOf(static_cast<Phase>(phase)) == bit) return static_cast<Phase>(phase);
-  }
-  return Phase::kContent;
-}
 
 std::string FileOf(const config::LuaSource& source) {
   return source.file.empty() ? source.name.substr(1) : source.file;

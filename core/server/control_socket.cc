@@ -124,4 +124,13 @@ Result<std::string> AskGateway(const std::string& path, const std::string& line)
   return text;
 }
 
+Result<std::string> AskForText(const std::string& path, const std::string& line) {
+  Result<std::string> answer = AskGateway(path, line);
+  if (!answer) return answer;
+  std::string text = answer->substr(std::min(answer->find('\n') + 1, answer->size()));
+  if (answer->starts_with("ok\n")) return text;
+  while (text.ends_with('\n')) text.pop_back();
+  return Fail(ErrorCode::kDenied, text);
+}
+
 }  // namespace mg::server

@@ -1,9 +1,8 @@
 // The control socket: how `moongate reload` and `moongate stop` reach a running gateway. A unix socket of the user's
 // own, whose path follows from the configuration file's, so that it is found even while that file is broken.
 //
-// One line asks ("reload", "stop", "quit", "status", "profile start SECONDS ROUTE",
-// "profile take"), the answer's first line is "ok" or "error", text follows, the
-// connection closes.
+// One line asks ("reload", "stop", "quit", "status", "generations", "profile start SECONDS ROUTE", "profile take",
+// "trace arm", "trace take TOKEN"), the answer's first line is "ok" or "error", text follows, the connection closes.
 #pragma once
 
 #include <functional>
@@ -37,5 +36,7 @@ class ControlSocket {
 
 // Asks a running gateway; the whole answer.
 Result<std::string> AskGateway(const std::string& path, const std::string& line);
+// The text after "ok", or as an error what the gateway tells.
+Result<std::string> AskForText(const std::string& path, const std::string& line);
 
 }  // namespace mg::server

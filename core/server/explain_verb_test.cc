@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "config/load.h"
+#include "net/test_certificates.h"
 #include "server/gateway.h"
 
 namespace mg::server {
@@ -32,9 +33,10 @@ routes:
 
 class ExplainVerb : public testing::Test {
  protected:
-  void Load(const std::string& text) {
-    config::MemoryFiles files(
-        config::FileList{{"/t/tier.lua", "return { header_filter = function() end, log = function() end }"}});
+  void Load(const std::string& text, config::FileList more = {}) {
+    more.push_back({"/t/tier.lua", "return { header_filter = function() end, log = function() end }"});
+    more.push_back({"/t/tls.lua", "local a"});
+    config::MemoryFiles files(std::move(more));
     config::Diagnostics diagnostics;
     auto conf = config::LoadText("g.yaml", text, "/t", config::TextKind::kGateway, files, diagnostics);
     ASSERT_NE(conf, nullptr) << diagnostics.ToString();
@@ -147,6 +149,54 @@ routes: [{ upstream: a }]
   EXPECT_NE(got.text.find("  content        its upstream's fallback"), std::string::npos) << got.text;
 }
 
+TEST_F(ExplainVerb, NamesTheChunksOfHandshakes) {
+  net::test::Authority authority;
+  net::test::Identity own = authority.Issue("a.test", "DNS:a.test");
+  Load(R"yaml(listeners:
+  - { name: plain, address: "127.0.0.1:0" }
+  - { name: also, address: "unix:also.sock" }
+  - name: secure
+    address: "unix:secure.sock"
+    tls:
+      certificates: [{ cert: own.crt, key: own.key }]
+      ssl_client_hello: { lua: "local a" }
+      ssl_certificate: { file: tls.lua }
+routes: [{ respond: 200 }]
+)yaml",
+       {{"/t/own.crt", own.cert_pem}, {"/t/own.key", own.key_pem}});
+  Explanation got = Ask({"GET", "/"});
+  EXPECT_TRUE(got.text.starts_with("on plain, also:\nroute ")) << got.text;
+  EXPECT_NE(got.text.find("on secure:\nits TLS handshakes run\n"
+                          "  ssl_client_hello Lua in place at g.yaml:8\n"
+                          "  ssl_certificate  /t/tls.lua\nroute "),
+            std::string::npos)
+      << got.text;
+}
+
+TEST_F(ExplainVerb, ARequestToBeTracedIsSentAsItWouldBe) {
+  auto read = [](std::vector<std::string> arguments) { return ReadExplainArguments(arguments).value(); };
+  ExplainRequest request = read({"POST", "https://a.test:8443/x?y=1", "-H", "X-A: 1", "--trace", "-d", "a\nb"});
+  EXPECT_EQ(TracedRequest(request, "t").value(),
+            "POST /x?y=1 HTTP/1.1\r\nMoongate-Trace: t\r\nConnection: close\r\nContent-Length: 3\r\nX-A: 1\r\n"
+            "Host: a.test:8443\r\n\r\na\nb");
+  request = read({"PUT", "/", "-H", "host: b", "-H", "connection: keep-alive", "-H", "content-length: 1", "--trace",
+                  "--data", "a"});
+  EXPECT_EQ(TracedRequest(request, "t").value(),
+            "PUT / HTTP/1.1\r\nMoongate-Trace: t\r\nhost: b\r\nconnection: keep-alive\r\ncontent-length: 1\r\n\r\na");
+  config::Config conf;
+  EXPECT_EQ(ListenerFor(conf, request), nullptr);
+  for (uint16_t port : {80, 81, 443, 8443}) {
+    config::Listener& listener = conf.listeners.emplace_back();
+    listener.address.port = port;
+    if (port % 10 == 3) listener.tls.emplace();
+  }
+  EXPECT_EQ(ListenerFor(conf, request)->address.port, 80);
+  EXPECT_EQ(ListenerFor(conf, read({"GET", "http://a:81/"}))->address.port, 81);
+  EXPECT_EQ(ListenerFor(conf, read({"GET", "http://a:9000/"}))->address.port, 80);
+  EXPECT_EQ(ListenerFor(conf, read({"GET", "https://a:8443/"}))->address.port, 8443);
+  EXPECT_EQ(ListenerFor(conf, read({"GET", "https://a/"}))->address.port, 443);
+}
+
 TEST_F(ExplainVerb, RefusesWhatCannotBeSent) {
   Load(kGateway);
   EXPECT_TRUE(Ask({"GET"}).text.starts_with("usage: a method and a URL"));
@@ -154,6 +204,8 @@ TEST_F(ExplainVerb, RefusesWhatCannotBeSent) {
   EXPECT_TRUE(Ask({"GET", "/a", "-x"}).text.starts_with("usage: unknown argument"));
   EXPECT_TRUE(Ask({"GET", "/a\r\nX: y"}).text.starts_with("usage: an argument has a line end"));
   EXPECT_TRUE(Ask({"GET", "/a", "-H", "X: y\n"}).text.starts_with("usage: -H: its value has a control character"));
+  EXPECT_TRUE(Ask({"GET", "/a", "--trace", "-d"}).text.starts_with("usage: -d wants a value"));
+  EXPECT_TRUE(Ask({"GET", "/a", "-d", "x"}).text.starts_with("usage: -d goes with --trace"));
   EXPECT_EQ(Ask({"GET", "/a", "-H", "X"}).text, "error: -H wants \"NAME: VALUE\"");
   EXPECT_EQ(Ask({"GET", "ftp://a/"}).text, "error: the URL is a path, or begins with http:// or https://");
 }

@@ -210,6 +210,55 @@ TEST_F(Process, AWatchedFileAndWhatAPatternIncludesAreReadWhenSaved) {
   EXPECT_TRUE(Eventually([&] { return Generation() == "3"; }));
 }
 
+// How editors save scripts: by renaming, or over the file, in pieces; and files that are new.
+TEST_F(Process, AWatchedScriptIsReadHoweverItIsSaved) {
+  auto says = [](const std::string& word) {
+    return "return { rewrite = function() ngx.header.x = '" + word + "' end }\n";
+  };
+  auto serves = [&](const std::string& word) {
+    return Eventually([&] {
+      Connection client(port);
+      client.Get("/generation");
+      auto answer = client.Read();
+      return answer && Lower(answer->head).find("\r\nx: " + word + "\r\n") != std::string::npos;
+    });
+  };
+  std::filesystem::create_directory(gateway.Path("lib"));
+  auto text = [&](const std::string& script) {
+    return Text(1, "watch: true\nlua: { path: [lib] }\npolicies: [{ script: " + script + " }]\n");
+  };
+  gateway.Write("own.lua", says("first"));
+  gateway.Write("g.yaml", text("own.lua"));
+  Start();
+  gateway.Write("own.lua", says("renamed"));
+  EXPECT_TRUE(serves("renamed"));
+  // Half of it, and only then the rest: the half is refused, and mended.
+  std::string whole = says("whole");
+  std::ofstream(gateway.Path("own.lua")) << whole.substr(0, 30);
+  EXPECT_TRUE(gateway.Logs("reload refused"));
+  EXPECT_TRUE(serves("renamed"));
+  std::ofstream(gateway.Path("own.lua"), std::ios::app) << whole.substr(30);
+  EXPECT_TRUE(serves("whole"));
+  // In one go, but slowly: while it is open, another file's save may read it, and is refused.
+  whole = says("slow");
+  std::ofstream slow(gateway.Path("own.lua"));
+  slow << whole.substr(0, 30) << std::flush;
+  gateway.Write("g.yaml", text("own.lua"));
+  EXPECT_TRUE(serves("whole"));
+  slow << whole.substr(30) << std::flush;
+  slow.close();
+  EXPECT_TRUE(serves("slow"));
+  // A script that is not there yet, and a module that may be.
+  gateway.Write("g.yaml", text("late.lua"));
+  EXPECT_TRUE(gateway.Logs("late.lua: no such file"));
+  gateway.Write("late.lua",
+                "local found = pcall(require, 'extra')\n"
+                "return { rewrite = function() ngx.header.x = found and 'found' or 'late' end }\n");
+  EXPECT_TRUE(serves("late"));
+  gateway.Write("lib/extra.lua", "return {}\n");
+  EXPECT_TRUE(serves("found"));
+}
+
 TEST_F(Process, GenerationsTellWhatHoldsThem) {
   gateway.Write("g.yaml", Text(1, "", 1));
   Start();

@@ -21,15 +21,6 @@ int Failed(std::string_view what) {
   return 1;
 }
 
-// The text after "ok", or the error that the gateway tells.
-Result<std::string> Ask(const std::string& socket, const std::string& line) {
-  Result<std::string> answer = AskGateway(socket, line);
-  if (!answer) return answer;
-  std::string text = answer->substr(std::min(answer->find('\n') + 1, answer->size()));
-  if (answer->starts_with("ok\n")) return text;
-  return Fail(ErrorCode::kDenied, std::string(Trim(text)));
-}
-
 }  // namespace
 
 Result<ProfileRequest> ReadProfileArguments(std::span<const std::string> arguments) {
@@ -63,10 +54,10 @@ int RunProfile(std::span<const std::string> arguments) {
   std::string file;
   if (!ConfigFileArgument("profile", rest, file)) return 2;
   std::string socket = ControlSocketPath(file);
-  auto started = Ask(socket, fmt::format("profile start {} {}", request->seconds, request->route));
+  auto started = AskForText(socket, fmt::format("profile start {} {}", request->seconds, request->route));
   if (!started) return Failed(started.error().message);
   poll(nullptr, 0, request->seconds * 1000);
-  Result<std::string> folded = Ask(socket, "profile take");
+  Result<std::string> folded = AskForText(socket, "profile take");
   if (!folded) return Failed(folded.error().message);
   uint64_t samples = CountSamples(*folded);
   std::string title = fmt::format("Lua of route {}: {} samples in {} s", request->route, samples, request->seconds);

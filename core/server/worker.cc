@@ -11,7 +11,9 @@
 
 #include <algorithm>
 #include <csignal>
+#include <filesystem>
 #include <optional>
+#include <set>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -19,6 +21,7 @@
 #include "config/load.h"
 #include "net/tls.h"
 #include "observe/line_writer.h"
+#include "proxy/trace.h"
 #include "script/profiler.h"
 #include "server/control_socket.h"
 #include "server/file_watch.h"
@@ -66,6 +69,25 @@ class SupervisorSockets final : public SocketSource {
  private:
   Channel& channel_;
   std::map<std::string, std::vector<int>> sockets_;
+};
+
+// The files of the disk, and what was looked for and not found: it may come.
+class WatchedFiles final : public config::FileSource {
+ public:
+  bool Read(const std::string& path, std::string& content, std::string& error) override {
+    bool found = disk_.Read(path, content, error);
+    if (!found && std::filesystem::is_directory(std::filesystem::path(path).parent_path())) missing_.insert(path);
+    return found;
+  }
+  std::vector<std::string> Glob(const std::string& pattern) override { return disk_.Glob(pattern); }
+
+  const config::FileList& files() const { return disk_.files(); }
+  const std::vector<std::string>& patterns() const { return disk_.patterns(); }
+  const std::set<std::string>& missing() const { return missing_; }
+
+ private:
+  config::DiskFiles disk_;
+  std::set<std::string> missing_;
 };
 
 void LogLines(std::string_view lines) {
@@ -132,17 +154,17 @@ class Worker {
   }
 
   bool Start() {
-    config::DiskFiles disk;
+    WatchedFiles disk;
     std::string errors = Load(disk);
     if (errors.empty()) {
-      WentLive(disk.files(), disk.patterns());
+      WentLive(disk.files(), disk);
     } else if (!options_.last_good.empty()) {
       MG_LOG(kError, "the configuration on disk is refused, the last good one is served instead");
       LogLines(errors);
       config::MemoryFiles memory(config::FileList(options_.last_good.begin(), options_.last_good.end()));
       std::string older = Load(memory);
       if (!older.empty()) return false;
-      WentLive(config::FileList(options_.last_good.begin(), options_.last_good.end()), disk.patterns());
+      WentLive(config::FileList(options_.last_good.begin(), options_.last_good.end()), disk);
     } else {
       std::fputs(errors.c_str(), stderr);
       return false;
@@ -161,24 +183,26 @@ class Worker {
   // HUP, `moongate reload`, a watched file: the answer for whoever asked.
   std::string Reload() {
     Nanoseconds began = MonotonicNow();
-    config::DiskFiles disk;
+    WatchedFiles disk;
     std::string errors = Load(disk);
     if (!errors.empty()) {
       MG_LOG(kError, "reload refused, generation {} stays", gateway_->generation());
       LogLines(errors);
-      // What was read is watched all the same: the next save may mend it.
+      // What was read, or was not there, is watched all the same: the next save may mend it.
       std::vector<std::string> names = live_files_;
       for (const auto& [path, content] : disk.files()) names.push_back(path);
+      names.insert(names.end(), disk.missing().begin(), disk.missing().end());
       if (watching_) watch_.Watch(names, disk.patterns());
       return "error\n" + errors;
     }
-    WentLive(disk.files(), disk.patterns());
+    WentLive(disk.files(), disk);
     double ms = static_cast<double>(MonotonicNow() - began) / 1e6;
     MG_LOG(kNotice, "generation {} is live after {:.1f} ms", gateway_->generation(), ms);
     return fmt::format("ok\ngeneration {} is live after {:.1f} ms\n", gateway_->generation(), ms);
   }
 
-  void WentLive(const config::FileList& files, const std::vector<std::string>& patterns) {
+  // `sought`: where more is watched for.
+  void WentLive(const config::FileList& files, const WatchedFiles& sought) {
     live_files_.clear();
     for (const auto& [path, content] : files) {
       live_files_.push_back(path);
@@ -187,7 +211,9 @@ class Worker {
     supervisor_.Send({Message::kReady, {}, {}});
     watching_ = gateway_->snapshot()->config->watch;
     if (watching_) {
-      if (watch_.Watch(live_files_, patterns)) changed_ = changed_ || DiffersFromDisk(files, patterns);
+      std::vector<std::string> names = live_files_;
+      names.insert(names.end(), sought.missing().begin(), sought.missing().end());
+      if (watch_.Watch(names, sought.patterns())) changed_ = changed_ || DiffersFromDisk(files, sought);
     } else {
       watch_.Watch({}, {});
     }
@@ -195,13 +221,15 @@ class Worker {
   }
 
   // What was saved between reading it and watching it.
-  static bool DiffersFromDisk(const config::FileList& files, const std::vector<std::string>& patterns) {
+  static bool DiffersFromDisk(const config::FileList& files, const WatchedFiles& sought) {
     config::DiskFiles disk;
     std::string content, ignored;
     for (const auto& [path, known] : files) {
       if (!disk.Read(path, content, ignored) || content != known) return true;
     }
-    for (const std::string& pattern : patterns) {
+    auto exists = [](const std::string& path) { return access(path.c_str(), F_OK) == 0; };
+    if (std::ranges::any_of(sought.missing(), exists)) return true;
+    for (const std::string& pattern : sought.patterns()) {
       for (const std::string& match : disk.Glob(pattern)) {
         if (std::ranges::find(files, match, &config::FileList::value_type::first) == files.end()) return true;
       }
@@ -279,9 +307,15 @@ class Worker {
     if (line == "status")
       return fmt::format("ok\ngeneration {}\nfiles {}\n", gateway_->generation(), live_files_.size());
     if (line == "generations") return "ok\n" + gateway_->Generations();
+    if (line == "trace arm") return AnswerOf(proxy::Traces::Get().Arm(MonotonicNow()));
+    if (line.starts_with("trace take ")) return AnswerOf(proxy::Traces::Get().Take(line.substr(11), MonotonicNow()));
     if (line == "profile take") return "ok\n" + script::Profiler::Get().Take();
     if (line.starts_with("profile start ")) return StartProfile(line.substr(14));
-    return "error\nknown are: reload, stop, quit, status, generations, profile\n";
+    return "error\nknown are: reload, stop, quit, status, generations, profile, trace\n";
+  }
+
+  static std::string AnswerOf(const Result<std::string>& result) {
+    return result ? "ok\n" + *result : "error\n" + result.error().message + "\n";
   }
 
   // "SECONDS ROUTE".

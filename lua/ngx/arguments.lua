@@ -82,7 +82,6 @@ local function count_argument(number, name, most)
   end
   return floor(count)
 end
-runtime.count_argument = count_argument
 
 -- The arguments of a query as a table: a name without "=" is true, one that comes again is a list.
 local function decode(query, most, result)

@@ -10,7 +10,7 @@ local type, tostring, concat = type, tostring, table.concat
 local null = ngx.null
 local ENTRY = phase.ENTRY
 local AGAIN, FILTER, CLOSED, ENDED, DECLINED = C.MG_AGAIN, C.MG_FILTER, C.MG_CLOSED, C.MG_ENDED, C.MG_DECLINED
-local HEADER_ONLY, RAW = C.MG_HEADER_ONLY, C.MG_RAW
+local HEADER_ONLY, RAW, COLLECTS = C.MG_HEADER_ONLY, C.MG_RAW, C.MG_COLLECTS
 local OP_FILTER, OP_END = C.MG_OP_FILTER, C.MG_OP_END
 
 -- The greatest index of an array, which may have holes: they are written as "nil".
@@ -96,6 +96,7 @@ local reasons = {
   [DECLINED] = "nothing to flush",
   [HEADER_ONLY] = "header only",
   [RAW] = "raw request socket acquired",
+  [COLLECTS] = "buffering",
 }
 
 -- What a call of mg_output_* that was not MG_OK ends with.

@@ -230,13 +230,7 @@ local function only_text(name, given, value)
   if given ~= 1 then
     error("expecting 1 arguments but seen " .. given, 3)
   end
-  local kind = type(value)
-  if kind == "string" then
-    return value
-  elseif kind == "number" then
-    return tostring(value)
-  end
-  error("bad argument #1 to '" .. name .. "' (string expected, got " .. kind .. ")", 3)
+  return runtime.text_argument(1, name, value)
 end
 
 function req.get_body_data(most)

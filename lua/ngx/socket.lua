@@ -68,16 +68,6 @@ local function text_to_send(self, ...)
   error("bad argument #1 to 'send' (string, number, boolean, nil, or array table expected, got " .. kind .. ")", 3)
 end
 
--- A host's name, as a text.
-local function host_of(name, host)
-  if type(host) == "string" then
-    return host
-  elseif type(host) == "number" then
-    return tostring(host)
-  end
-  error("bad argument #1 to '" .. name .. "' (string expected, got " .. type(host) .. ")", 3)
-end
-
 -- The method `bind`, of sockets that `call` binds.
 local function binder(call)
   return function(self, ...)
@@ -86,7 +76,7 @@ local function binder(call)
     if count ~= 1 then
       error("expecting 2 arguments, but got " .. count + 1, 2)
     end
-    local address = host_of("bind", (...))
+    local address = runtime.text_argument(1, "bind", (...))
     local code = call(self[1], address, #address)
     if code == STALE then
       error("bad request", 2)
@@ -111,7 +101,7 @@ end
 -- What datagrams share with this file (socket_udp.lua).
 runtime.sockets = {
   new_handle = new_handle, message = message, failed = failed, check_self = check_self, check_count = check_count,
-  text_to_send = text_to_send, host_of = host_of, binder = binder, milliseconds = milliseconds,
+  text_to_send = text_to_send, binder = binder, milliseconds = milliseconds,
 }
 
 function methods:settimeout(...)
@@ -193,7 +183,7 @@ function methods.connect(self, ...)
   end
   check_self(self)
   local host, port, options = ...
-  host = host_of("connect", host)
+  host = runtime.text_argument(1, "connect", host)
   if host == "unix:" then
     return nil, 'failed to parse host name "unix:": no path in the unix domain socket'
   end

@@ -32,7 +32,7 @@ function methods:setpeername(...)
     error("ngx.socket.udp setpeername: expecting 2 or 3 arguments (including the object), but seen " .. count + 1, 2)
   end
   local host, port = ...
-  host = sockets.host_of("setpeername", host)
+  host = runtime.text_argument(1, "setpeername", host)
   if host:sub(1, 5) == "unix:" then
     port = 0
   else

@@ -98,6 +98,7 @@ enum {
   MG_UNREAD = -17,      /* the request's body was not read */
   MG_IN_FILE = -18,     /* the request's body is in a file */
   MG_RAW = -19,         /* a script has taken the connection over */
+  MG_COLLECTS = -20,    /* output is kept back, to an HTTP/1.0 client */
 
   MG_NIL = 0,
   MG_BOOLEAN = 1,

@@ -35,7 +35,7 @@ bool HeaderOnly(const Exchange& exchange) {
 // Whether the head can still be changed: header filters run after `started`, until it is sent.
 bool HeadOpen(const Exchange& exchange) {
   if (exchange.response.head_sent) return false;
-  return !exchange.response.started || t_active.coroutine->run->phase == MG_PHASE_HEADER_FILTER;
+  return !exchange.response.started || exchange.Collects() || t_active.coroutine->run->phase == MG_PHASE_HEADER_FILTER;
 }
 
 }  // namespace
@@ -66,6 +66,7 @@ int mg_output_flush(int wait) noexcept {
   if (exchange.response.ended || exchange.response.input_ended) return MG_ENDED;
   bool output = !exchange.response.queued.empty() || exchange.BodyBytesSent() > 0;
   if (!exchange.response.started || (!output && wait == 0)) return MG_DECLINED;
+  if (exchange.Collects()) return MG_COLLECTS;
   return CodeOf(exchange.ScriptFlush(wait != 0));
 }
 
@@ -89,7 +90,7 @@ int mg_response_started(void) noexcept { return t_active.exchange != nullptr && 
 int mg_response_head_sent(void) noexcept {
   return t_active.exchange != nullptr &&
          (t_active.exchange->response.head_sent || t_active.exchange->response.started) &&
-         t_active.coroutine->run->phase != MG_PHASE_HEADER_FILTER;
+         t_active.coroutine->run->phase != MG_PHASE_HEADER_FILTER && !t_active.exchange->Collects();
 }
 int mg_response_ended(void) noexcept {
   if (t_active.exchange == nullptr) return MG_OK;
