@@ -137,3 +137,46 @@ the timer fired
 GET /t
 --- response_body
 true
+
+=== TEST 9: a name is looked up again later
+--- gateway
+upstreams:
+  named: { targets: ["localhost:1"] }
+--- config
+- { match: { path: /t }, respond: { body: "ok" } }
+- { match: { path: "/*" }, upstream: named }
+--- request
+GET /t
+--- response_body chomp
+ok
+
+=== TEST 10: an hour passes
+--- clock
+2026-01-01T00:00:00Z
++1h
+--- config
+- { match: { path: /t }, respond: { body: "ok" } }
+--- requests
+GET /t
+GET /t
+--- error_code: 200 200
+
+=== TEST 11: what a check had to wait for is not an hour away
+--- gateway
+upstreams:
+  one:
+    targets: ["${UPSTREAM_1}"]
+    health: { active: { path: /healthz, interval: 10ms, initial: unhealthy } }
+--- config
+- match: { path: "/wait" }
+  content: { lua: "ngx.sleep(0.3) ngx.say('waited')" }
+- { match: { path: "/*" }, upstream: one }
+--- upstream_1
+200 OK
+--- request
+GET /wait
+--- response_body
+waited
+--- error_log
+[notice]
+is healthy: it answers 200

@@ -89,13 +89,13 @@ TEST_F(ScriptTest, OcspResponsesAreTakenForWhatTheySay) {
   std::string good = authority.Ocsp(own);
   auto text = [](const std::string& bytes) { return "\"" + HexEncode(bytes) + "\""; };
   std::string data =
-      "return { chain = " + text(own.cert_pem + authority.pem()) + ", leaf = " + text(own.cert_pem) + ", { 'good', " +
-      text(good) + "}, { 'revoked', " + text(authority.Ocsp(own, V_OCSP_CERTSTATUS_REVOKED)) + "}, { 'unknown', " +
-      text(authority.Ocsp(own, V_OCSP_CERTSTATUS_UNKNOWN)) + "}, { 'expired', " +
+      "local data = { chain = " + text(own.cert_pem + authority.pem()) + ", leaf = " + text(own.cert_pem) +
+      ", { 'good', " + text(good) + "}, { 'revoked', " + text(authority.Ocsp(own, V_OCSP_CERTSTATUS_REVOKED)) +
+      "}, { 'unknown', " + text(authority.Ocsp(own, V_OCSP_CERTSTATUS_UNKNOWN)) + "}, { 'expired', " +
       text(authority.Ocsp(own, V_OCSP_CERTSTATUS_GOOD, -3600)) + "}, { 'other', " + text(authority.Ocsp(other)) +
       "}, { 'stranger', " + text(stranger.Ocsp(own)) + "}, { 'cut', " + text(good.substr(0, good.size() / 2)) + "} }";
-  ASSERT_EQ(Load("- match: { path: /* }\n  content: content.lua\n", {{"/lua/data.lua", data}, {"/conf/content.lua", R"(
-local ssl, ocsp, data = require "ngx.ssl", require "ngx.ocsp", require "data"
+  ASSERT_EQ(Load("- match: { path: /* }\n  content: content.lua\n", {{"/conf/content.lua", data + R"(
+local ssl, ocsp = require "ngx.ssl", require "ngx.ocsp"
 local function bytes(hex) return (hex:gsub("%x%x", function(digits) return string.char(tonumber(digits, 16)) end)) end
 local chain = assert(ssl.cert_pem_to_der(bytes(data.chain)))
 for _, case in ipairs(data) do
@@ -118,7 +118,8 @@ ngx.say("responder: ", ocsp.get_ocsp_responder_from_der_chain(chain))
             "cut: nild2i_OCSP_RESPONSE() failed\n"
             "no issuer: nilno issuer certificate in chain\n"
             "request: true true\n"
-            "responder: nil\n");
+            "responder: nil\n")
+      << log.text;
 }
 
 TEST_F(ScriptTest, StrictGlobalsCanBeOff) {

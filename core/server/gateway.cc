@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <barrier>
 #include <condition_variable>
+#include <latch>
 #include <span>
 
 #include "base/log.h"
@@ -255,14 +256,21 @@ void Gateway::OnEveryLoop(F&& task) {
 
 void Gateway::SetClock(Nanoseconds wall, Nanoseconds ahead) {
   // All loops stand still while it is set: none sees the new time with its timers as they were.
-  std::barrier all(static_cast<std::ptrdiff_t>(loops_.size()), [&]() noexcept {
+  std::barrier all(static_cast<std::ptrdiff_t>(loops_.size()) + 1, [&]() noexcept {
     clock_setting.wall.store(wall, std::memory_order_relaxed);
     clock_setting.ahead.fetch_add(ahead, std::memory_order_relaxed);
   });
-  OnEveryLoop([&](LoopThread& loop) {
+  auto shift = [&](net::Loop& loop) {
     all.arrive_and_wait();
-    loop.context.loop.ShiftTimers(ahead);
+    loop.ShiftTimers(ahead);
+  };
+  std::latch monitor_shifted(1);
+  monitor_.loop().Post([&] {
+    shift(monitor_.loop());
+    monitor_shifted.count_down();
   });
+  OnEveryLoop([&](LoopThread& loop) { shift(loop.context.loop); });
+  monitor_shifted.wait();
 }
 
 bool Gateway::Load(std::unique_ptr<config::Config> config, config::FileSource& files,

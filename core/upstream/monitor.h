@@ -62,6 +62,7 @@ class MonitorThread {
   // Of the control thread. Returns once the names were asked for, or after a few seconds of waiting for DNS.
   void Watch(Monitor::Upstreams upstreams, config::Resolver conf);
   void Stop();
+  net::Loop& loop() { return *loop_; }  // until Stop()
 
  private:
   Registry& registry_;
