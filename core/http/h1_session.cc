@@ -14,6 +14,7 @@ namespace {
 constexpr size_t kStashLimit = 64 * 1024;  // of pipelined input kept while an answer is due
 constexpr int kReadsAtOnce = 16;           // then other connections get their turn
 constexpr Milliseconds kLingerTime = 2'000;
+constexpr Milliseconds kLookAgainAfter = 1'000;  // at a client that waits for its answer
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 
 std::atomic<uint64_t> next_serial{1};
@@ -85,17 +86,18 @@ void H1Session::Start(int fd, const net::SocketAddress& peer, net::Admission adm
 }
 
 void H1Session::OnConnected(Result<void> result) {
-  if (!result) {
-    MG_LOG(kInfo, "client {}: {}", info_.peer_ip(), result.error().message);
-    if (list_ != nullptr && list_->handshake_failures_ != nullptr)
-      list_->handshake_failures_->fetch_add(1, std::memory_order_relaxed);
-    CloseNow(result.error());
-    return;
-  }
+  if (!result) return HandshakeFailed(result.error());
   info_.tls = transport_.tls();
   if (list_ != nullptr) list_->handshakes_.store(list_->tls_handshakes() + 1, std::memory_order_relaxed);
   timer_.SetAfter(limits().idle_timeout.count());
   ReadInput();
+}
+
+void H1Session::HandshakeFailed(const Error& error) {
+  MG_LOG(kInfo, "client {}: {}", info_.peer_ip(), error.message);
+  if (list_ != nullptr && list_->handshake_failures_ != nullptr)
+    list_->handshake_failures_->fetch_add(1, std::memory_order_relaxed);
+  CloseNow(error);
 }
 
 void H1Session::CloseNow(const Error& error) {
@@ -357,7 +359,11 @@ void H1Session::BeginRequest(std::string_view head) {
       break;
   }
   expects_continue_ = request.expect_continue && input_ == Input::kBody;
-  if (input_ == Input::kBody) timer_.SetAfter(limits().body_timeout.count());
+  if (input_ == Input::kBody) {
+    timer_.SetAfter(limits().body_timeout.count());
+  } else {
+    AwaitAnswer();
+  }
   handler.OnRequest();
 }
 
@@ -418,7 +424,15 @@ void H1Session::BodyFailed(const Error& error, int status) {
 void H1Session::RequestComplete() {
   bool discarding = input_ == Input::kDiscard;
   input_ = Input::kDone;
-  if (discarding) GoOnEnding();
+  if (discarding) {
+    GoOnEnding();
+  } else {
+    AwaitAnswer();
+  }
+}
+
+void H1Session::AwaitAnswer() {
+  if (pending() == 0) timer_.SetAfter(kLookAgainAfter);
 }
 
 void H1Session::NextRequest() {
@@ -476,10 +490,16 @@ void H1Session::OnTimer(void* self) {
       return;
     case Input::kHead:
       if (session.started_request_) return session.Refuse(ParseError::kHeadTimeout);
+      if (session.options_->tls != nullptr && session.info_.tls == nullptr)
+        return session.HandshakeFailed({ErrorCode::kTimeout, Origin::kDownstream, Retryable::kNo,
+                                        "TLS handshake: it took longer than head_timeout"});
       [[fallthrough]];
     case Input::kDiscard:
     case Input::kLinger: session.CloseNow({ErrorCode::kTimeout, Origin::kDownstream, Retryable::kNo, "idle"}); return;
     case Input::kDone:
+      session.transport_.LookAgain();
+      session.ReadInput();
+      return;
     case Input::kTunnel:
     case Input::kClosed: return;
   }

@@ -109,6 +109,7 @@ class H1Session final : public net::TransportHandler, public Stream, public List
   void BeginRequest(std::string_view head);
   void Refuse(ParseError error);
   void RequestComplete();
+  void AwaitAnswer();
   void ResponseComplete();
   void NextRequest();
   void Stash(std::string_view bytes);
@@ -124,6 +125,7 @@ class H1Session final : public net::TransportHandler, public Stream, public List
   static void OnTimer(void* self);
   void StartLinger();
   void EndConnection();
+  void HandshakeFailed(const Error& error);
   void CloseNow(const Error& error);
   bool wants_input() const;
   bool MayRead() const;

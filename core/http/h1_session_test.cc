@@ -812,5 +812,19 @@ TEST(H1Session, ReadsOnlySoMuchInATurn) {
   EXPECT_TRUE(RunUntil(rig.loop, [&] { return rig.at(0).body.size() == sent; })) << "and goes on by itself";
 }
 
+// Bytes and reset make one event, which looks as one of bytes alone does.
+TEST(H1Session, AResetThatCameWithTheRequestIsNoticed) {
+  for (std::string_view request :
+       {"GET / HTTP/1.1\r\nHost: h\r\n\r\n", "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc"}) {
+    SessionRig rig;
+    rig.Open();
+    rig.Send(request);
+    rig.Reset();
+    ASSERT_TRUE(rig.Gone()) << request;
+    ASSERT_EQ(rig.factory.made.size(), 1u);
+    EXPECT_TRUE(rig.at(0).closed);
+  }
+}
+
 }  // namespace
 }  // namespace mg::http

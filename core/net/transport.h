@@ -90,6 +90,8 @@ class Transport {
   // (back-pressure, a message that is complete) asks before it waits. False after a short read unless a hang-up was
   // seen, which saves the system call that would say EAGAIN.
   bool readable() const { return readable_; }
+  // For who stopped on a short read long ago: a reset that came with those bytes shows in no event, only in a Read.
+  void LookAgain() { readable_ = open(); }
   // Whether the peer has hung up (its FIN or RST was seen), even while nobody reads.
   bool peer_closed() const { return peer_closed_; }
 

@@ -136,6 +136,16 @@ TEST_F(Door, FailedHandshakesAreCounted) {
   EXPECT_EQ(Sum(&proxy::LoopCounters::handshake_failures), 1u);
 }
 
+TEST_F(Door, AHandshakeThatDoesNotComeIsAFailedOne) {
+  Load(
+      "listeners: [{ address: \"127.0.0.1:0\", tls: { certificates: [{ cert: a.crt, key: a.key }] } }]\n"
+      "limits: { head_timeout: 50ms }");
+  int silent = Connect();
+  char byte;
+  EXPECT_EQ(recv(silent, &byte, 1, 0), 0);  // it waits for the gateway to close
+  EXPECT_EQ(Sum(&proxy::LoopCounters::handshake_failures), 1u);
+}
+
 TEST_F(Door, AnotherLimitHoldsFromTheNextConnectionOn) {
   Load("listeners: [\"127.0.0.1:0\"]");
   EXPECT_TRUE(Served(Connect()));
