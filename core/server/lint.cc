@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <tuple>
 
 #include "base/strings.h"
 
@@ -95,9 +96,9 @@ std::vector<std::string_view> LinesOf(std::string_view text) {
 }  // namespace
 
 void Lint(const std::vector<script::ScriptText>& texts, config::FileSource& files, config::Diagnostics& diagnostics) {
-  std::set<std::pair<std::string, uint32_t>> seen;  // a chunk may be compiled more than once
+  std::set<std::tuple<std::string, uint32_t, std::string>> seen;  // a chunk may be compiled more than once
   for (const script::ScriptText& script : texts) {
-    if (!seen.emplace(script.name, script.first_line).second) continue;
+    if (!seen.emplace(script.name, script.first_line, script.text).second) continue;
     std::string report = Report(script.text);
     if (report.empty()) continue;
     std::string content, ignored;

@@ -282,13 +282,15 @@ TEST_F(Process, CheckWarnsOfWhatIsLikelyAMistakeInScripts) {
   gateway.Write("x.lua", "local unused = 1\nreturn { access = function(conf, ctx) end }\n");
   std::string text = Text(1,
                           "policies:\n- script: x.lua\n- lua:\n    access: |\n      local a = ngx.var.uri\n"
-                          "      local b = a\n");
+                          "      local b = a\n"
+                          "- lua: { access: \"return 1\", log: \"local c = 1\" }\n");
   gateway.Write("g.yaml", text);
   auto line = 1 + std::ranges::count(text.substr(0, text.find("local b")), '\n');
   auto [code, said] = gateway.Ask("check");
   EXPECT_EQ(code, 0) << said;
   EXPECT_NE(said.find("x.lua:1:7: warning: unused variable 'unused'"), std::string::npos) << said;
   EXPECT_NE(said.find(fmt::format("g.yaml:{}:13: warning: unused variable 'b'", line)), std::string::npos) << said;
+  EXPECT_NE(said.find("warning: unused variable 'c'"), std::string::npos) << said;
   EXPECT_EQ(said.find("unused argument"), std::string::npos) << said;
   EXPECT_EQ(gateway.Ask("check", {"--strict"}).first, 1);
   gateway.Write("g.yaml", Text(1));
