@@ -162,6 +162,7 @@ void Transport::Report(Result<void> result) {
 
 IoResult Transport::Read(char* to, size_t size) {
   if (fd_ < 0) return {IoResult::kError};
+  if (drained_) readable_ = false;  // who looked again knows now
   if (drained_ || size == 0) return {IoResult::kAgain};
   if (ssl_ != nullptr) return TlsRead(to, size);
   ssize_t count;

@@ -94,6 +94,20 @@ TEST_P(Sockets, ReadsOnAfterHalfAClose) {
   EXPECT_EQ(one.received, "answer");
 }
 
+TEST_P(Sockets, LookingAgainWhereNothingIsEndsWithTheRead) {
+  auto [a, b] = GetParam()();
+  Peer one(loop);
+  one.transport.Accept(a);
+  char byte;
+  for (int i = 0; i < 2; i++) {
+    EXPECT_EQ(one.transport.Read(&byte, 1).status, IoResult::kAgain);
+    EXPECT_FALSE(one.transport.readable());
+    one.transport.LookAgain();
+    EXPECT_TRUE(one.transport.readable());
+  }
+  close(b);
+}
+
 TEST_P(Sockets, BytesGoThroughAPipe) {
   auto [a, b] = GetParam()();
   auto [c, d] = GetParam()();
